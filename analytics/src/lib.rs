@@ -1,0 +1,1 @@
+//! Detection, ratio, review and SQL over the tables

@@ -1,0 +1,1 @@
+//! A province from a seed: readings, permits, inspections, faults and their truth

@@ -1,0 +1,1 @@
+//! Benchmarks: micro, commit path, end to end

@@ -1,0 +1,25 @@
+//! The subcommands: each file parses its own arguments, calls the part that does the work and
+//! prints the result. No logic lives here.
+
+mod packet;
+
+use clap::Subcommand;
+
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+/// What `nonsite` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Work on single HJ 212 packets.
+    Packet(packet::Args),
+}
+
+impl Command {
+    /// Runs the chosen command.
+    pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
+        match self {
+            Self::Packet(args) => packet::run(&args, settings),
+        }
+    }
+}

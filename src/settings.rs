@@ -1,0 +1,59 @@
+//! The configuration file `nonsite.toml`, composed from every part's own settings.
+//!
+//! Layers, later wins: built-in defaults, the file given with `-c` (or `nonsite.toml` in the
+//! working folder if there is one), environment variables `NONSITE__SECTION__KEY`.
+//! An unknown key is an error, so that a typing mistake cannot silently fall back to a default.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use nonsite_schemas::settings::KafkaSettings;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Usage;
+
+/// Where the tables live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreSettings {
+    /// Folder that holds one Delta table per subfolder.
+    pub(crate) path: PathBuf,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { path: PathBuf::from("data/tables") }
+    }
+}
+
+/// All of `nonsite.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// `[store]`: where the Delta tables are.
+    pub(crate) store: StoreSettings,
+    /// `[kafka]`: brokers and client properties.
+    pub(crate) kafka: KafkaSettings,
+}
+
+impl Settings {
+    /// Reads the layers; `file` must exist when it was named explicitly.
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(path) = file
+            && !path.is_file()
+        {
+            return Err(Usage(format!(
+                "configuration file `{}` does not exist; name another with -c",
+                path.display()
+            ))
+            .into());
+        }
+        let path = file.unwrap_or(Path::new("nonsite.toml"));
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(path))
+            .merge(Env::prefixed("NONSITE__").split("__"))
+            .extract()
+            .map_err(|error| Usage(format!("configuration: {error}")).into())
+    }
+}
