@@ -7,5 +7,7 @@
 //!
 //! Failure is always a value: no input, however broken, is a reason to panic.
 
+pub mod hj212;
+pub mod reason;
 pub mod settings;
 pub mod time;

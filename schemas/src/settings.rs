@@ -17,7 +17,10 @@ pub struct KafkaSettings {
 
 impl Default for KafkaSettings {
     fn default() -> Self {
-        Self { brokers: "127.0.0.1:9092".to_owned(), properties: BTreeMap::new() }
+        Self {
+            brokers: "127.0.0.1:9092".to_owned(),
+            properties: BTreeMap::new(),
+        }
     }
 }
 

@@ -1,0 +1,15 @@
+//! HJ 212: the wire format of China's pollution-source monitoring, editions 2005, 2017 and 2025.
+//!
+//! A message from Kafka holds one or more frames. They are found by length, never by line,
+//! checked by CRC, read as fields that borrow from the message, and handed to a [`Sink`] as
+//! readings, states and bad parts.
+//!
+//! Invariants: no input is a reason to panic; no field costs an allocation; a message is refused
+//! only before the first call of the sink, so that it ends up either in the tables or in
+//! quarantine as a whole, and what is bad in an accepted message is handed over as a part.
+
+mod notes;
+mod types;
+
+pub use notes::Notes;
+pub use types::{Extra, Granularity, Head, Sink, Value};
