@@ -17,15 +17,10 @@ pub fn timestamp_type() -> DataType {
 pub(super) struct Columns(Vec<Field>);
 
 macro_rules! kinds {
-    ($($required:ident, $nullable:ident => $data_type:expr;)*) => {
+    ($($method:ident => $data_type:expr, $nullable:literal;)*) => {
         $(
-            pub(super) fn $required(self, name: &str, comment: &str) -> Self {
-                self.push(name, $data_type, false, comment)
-            }
-
-            #[allow(dead_code, reason = "every type comes as a pair")]
-            pub(super) fn $nullable(self, name: &str, comment: &str) -> Self {
-                self.push(name, $data_type, true, comment)
+            pub(super) fn $method(self, name: &str, comment: &str) -> Self {
+                self.push(name, $data_type, $nullable, comment)
             }
         )*
     };
@@ -37,15 +32,22 @@ impl Columns {
     }
 
     kinds! {
-        text, text_or_null => DataType::Utf8;
-        number, number_or_null => DataType::Float64;
-        long, long_or_null => DataType::Int64;
-        int, int_or_null => DataType::Int32;
-        short, short_or_null => DataType::Int16;
-        truth, truth_or_null => DataType::Boolean;
-        instant, instant_or_null => timestamp_type();
-        day, day_or_null => DataType::Date32;
-        bytes, bytes_or_null => DataType::Binary;
+        text => DataType::Utf8, false;
+        text_or_null => DataType::Utf8, true;
+        number => DataType::Float64, false;
+        number_or_null => DataType::Float64, true;
+        long => DataType::Int64, false;
+        long_or_null => DataType::Int64, true;
+        int => DataType::Int32, false;
+        int_or_null => DataType::Int32, true;
+        short_or_null => DataType::Int16, true;
+        truth => DataType::Boolean, false;
+        truth_or_null => DataType::Boolean, true;
+        instant => timestamp_type(), false;
+        instant_or_null => timestamp_type(), true;
+        day => DataType::Date32, false;
+        day_or_null => DataType::Date32, true;
+        bytes => DataType::Binary, false;
     }
 
     /// Where the row came from: the Kafka record it was decoded from.
