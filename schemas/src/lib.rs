@@ -10,4 +10,5 @@
 pub mod hj212;
 pub mod reason;
 pub mod settings;
+pub mod tables;
 pub mod time;
