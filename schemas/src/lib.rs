@@ -10,4 +10,6 @@
 pub mod hj212;
 pub mod reason;
 pub mod settings;
+pub mod tables;
 pub mod time;
+pub mod wire;
