@@ -1,1 +1,3 @@
 //! Kafka to Delta, exactly once.
+
+pub mod import;
