@@ -1,1 +1,7 @@
 //! Detection, ratio, review and SQL over the tables
+
+#[cfg(test)]
+mod fixtures;
+pub mod functions;
+pub mod session;
+pub mod views;
