@@ -3,5 +3,6 @@
 #[cfg(test)]
 mod fixtures;
 pub mod functions;
+pub mod ratio;
 pub mod session;
 pub mod views;
