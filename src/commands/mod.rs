@@ -2,7 +2,9 @@
 //! prints the result. No logic lives here.
 
 mod import;
+mod maintain;
 mod packet;
+mod quarantine;
 
 use clap::Subcommand;
 
@@ -14,8 +16,12 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
+    /// Compaction, checkpoints, vacuum and log cleanup of the tables.
+    Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
+    /// Messages that could not be used: list, show, drive again.
+    Quarantine(quarantine::Args),
 }
 
 impl Command {
@@ -23,7 +29,9 @@ impl Command {
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
             Self::Import(args) => import::run(args, settings).await,
+            Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
+            Self::Quarantine(args) => quarantine::run(args, settings).await,
         }
     }
 }
