@@ -58,8 +58,13 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(scale: &Scale, point: &Point) -> Self {
         let broken = scale.malformed_rate > 0.0 && !point.json;
-        let modbus = (broken && point.modbus)
-            .then(|| if point.index / 10 % 2 == 0 { Flaw::Modbus } else { Flaw::ModbusSwapped });
+        let modbus = (broken && point.modbus).then(|| {
+            if point.index / 10 % 2 == 0 {
+                Flaw::Modbus
+            } else {
+                Flaw::ModbusSwapped
+            }
+        });
         // Each kind of flaw is due at one point at least; small provinces take several each.
         let due = (0..if broken { Flaw::COMMON.len() } else { 0 })
             .filter(|at| at % scale.points.min(Flaw::COMMON.len()) == point.index)
@@ -69,7 +74,11 @@ impl Outbox {
         Self {
             noise: Noise::new(scale.seed, Domain::Delivery, point.index as u64),
             point: point.index as u32,
-            topic: if point.json { Topic::Readings } else { Topic::Hj212 },
+            topic: if point.json {
+                Topic::Readings
+            } else {
+                Topic::Hj212
+            },
             resend_rate: scale.resend_rate,
             malformed_rate: if broken { scale.malformed_rate } else { 0.0 },
             modbus,
@@ -86,7 +95,10 @@ impl Outbox {
             if entry.arrival >= until {
                 return true;
             }
-            entries.push(Entry { start: buffer.len(), ..*entry });
+            entries.push(Entry {
+                start: buffer.len(),
+                ..*entry
+            });
             buffer.extend_from_slice(bytes);
             false
         });
@@ -99,7 +111,10 @@ impl Outbox {
 
     /// Takes the last `length` bytes of the buffer as one message sent at `sent_at`. What arrives
     /// from `until` on is kept for a later hour.
-    #[expect(clippy::too_many_arguments, reason = "one call site per kind of packet")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site per kind of packet"
+    )]
     pub(crate) fn send(
         &mut self,
         cn: &'static str,
@@ -131,7 +146,9 @@ impl Outbox {
             }
         };
         add(&mut counts.packets, cn, 1);
-        self.push(arrival, start, length, readings, until, buffer, entries, counts);
+        self.push(
+            arrival, start, length, readings, until, buffer, entries, counts,
+        );
         if let Content::Readings(readings, granularity) = content {
             if draw < self.resend_rate {
                 let again = buffer.len();
@@ -140,7 +157,9 @@ impl Outbox {
                 counts.resent += 1;
                 add(&mut counts.packets, cn, 1);
                 count_rows(counts, u64::from(readings), granularity);
-                self.push(later, again, length, readings, until, buffer, entries, counts);
+                self.push(
+                    later, again, length, readings, until, buffer, entries, counts,
+                );
             }
             if minute {
                 if let Some(flaw) = self.flaw() {
@@ -149,7 +168,9 @@ impl Outbox {
                     let length = damage(flaw, &good, buffer, &mut self.noise);
                     count_flaw(counts, flaw, readings, granularity);
                     let later = arrival + self.seconds(1.0, 5.0);
-                    self.push(later, broken, length, readings, until, buffer, entries, counts);
+                    self.push(
+                        later, broken, length, readings, until, buffer, entries, counts,
+                    );
                 }
             }
         }
@@ -172,7 +193,10 @@ impl Outbox {
         self.modbus.filter(|_| draw < self.malformed_rate * 6.0)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one entry and where it goes")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one entry and where it goes"
+    )]
     fn push(
         &mut self,
         arrival: i64,
@@ -188,12 +212,20 @@ impl Outbox {
         add(&mut counts.bytes, self.topic.as_str(), length as u64);
         let sequence = self.sequence;
         self.sequence += 1;
-        let entry =
-            Entry { arrival, point: self.point, sequence, start, length, readings, topic: self.topic };
+        let entry = Entry {
+            arrival,
+            point: self.point,
+            sequence,
+            start,
+            length,
+            readings,
+            topic: self.topic,
+        };
         if arrival < until {
             entries.push(entry);
         } else {
-            self.pending.push((entry, buffer[start..start + length].to_vec()));
+            self.pending
+                .push((entry, buffer[start..start + length].to_vec()));
         }
     }
 }

@@ -44,7 +44,12 @@ pub struct Factor {
     pub converted: bool,
 }
 
-const fn factor(code: &'static str, old_code: Option<&'static str>, role: Role, decimals: u8) -> Factor {
+const fn factor(
+    code: &'static str,
+    old_code: Option<&'static str>,
+    role: Role,
+    decimals: u8,
+) -> Factor {
     Factor {
         code,
         old_code,
@@ -79,12 +84,46 @@ pub const AIR: [Factor; 12] = [
     pollutant("a21026", "02", 2, 0.18, true),
     pollutant("a21002", "03", 2, 0.55, true),
     pollutant("a34013", "01", 2, 0.35, true),
-    Factor { base: 0.0, stopped: 20.9, noise: 0.012, load: -0.15, ..factor("a19001", Some("S01"), Role::Oxygen, 2) },
-    Factor { base: 55.0, noise: 0.02, load: 1.0, ..factor("a00000", Some("B02"), Role::Flow, 2) },
-    Factor { base: 118.0, stopped: 31.5, noise: 0.01, load: 0.1, ..factor("a01012", Some("S03"), Role::Condition, 1) },
-    Factor { base: 12.5, noise: 0.02, load: 0.9, ..factor("a01011", Some("S02"), Role::Condition, 2) },
-    Factor { base: 9.8, stopped: 2.1, noise: 0.02, load: 0.1, ..factor("a01014", Some("S05"), Role::Condition, 2) },
-    Factor { base: -0.35, stopped: -0.01, noise: 0.08, load: 0.3, ..factor("a01013", Some("S08"), Role::Pressure, 3) },
+    Factor {
+        base: 0.0,
+        stopped: 20.9,
+        noise: 0.012,
+        load: -0.15,
+        ..factor("a19001", Some("S01"), Role::Oxygen, 2)
+    },
+    Factor {
+        base: 55.0,
+        noise: 0.02,
+        load: 1.0,
+        ..factor("a00000", Some("B02"), Role::Flow, 2)
+    },
+    Factor {
+        base: 118.0,
+        stopped: 31.5,
+        noise: 0.01,
+        load: 0.1,
+        ..factor("a01012", Some("S03"), Role::Condition, 1)
+    },
+    Factor {
+        base: 12.5,
+        noise: 0.02,
+        load: 0.9,
+        ..factor("a01011", Some("S02"), Role::Condition, 2)
+    },
+    Factor {
+        base: 9.8,
+        stopped: 2.1,
+        noise: 0.02,
+        load: 0.1,
+        ..factor("a01014", Some("S05"), Role::Condition, 2)
+    },
+    Factor {
+        base: -0.35,
+        stopped: -0.01,
+        noise: 0.08,
+        load: 0.3,
+        ..factor("a01013", Some("S08"), Role::Pressure, 3)
+    },
     pollutant("a21005", "04", 2, 0.30, true),
     pollutant("a21024", "08", 2, 0.28, true),
     pollutant("a21018", "06", 3, 0.25, true),
@@ -96,8 +135,19 @@ pub const WATER: [Factor; 12] = [
     pollutant("w21003", "060", 3, 0.28, false),
     pollutant("w21011", "101", 3, 0.42, false),
     pollutant("w21001", "065", 3, 0.58, false),
-    Factor { base: 120.0, noise: 0.03, load: 1.0, ..factor("w00000", Some("B01"), Role::Flow, 2) },
-    Factor { base: 7.4, stopped: 7.1, noise: 0.012, load: 0.0, ..factor("w01001", Some("001"), Role::Ph, 2) },
+    Factor {
+        base: 120.0,
+        noise: 0.03,
+        load: 1.0,
+        ..factor("w00000", Some("B01"), Role::Flow, 2)
+    },
+    Factor {
+        base: 7.4,
+        stopped: 7.1,
+        noise: 0.012,
+        load: 0.0,
+        ..factor("w01001", Some("001"), Role::Ph, 2)
+    },
     pollutant("w01012", "003", 1, 0.40, false),
     pollutant("w22001", "080", 3, 0.20, false),
     pollutant("w20117", "024", 3, 0.15, false),
@@ -128,7 +178,11 @@ mod tests {
     #[test]
     fn codes_are_unique_within_a_medium() {
         for table in [&AIR, &WATER] {
-            let mut codes: Vec<_> = table.iter().flat_map(|f| [Some(f.code), f.old_code]).flatten().collect();
+            let mut codes: Vec<_> = table
+                .iter()
+                .flat_map(|f| [Some(f.code), f.old_code])
+                .flatten()
+                .collect();
             let all = codes.len();
             codes.sort_unstable();
             codes.dedup();

@@ -47,7 +47,11 @@ impl Files {
     /// What the file system says.
     pub fn create(dir: &Path, format: Format) -> std::io::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        Ok(Self { dir: dir.to_owned(), format, open: BTreeMap::new() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            format,
+            open: BTreeMap::new(),
+        })
     }
 
     /// Appends one message to the file of its topic.
@@ -62,14 +66,22 @@ impl Files {
                     Format::Jsonl => "jsonl",
                     Format::Frames => "frames",
                 };
-                let path = self.dir.join(format!("{}.{extension}", message.topic.as_str()));
+                let path = self
+                    .dir
+                    .join(format!("{}.{extension}", message.topic.as_str()));
                 entry.insert(BufWriter::with_capacity(1 << 20, File::create(path)?))
             }
         };
         match self.format {
             Format::Jsonl => {
                 let text = std::str::from_utf8(&message.payload).ok();
-                let hex = || message.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex = || {
+                    message
+                        .payload
+                        .iter()
+                        .map(|byte| format!("{byte:02x}"))
+                        .collect()
+                };
                 let line = Line {
                     key: std::str::from_utf8(&message.key).unwrap_or_default(),
                     timestamp_ms: message.timestamp_ms,

@@ -61,17 +61,24 @@ pub fn documents(scale: &Scale, layout: &Layout) -> (Vec<Document<Inspection>>, 
     };
     let end_day = scale.start_day + scale.days as i32;
     let (year, _, _) = civil(end_day - 1);
-    let first_day = chrono::NaiveDate::from_ymd_opt(year, 1, 1)
-        .map_or(scale.start_day, |date| {
-            (date - chrono::NaiveDate::default()).num_days() as i32
-        });
+    let first_day = chrono::NaiveDate::from_ymd_opt(year, 1, 1).map_or(scale.start_day, |date| {
+        (date - chrono::NaiveDate::default()).num_days() as i32
+    });
     for unit in &layout.units {
         writer.routine(scale, unit, layout, first_day, end_day);
     }
     writer.special_cases(scale, layout);
-    let Writer { mut documents, mut counts, .. } = writer;
+    let Writer {
+        mut documents,
+        mut counts,
+        ..
+    } = writer;
     documents.sort_by(|a, b| {
-        (a.arrival, &a.body.act_id, a.body.act_version).cmp(&(b.arrival, &b.body.act_id, b.body.act_version))
+        (a.arrival, &a.body.act_id, a.body.act_version).cmp(&(
+            b.arrival,
+            &b.body.act_id,
+            b.body.act_version,
+        ))
     });
     counts.documents = documents.len() as u64;
     let all = counts.offsite + counts.onsite;
@@ -90,7 +97,14 @@ struct Writer {
 
 impl Writer {
     /// A few acts spread over the year so far, at most one on a day.
-    fn routine(&mut self, scale: &Scale, unit: &Unit, layout: &Layout, first_day: i32, end_day: i32) {
+    fn routine(
+        &mut self,
+        scale: &Scale,
+        unit: &Unit,
+        layout: &Layout,
+        first_day: i32,
+        end_day: i32,
+    ) {
         let mut noise = Noise::new(scale.seed, Domain::Inspections, unit.index as u64);
         let days = end_day - first_day;
         let expected = scale.inspections_per_unit * f64::from(days) / 365.0;
@@ -238,7 +252,8 @@ impl Writer {
         let arrival = if recorded < self.start {
             // In order of recording, within five minutes.
             let year = 366 * DAY_MICROS;
-            self.start - 600 * SECOND + (recorded - (self.start - year)).max(0) / (year / (300 * SECOND))
+            self.start - 600 * SECOND
+                + (recorded - (self.start - year)).max(0) / (year / (300 * SECOND))
         } else {
             recorded
         };
@@ -246,7 +261,14 @@ impl Writer {
     }
 
     /// A complete act on a Beijing day at an hour.
-    fn act(&mut self, unit: &Unit, layout: &Layout, day: i32, hour: i64, method: Method) -> Inspection {
+    fn act(
+        &mut self,
+        unit: &Unit,
+        layout: &Layout,
+        day: i32,
+        hour: i64,
+        method: Method,
+    ) -> Inspection {
         self.next += 1;
         let number = self.next;
         let offsite = method != Method::SiteVisit;
@@ -293,14 +315,21 @@ impl Writer {
                 })
                 .collect(),
             team_id: Some(team),
-            outlets: points.iter().map(|point| point.outlet_code.clone()).collect(),
+            outlets: points
+                .iter()
+                .map(|point| point.outlet_code.clone())
+                .collect(),
             sources: vec![DataSource {
-                kind: if offsite { "hourly_readings" } else { "site_record" }.to_owned(),
+                kind: if offsite {
+                    "hourly_readings"
+                } else {
+                    "site_record"
+                }
+                .to_owned(),
                 from: Some(Instant(started - 7 * DAY_MICROS)),
                 to: Some(Instant(started)),
-                query: offsite.then(|| {
-                    format!("select * from hourly where mn = '{}'", points[0].mn)
-                }),
+                query: offsite
+                    .then(|| format!("select * from hourly where mn = '{}'", points[0].mn)),
                 rows: Some(168 * points.len() as i64),
             }],
             checklist: vec![ChecklistAnswer {
@@ -344,7 +373,11 @@ fn hash(numbers: &[u64]) -> String {
     for number in numbers {
         hasher.update(number.to_le_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Beijing day of an instant as text, for messages about acts.
@@ -375,7 +408,10 @@ mod tests {
 
     #[test]
     fn counts_add_up() {
-        let (documents, counts) = made(&Scale { points: 100, ..Scale::default() });
+        let (documents, counts) = made(&Scale {
+            points: 100,
+            ..Scale::default()
+        });
         assert_eq!(counts.documents, counts.acts + counts.corrections);
         let others = counts.escalated
             + counts.duplicates
@@ -386,15 +422,26 @@ mod tests {
         assert_eq!(counts.acts, counts.offsite + counts.onsite + others);
         let ratio = counts.ratio.unwrap();
         assert!((0.2..0.8).contains(&ratio), "{ratio}");
-        assert!(documents.windows(2).all(|pair| pair[0].arrival <= pair[1].arrival));
+        assert!(
+            documents
+                .windows(2)
+                .all(|pair| pair[0].arrival <= pair[1].arrival)
+        );
     }
 
     #[test]
     fn no_two_counted_acts_of_a_unit_share_day_method_and_team() {
-        let (documents, counts) = made(&Scale { points: 200, inspections_per_unit: 20.0, ..Scale::default() });
+        let (documents, counts) = made(&Scale {
+            points: 200,
+            inspections_per_unit: 20.0,
+            ..Scale::default()
+        });
         let mut seen = std::collections::BTreeSet::new();
         let mut collisions = 0;
-        for Document { body: act, .. } in documents.iter().filter(|document| document.body.act_version == 1) {
+        for Document { body: act, .. } in documents
+            .iter()
+            .filter(|document| document.body.act_version == 1)
+        {
             let day = act.completed_at.map(|at| day_of(at.0));
             let method = act.method.map(Method::as_str);
             if !seen.insert((act.unit.unit_id.clone(), method, act.team_id.clone(), day)) {

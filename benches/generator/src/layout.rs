@@ -236,7 +236,9 @@ pub struct Point {
 impl Point {
     /// Position of oxygen among the channels.
     pub fn oxygen_channel(&self) -> Option<usize> {
-        (self.medium == Medium::Air).then_some(crate::factor::OXYGEN).filter(|at| *at < self.channels.len())
+        (self.medium == Medium::Air)
+            .then_some(crate::factor::OXYGEN)
+            .filter(|at| *at < self.channels.len())
     }
 
     /// Position of the flow among the channels.
@@ -299,8 +301,15 @@ impl Layout {
     /// The units and points of a scale.
     pub fn new(scale: &Scale) -> Self {
         let mut noise = Noise::new(scale.seed, Domain::Layout, 0);
-        let json_every = if scale.json_rate > 0.0 { (1.0 / scale.json_rate).round() as usize } else { usize::MAX };
-        let mut layout = Self { units: Vec::new(), points: Vec::with_capacity(scale.points) };
+        let json_every = if scale.json_rate > 0.0 {
+            (1.0 / scale.json_rate).round() as usize
+        } else {
+            usize::MAX
+        };
+        let mut layout = Self {
+            units: Vec::new(),
+            points: Vec::with_capacity(scale.points),
+        };
         while layout.points.len() < scale.points {
             let index = layout.units.len();
             let size = UNIT_SIZES[index % UNIT_SIZES.len()].min(scale.points - layout.points.len());
@@ -319,7 +328,9 @@ impl Layout {
                 points: first..first + size,
             };
             for at in 0..size {
-                layout.points.push(point(scale, &unit, at, json_every, &mut noise));
+                layout
+                    .points
+                    .push(point(scale, &unit, at, json_every, &mut noise));
             }
             layout.units.push(unit);
         }
@@ -334,9 +345,20 @@ fn point(scale: &Scale, unit: &Unit, at: usize, json_every: usize, noise: &mut N
         (Medium::Water, _) | (Medium::Air, 1) => Medium::Water,
         (Medium::Air, _) => Medium::Air,
     };
-    let number = if medium == business.medium() && at == 2 { 2 } else { 1 + at / 2 };
-    let number = if business.medium() == Medium::Water { at + 1 } else { number };
-    let outlet_code = format!("D{}{number:03}", if medium == Medium::Air { 'A' } else { 'W' });
+    let number = if medium == business.medium() && at == 2 {
+        2
+    } else {
+        1 + at / 2
+    };
+    let number = if business.medium() == Medium::Water {
+        at + 1
+    } else {
+        number
+    };
+    let outlet_code = format!(
+        "D{}{number:03}",
+        if medium == Medium::Air { 'A' } else { 'W' }
+    );
     // Every tenth logger is old, three in ten already speak the newest edition.
     let edition = match index % 10 {
         6 => Edition::E2005,
@@ -348,7 +370,9 @@ fn point(scale: &Scale, unit: &Unit, at: usize, json_every: usize, noise: &mut N
         Edition::E2017 if index % 3 == 0 => format!("{}Y{index:07}", unit.admin_code),
         Edition::E2017 | Edition::E2025 => format!("A{:016X}{index:07X}", noise.bits()),
     };
-    let reference_oxygen = (medium == Medium::Air).then(|| business.reference_oxygen()).flatten();
+    let reference_oxygen = (medium == Medium::Air)
+        .then(|| business.reference_oxygen())
+        .flatten();
     let oxygen = business.oxygen() + noise.between(-0.5, 0.5);
     let size = noise.between(0.6, 1.6);
     let table = if medium == Medium::Air { &AIR } else { &WATER };
@@ -356,15 +380,20 @@ fn point(scale: &Scale, unit: &Unit, at: usize, json_every: usize, noise: &mut N
         .iter()
         .map(|factor| {
             let pollutant = factor.role == crate::factor::Role::Pollutant;
-            let (hour_limit, day_limit) =
-                if pollutant { business.limits(factor.code) } else { (None, 0.0) };
+            let (hour_limit, day_limit) = if pollutant {
+                business.limits(factor.code)
+            } else {
+                (None, 0.0)
+            };
             let level = hour_limit.unwrap_or(day_limit);
             let converted = factor.converted && reference_oxygen.is_some();
             let base = match factor.role {
                 crate::factor::Role::Pollutant => {
                     let at_basis = level * factor.base * noise.between(0.85, 1.15);
                     match reference_oxygen {
-                        Some(reference) if converted => at_basis * (21.0 - oxygen) / (21.0 - reference),
+                        Some(reference) if converted => {
+                            at_basis * (21.0 - oxygen) / (21.0 - reference)
+                        }
                         _ => at_basis,
                     }
                 }
@@ -430,7 +459,10 @@ mod tests {
 
     #[test]
     fn numbers_are_unique_and_kinds_are_mixed() {
-        let layout = Layout::new(&Scale { points: 300, ..Scale::default() });
+        let layout = Layout::new(&Scale {
+            points: 300,
+            ..Scale::default()
+        });
         assert_eq!(layout.points.len(), 300);
         let unique = |mut all: Vec<&str>| {
             let count = all.len();
@@ -438,13 +470,42 @@ mod tests {
             all.dedup();
             assert_eq!(all.len(), count);
         };
-        unique(layout.points.iter().map(|point| point.mn.as_str()).collect());
-        unique(layout.points.iter().map(|point| point.outlet_uid.as_str()).collect());
-        unique(layout.units.iter().map(|unit| unit.permit_no.as_str()).collect());
+        unique(
+            layout
+                .points
+                .iter()
+                .map(|point| point.mn.as_str())
+                .collect(),
+        );
+        unique(
+            layout
+                .points
+                .iter()
+                .map(|point| point.outlet_uid.as_str())
+                .collect(),
+        );
+        unique(
+            layout
+                .units
+                .iter()
+                .map(|unit| unit.permit_no.as_str())
+                .collect(),
+        );
         for edition in [Edition::E2005, Edition::E2017, Edition::E2025] {
-            assert!(layout.points.iter().filter(|point| point.edition == edition).count() >= 30);
+            assert!(
+                layout
+                    .points
+                    .iter()
+                    .filter(|point| point.edition == edition)
+                    .count()
+                    >= 30
+            );
         }
-        let water = layout.points.iter().filter(|point| point.medium == Medium::Water).count();
+        let water = layout
+            .points
+            .iter()
+            .filter(|point| point.medium == Medium::Water)
+            .count();
         assert!((60..200).contains(&water), "{water}");
         assert!(layout.points.iter().any(|point| point.json));
     }
@@ -453,14 +514,30 @@ mod tests {
     fn permit_numbers_have_the_form_of_hj_608() {
         let layout = Layout::new(&Scale::default());
         for unit in &layout.units {
-            assert_eq!(nonsite_schemas::wire::code::permit_no_fault(&unit.permit_no), None);
+            assert_eq!(
+                nonsite_schemas::wire::code::permit_no_fault(&unit.permit_no),
+                None
+            );
         }
     }
 
     #[test]
     fn a_small_province_has_both_media() {
-        let layout = Layout::new(&Scale { points: 4, ..Scale::default() });
-        assert!(layout.points.iter().any(|point| point.medium == Medium::Air));
-        assert!(layout.points.iter().any(|point| point.medium == Medium::Water));
+        let layout = Layout::new(&Scale {
+            points: 4,
+            ..Scale::default()
+        });
+        assert!(
+            layout
+                .points
+                .iter()
+                .any(|point| point.medium == Medium::Air)
+        );
+        assert!(
+            layout
+                .points
+                .iter()
+                .any(|point| point.medium == Medium::Water)
+        );
     }
 }

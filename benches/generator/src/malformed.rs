@@ -166,7 +166,10 @@ pub(crate) fn damage(flaw: Flaw, good: &[u8], out: &mut Vec<u8>, noise: &mut Noi
             let mut edited = segment.to_vec();
             if let Some(at) = find(&edited, b"-Avg=") {
                 let rest = &edited[at + 5..];
-                let end = rest.iter().position(|byte| *byte == b',').unwrap_or(rest.len());
+                let end = rest
+                    .iter()
+                    .position(|byte| *byte == b',')
+                    .unwrap_or(rest.len());
                 edited.splice(at + 5..at + 5 + end, *b"1.2.3");
             }
             frame(out, &edited);
@@ -189,7 +192,10 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 fn without(bytes: &[u8], name: &[u8], end: u8) -> Vec<u8> {
     let mut out = bytes.to_vec();
     if let Some(at) = find(bytes, name) {
-        let length = bytes[at..].iter().position(|byte| *byte == end).map_or(0, |n| n + 1);
+        let length = bytes[at..]
+            .iter()
+            .position(|byte| *byte == end)
+            .map_or(0, |n| n + 1);
         out.drain(at..at + length);
     }
     out
@@ -205,7 +211,10 @@ mod tests {
     #[test]
     fn every_flaw_changes_the_packet_and_appends() {
         let mut noise = Noise::new(1, Domain::Delivery, 0);
-        for flaw in Flaw::COMMON.into_iter().chain([Flaw::Modbus, Flaw::ModbusSwapped]) {
+        for flaw in Flaw::COMMON
+            .into_iter()
+            .chain([Flaw::Modbus, Flaw::ModbusSwapped])
+        {
             let mut out = b"before".to_vec();
             let length = damage(flaw, GOOD, &mut out, &mut noise);
             assert_eq!(length, out.len() - 6, "{flaw:?}");

@@ -19,7 +19,12 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 4] = [Self::Hj212, Self::Readings, Self::Permits, Self::Inspections];
+    pub const ALL: [Self; 4] = [
+        Self::Hj212,
+        Self::Readings,
+        Self::Permits,
+        Self::Inspections,
+    ];
 
     /// Short name, as in the summary and in file names.
     pub const fn as_str(self) -> &'static str {

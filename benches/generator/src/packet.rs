@@ -109,7 +109,12 @@ pub(crate) fn data(
         let mut writer = PacketWriter::begin(out, &head);
         writer.data_time(about.data_time);
         for at in range {
-            item(&mut writer, point.channels[at].wire_code, &values[at], instant);
+            item(
+                &mut writer,
+                point.channels[at].wire_code,
+                &values[at],
+                instant,
+            );
         }
         writer.fits().then(|| writer.finish())
     };
@@ -127,7 +132,14 @@ pub(crate) fn data(
 }
 
 /// Appends one factor's values as an element of a JSON array of readings.
-fn reading_json(out: &mut Vec<u8>, point: &Point, at: usize, about: &About, values: &Values, time: &str) {
+fn reading_json(
+    out: &mut Vec<u8>,
+    point: &Point,
+    at: usize,
+    about: &About,
+    values: &Values,
+    time: &str,
+) {
     let granularity = match about.cn {
         "2051" => "minute",
         "2061" => "hour",
@@ -201,15 +213,25 @@ pub(crate) fn device_state(out: &mut Vec<u8>, point: &Point, at: i64, running: b
     let mut writer = PacketWriter::begin(out, &head(point, "2021", at, false));
     writer.data_time(at);
     for device in ["SB1", "SB2"] {
-        writer.next_item().text(device, "RS", if running { "1" } else { "0" });
+        writer
+            .next_item()
+            .text(device, "RS", if running { "1" } else { "0" });
     }
     writer.finish()
 }
 
 /// Parameters of one analyser (CN 3020): slope and intercept.
-pub(crate) fn parameters(out: &mut Vec<u8>, point: &Point, at: i64, channel: usize, slope: f64) -> usize {
+pub(crate) fn parameters(
+    out: &mut Vec<u8>,
+    point: &Point,
+    at: i64,
+    channel: usize,
+    slope: f64,
+) -> usize {
     let mut writer = PacketWriter::begin(out, &head(point, "3020", at, false));
-    writer.data_time(at).parameter("PolId", point.channels[channel].wire_code);
+    writer
+        .data_time(at)
+        .parameter("PolId", point.channels[channel].wire_code);
     writer.next_item().number("i13008", "Info", slope, 3);
     writer.next_item().number("i13007", "Info", 0.0, 3);
     writer.finish()
@@ -217,7 +239,14 @@ pub(crate) fn parameters(out: &mut Vec<u8>, point: &Point, at: i64, channel: usi
 
 /// Heartbeat (CN 9015), empty.
 pub(crate) fn heartbeat(out: &mut Vec<u8>, point: &Point, at: i64) -> usize {
-    PacketWriter::begin(out, &PacketHead { st: "91", ..head(point, "9015", at, false) }).finish()
+    PacketWriter::begin(
+        out,
+        &PacketHead {
+            st: "91",
+            ..head(point, "9015", at, false)
+        },
+    )
+    .finish()
 }
 
 #[cfg(test)]
@@ -244,10 +273,18 @@ mod tests {
 
     #[test]
     fn no_segment_is_longer_than_the_standard_allows_and_no_factor_is_lost() {
-        let layout = Layout::new(&Scale { factors: 12, ..Scale::default() });
+        let layout = Layout::new(&Scale {
+            factors: 12,
+            ..Scale::default()
+        });
         for point in &layout.points {
             let mut out = Vec::new();
-            let about = About { cn: "2031", data_time: 0, sent_at: 0, late: true };
+            let about = About {
+                cn: "2031",
+                data_time: 0,
+                sent_at: 0,
+                late: true,
+            };
             let (mut bytes, mut factors) = (0, 0);
             data(&mut out, point, &about, &values(point), |length, count| {
                 assert!(length <= 1_036, "{length}");
@@ -264,7 +301,12 @@ mod tests {
         let layout = Layout::new(&Scale::default());
         let point = &layout.points[0];
         let mut out = Vec::new();
-        let about = About { cn: "2051", data_time: 0, sent_at: 0, late: true };
+        let about = About {
+            cn: "2051",
+            data_time: 0,
+            sent_at: 0,
+            late: true,
+        };
         data_json(&mut out, point, &about, &values(point), Some(600));
         let parsed: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(parsed.as_array().unwrap().len(), point.channels.len());

@@ -44,7 +44,11 @@ pub struct Document<T> {
 const VALID_DAYS: i32 = 1_826;
 
 /// All documents by arrival, and their counts.
-pub fn documents(scale: &Scale, layout: &Layout, plan: &Plan) -> (Vec<Document<Permit>>, PermitCounts) {
+pub fn documents(
+    scale: &Scale,
+    layout: &Layout,
+    plan: &Plan,
+) -> (Vec<Document<Permit>>, PermitCounts) {
     let start = beijing_day_start(scale.start_day);
     let run = i64::from(scale.days) * DAY_MICROS;
     let mut documents = Vec::new();
@@ -55,31 +59,54 @@ pub fn documents(scale: &Scale, layout: &Layout, plan: &Plan) -> (Vec<Document<P
         // The registry sends what it has before the run.
         let arrival = start - 900 * SECOND + unit.index as i64 * 10_000;
         match case {
-            PermitCase::Changed { channel, from_hour, factor } => {
+            PermitCase::Changed {
+                channel,
+                from_hour,
+                factor,
+            } => {
                 let issued = start + i64::from(from_hour) * HOUR;
                 let mut second = reissued(&first, 2, issued);
                 let point = &layout.points[unit.points.start];
                 let code = point.channels[channel].factor.code;
-                for limit in second.outlets.iter_mut().flat_map(|outlet| &mut outlet.limits) {
+                for limit in second
+                    .outlets
+                    .iter_mut()
+                    .flat_map(|outlet| &mut outlet.limits)
+                {
                     if limit.factor == code {
                         limit.conc_limit = limit.conc_limit.map(|value| rounded(value * factor));
                     }
                 }
-                documents.push(Document { arrival: issued + 300 * SECOND, body: second });
+                documents.push(Document {
+                    arrival: issued + 300 * SECOND,
+                    body: second,
+                });
             }
             PermitCase::Reissued => {
                 let third = start + run * 2 / 3;
                 let second = reissued(&first, 2, start + run / 3);
-                documents.push(Document { arrival: third + 300 * SECOND, body: reissued(&first, 3, third) });
-                documents.push(Document { arrival: third + 900 * SECOND, body: second });
+                documents.push(Document {
+                    arrival: third + 300 * SECOND,
+                    body: reissued(&first, 3, third),
+                });
+                documents.push(Document {
+                    arrival: third + 900 * SECOND,
+                    body: second,
+                });
                 late += 1;
             }
             PermitCase::Plain | PermitCase::MassOver { .. } | PermitCase::Ends { .. } => {}
         }
-        documents.push(Document { arrival, body: first });
+        documents.push(Document {
+            arrival,
+            body: first,
+        });
     }
     let faulty = wrong_check_character(&documents[documents.len() - 1].body);
-    documents.push(Document { arrival: start + 2 * HOUR, body: faulty });
+    documents.push(Document {
+        arrival: start + 2 * HOUR,
+        body: faulty,
+    });
     documents.sort_by_key(|document| document.arrival);
     let counts = PermitCounts {
         documents: documents.len() as u64,
@@ -156,9 +183,10 @@ fn outlet(point: &Point) -> Outlet {
                 ..Limit::default()
             });
         }
-        for (value, averaging) in
-            [(channel.hour_limit, Averaging::Hour), (channel.day_limit, Averaging::Day)]
-        {
+        for (value, averaging) in [
+            (channel.hour_limit, Averaging::Hour),
+            (channel.day_limit, Averaging::Day),
+        ] {
             if let Some(value) = value {
                 limits.push(limit(point, channel, value, averaging, &standard));
             }
@@ -168,8 +196,16 @@ fn outlet(point: &Point) -> Outlet {
     Outlet {
         code: point.outlet_code.clone(),
         kind: Some(OutletKind::Main),
-        medium: Some(if air { WireMedium::Air } else { WireMedium::Water }),
-        name: Some(format!("{}排放口{}", if air { "废气" } else { "废水" }, point.outlet_code)),
+        medium: Some(if air {
+            WireMedium::Air
+        } else {
+            WireMedium::Water
+        }),
+        name: Some(format!(
+            "{}排放口{}",
+            if air { "废气" } else { "废水" },
+            point.outlet_code
+        )),
         height_m: air.then_some(80.0),
         inner_diameter_m: air.then_some(2.6),
         discharge_mode: Some(DischargeMode::Continuous),
@@ -186,7 +222,13 @@ fn outlet(point: &Point) -> Outlet {
     }
 }
 
-fn limit(point: &Point, channel: &Channel, value: f64, averaging: Averaging, standard: &str) -> Limit {
+fn limit(
+    point: &Point,
+    channel: &Channel,
+    value: f64,
+    averaging: Averaging,
+    standard: &str,
+) -> Limit {
     let unit = match (point.medium, channel.factor.code) {
         (Medium::Air, _) => "mg/m3",
         (Medium::Water, "w20117") => "ug/L",
@@ -196,7 +238,11 @@ fn limit(point: &Point, channel: &Channel, value: f64, averaging: Averaging, sta
         factor: channel.factor.code.to_owned(),
         conc_limit: Some(value),
         unit: Some(unit.to_owned()),
-        basis: Some(if channel.converted { Basis::Converted } else { Basis::Raw }),
+        basis: Some(if channel.converted {
+            Basis::Converted
+        } else {
+            Basis::Raw
+        }),
         ref_o2: point.reference_oxygen.filter(|_| channel.converted),
         averaging: Some(averaging),
         standard: Some(standard.to_owned()),
@@ -219,8 +265,14 @@ fn rounded(value: f64) -> f64 {
 /// Permitted annual mass of a point's channel when its unit's case is to pass it halfway through
 /// the run, tonnes.
 pub(crate) fn tight_mass(scale: &Scale, point: &Point, case: PermitCase) -> Option<(usize, f64)> {
-    let PermitCase::MassOver { channel } = case else { return None };
-    let mass = expected_mass(point, &point.channels[channel], f64::from(scale.hours()) / 2.0)?;
+    let PermitCase::MassOver { channel } = case else {
+        return None;
+    };
+    let mass = expected_mass(
+        point,
+        &point.channels[channel],
+        f64::from(scale.hours()) / 2.0,
+    )?;
     Some((channel, rounded(mass).max(0.0001)))
 }
 
@@ -254,7 +306,11 @@ fn mass_limits(scale: &Scale, point: &Point, case: PermitCase) -> Vec<MassLimit>
 }
 
 fn reissued(permit: &Permit, version: i32, issued: i64) -> Permit {
-    Permit { version, issued_at: Instant(issued), ..permit.clone() }
+    Permit {
+        version,
+        issued_at: Instant(issued),
+        ..permit.clone()
+    }
 }
 
 /// A copy of a permit under a credit code whose check character is wrong, without loggers.
@@ -278,7 +334,11 @@ mod tests {
 
     #[test]
     fn documents_validate_except_the_one_that_must_not() {
-        let scale = Scale { points: 60, factors: 12, ..Scale::default() };
+        let scale = Scale {
+            points: 60,
+            factors: 12,
+            ..Scale::default()
+        };
         let layout = Layout::new(&scale);
         let plan = Plan::new(&scale, &layout);
         let (documents, counts) = documents(&scale, &layout, &plan);

@@ -115,9 +115,7 @@ impl Kind {
     /// Rules that may flag it as well, since the same cause shows in several ways.
     pub const fn allowed(self) -> &'static [&'static str] {
         match self {
-            Self::ExceedHour | Self::LimitTightened => {
-                &["E02", "E03", "E09", "E10", "Q08", "Q09"]
-            }
+            Self::ExceedHour | Self::LimitTightened => &["E02", "E03", "E09", "E10", "Q08", "Q09"],
             Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E09", "E10", "Q09", "Q10"],
             Self::Constant => &["Q02", "Q25", "Q34"],
             Self::Zero => &["Q01", "Q25", "Q34"],
@@ -163,8 +161,12 @@ impl Kind {
         Self::PermitExpiring,
     ];
 
-    const DECOYS: [Self; 4] =
-        [Self::MarkedExceed, Self::RelaxedLimit, Self::GapBackfilled, Self::AtLimit];
+    const DECOYS: [Self; 4] = [
+        Self::MarkedExceed,
+        Self::RelaxedLimit,
+        Self::GapBackfilled,
+        Self::AtLimit,
+    ];
 }
 
 /// What a unit's permit goes through during the run.
@@ -279,9 +281,11 @@ impl Planner<'_> {
             }
         }
         let days = f64::from(self.scale.days);
-        for (kind, per_day) in
-            [(Kind::Stopped, 0.02), (Kind::Maintained, 0.04), (Kind::GapBackfilled, 0.03)]
-        {
+        for (kind, per_day) in [
+            (Kind::Stopped, 0.02),
+            (Kind::Maintained, 0.04),
+            (Kind::GapBackfilled, 0.03),
+        ] {
             for _ in 0..share(per_day * days).max(1) {
                 self.place(kind);
             }
@@ -329,7 +333,9 @@ impl Planner<'_> {
             | Kind::PermitExpiring => return self.place_permit(kind, index),
             _ => {}
         }
-        let Some(day) = self.free_day(index, kind == Kind::Spike) else { return false };
+        let Some(day) = self.free_day(index, kind == Kind::Spike) else {
+            return false;
+        };
         let start = day * 24 + 2 + self.noise.below(13) as u32;
         let pick = match kind {
             Kind::Spike => Some(0),
@@ -347,9 +353,12 @@ impl Planner<'_> {
         let day_limit = channel.as_ref().and_then(|c| c.day_limit);
         let noise = &mut self.noise;
         let (first_hour, hours, ratio, limit) = match kind {
-            Kind::ExceedHour => {
-                (start, 1 + noise.below(5) as u32, noise.between(1.3, 2.6), hour_limit)
-            }
+            Kind::ExceedHour => (
+                start,
+                1 + noise.below(5) as u32,
+                noise.between(1.3, 2.6),
+                hour_limit,
+            ),
             Kind::MarkedExceed => (start, 2 + noise.below(2) as u32, 1.6, hour_limit),
             Kind::AtLimit => (start, 2, 1.0, hour_limit),
             Kind::Spike => (start + 4, 1, 0.9, hour_limit),
@@ -408,13 +417,27 @@ impl Planner<'_> {
             Kind::LimitTightened => {
                 // 0.85 of the old limit is 1.21 of the new one.
                 episode(Kind::BeforeTightening, from_hour - 4, 2, 0.85, Some(limit));
-                episode(Kind::LimitTightened, from_hour + 3, 3, 0.85 / 0.7, Some(limit * 0.7));
-                PermitCase::Changed { channel: 0, from_hour, factor: 0.7 }
+                episode(
+                    Kind::LimitTightened,
+                    from_hour + 3,
+                    3,
+                    0.85 / 0.7,
+                    Some(limit * 0.7),
+                );
+                PermitCase::Changed {
+                    channel: 0,
+                    from_hour,
+                    factor: 0.7,
+                }
             }
             Kind::RelaxedLimit => {
                 // 1.2 of the old limit is 0.8 of the new one.
                 episode(Kind::RelaxedLimit, from_hour + 3, 3, 0.8, Some(limit * 1.5));
-                PermitCase::Changed { channel: 0, from_hour, factor: 1.5 }
+                PermitCase::Changed {
+                    channel: 0,
+                    from_hour,
+                    factor: 1.5,
+                }
             }
             Kind::MassOver => {
                 let air = point.medium == Medium::Air;
@@ -426,8 +449,12 @@ impl Planner<'_> {
                 }
                 PermitCase::MassOver { channel: candidate }
             }
-            Kind::PermitExpired => PermitCase::Ends { last_day: days as i32 / 2 - 1 },
-            _ => PermitCase::Ends { last_day: days as i32 + 30 },
+            Kind::PermitExpired => PermitCase::Ends {
+                last_day: days as i32 / 2 - 1,
+            },
+            _ => PermitCase::Ends {
+                last_day: days as i32 + 30,
+            },
         };
         let taken = &mut self.busy[index * days..(index + 1) * days];
         taken.fill(true);
@@ -461,8 +488,12 @@ mod tests {
     fn every_kind_of_fault_happens_in_the_default_province() {
         let scale = Scale::default();
         let (_, plan) = plan(&scale);
-        let mut seen: BTreeSet<Kind> =
-            plan.episodes.iter().flatten().map(|episode| episode.kind).collect();
+        let mut seen: BTreeSet<Kind> = plan
+            .episodes
+            .iter()
+            .flatten()
+            .map(|episode| episode.kind)
+            .collect();
         for case in &plan.permits {
             match case {
                 PermitCase::MassOver { .. } => _ = seen.insert(Kind::MassOver),
@@ -480,7 +511,12 @@ mod tests {
 
     #[test]
     fn episodes_of_a_point_never_share_a_day_except_around_a_permit_change() {
-        let scale = Scale { points: 200, days: 5, fault_rate: 0.6, ..Scale::default() };
+        let scale = Scale {
+            points: 200,
+            days: 5,
+            fault_rate: 0.6,
+            ..Scale::default()
+        };
         let (_, plan) = plan(&scale);
         for episodes in &plan.episodes {
             let mut days: Vec<u32> = episodes
@@ -491,14 +527,23 @@ mod tests {
             let all = days.len();
             days.dedup();
             assert_eq!(days.len(), all);
-            assert!(episodes.iter().all(|e| e.first_hour + e.hours <= scale.hours()));
+            assert!(
+                episodes
+                    .iter()
+                    .all(|e| e.first_hour + e.hours <= scale.hours())
+            );
         }
     }
 
     #[test]
     fn one_day_and_one_point_is_enough_to_run() {
         for points in 1..8 {
-            let _ = plan(&Scale { points, days: 1, factors: 4, ..Scale::default() });
+            let _ = plan(&Scale {
+                points,
+                days: 1,
+                factors: 4,
+                ..Scale::default()
+            });
         }
     }
 }

@@ -36,7 +36,13 @@ struct Sum {
 }
 
 impl Sum {
-    const NONE: Self = Self { total: 0, count: 0, min: i64::MAX, max: i64::MIN, cou: 0 };
+    const NONE: Self = Self {
+        total: 0,
+        count: 0,
+        min: i64::MAX,
+        max: i64::MIN,
+        cou: 0,
+    };
 
     fn add(&mut self, sample: &Sample) {
         self.total += sample.avg;
@@ -94,21 +100,21 @@ impl PointRun {
 
     /// Everything of earlier hours that has not arrived yet.
     pub(crate) fn finish(&mut self, batch: &mut Batch) {
-        self.outbox.release(i64::MAX, &mut batch.buffer, &mut batch.entries);
+        self.outbox
+            .release(i64::MAX, &mut batch.buffer, &mut batch.entries);
     }
 
     /// Makes the packets of one run-relative hour; what arrives in it goes into the batch.
     pub(crate) fn hour(&mut self, scale: &Scale, point: &Point, hour: u32, batch: &mut Batch) {
         let start = beijing_day_start(scale.start_day) + i64::from(hour) * HOUR;
         let until = start + HOUR;
-        self.outbox.release(until, &mut batch.buffer, &mut batch.entries);
+        self.outbox
+            .release(until, &mut batch.buffer, &mut batch.entries);
         let plan = HourPlan::of(hour, &self.episodes);
         let day = scale.start_day + (hour / 24) as i32;
         let level = rhythm(point, hour % 24, weekday(day));
         let resume = match plan.line {
-            Line::Held(at) => {
-                Some(beijing_day_start(scale.start_day) + i64::from(at) * HOUR)
-            }
+            Line::Held(at) => Some(beijing_day_start(scale.start_day) + i64::from(at) * HOUR),
             _ => {
                 self.held = 0;
                 None
@@ -142,9 +148,20 @@ impl PointRun {
                 continue;
             }
             self.minute_values(point, plan.mark);
-            self.dispatch(scale, point, "2051", data_time, data_time + cadence, resume, until, batch);
+            self.dispatch(
+                scale,
+                point,
+                "2051",
+                data_time,
+                data_time + cadence,
+                resume,
+                until,
+                batch,
+            );
             if let Some(every) = scale.realtime_s {
-                self.realtime(scale, point, data_time, cadence, every, resume, until, batch);
+                self.realtime(
+                    scale, point, data_time, cadence, every, resume, until, batch,
+                );
             }
         }
         if plan.line == Line::Lost {
@@ -158,7 +175,9 @@ impl PointRun {
             if self.day_values(point) {
                 let sent_at = until + self.outbox.seconds(300.0, 900.0);
                 let day_start = beijing_day_start(day);
-                self.dispatch(scale, point, "2031", day_start, sent_at, resume, until, batch);
+                self.dispatch(
+                    scale, point, "2031", day_start, sent_at, resume, until, batch,
+                );
             }
             self.day_sums.fill(Sum::NONE);
             self.day_marks = [0; 3];
@@ -186,19 +205,29 @@ impl PointRun {
             }
             None => due,
         };
-        let about = About { cn, data_time, sent_at, late: resume.is_some() };
+        let about = About {
+            cn,
+            data_time,
+            sent_at,
+            late: resume.is_some(),
+        };
         let granularity = match cn {
             "2011" => "realtime",
             "2051" => "minute",
             "2061" => "hour",
             _ => "day",
         };
-        let Batch { buffer, entries, counts } = batch;
+        let Batch {
+            buffer,
+            entries,
+            counts,
+        } = batch;
         if point.json {
             let period = (cn == "2051").then_some(scale.cadence_s);
             let length = packet::data_json(buffer, point, &about, &self.values, period);
             let content = Content::Readings(self.values.len() as u32, granularity);
-            self.outbox.send(cn, content, sent_at, length, until, buffer, entries, counts);
+            self.outbox
+                .send(cn, content, sent_at, length, until, buffer, entries, counts);
             return;
         }
         let mut parts = [(0, 0); 2];
@@ -210,32 +239,60 @@ impl PointRun {
         });
         if made == 1 {
             let content = Content::Readings(parts[0].1, granularity);
-            self.outbox.send(cn, content, sent_at, parts[0].0, until, buffer, entries, counts);
+            self.outbox.send(
+                cn, content, sent_at, parts[0].0, until, buffer, entries, counts,
+            );
             return;
         }
         // Two packets are two messages; the second is moved out while the first is sent.
         let second = buffer.split_off(start + parts[0].0);
         let content = Content::Readings(parts[0].1, granularity);
-        self.outbox.send(cn, content, sent_at, parts[0].0, until, buffer, entries, counts);
+        self.outbox.send(
+            cn, content, sent_at, parts[0].0, until, buffer, entries, counts,
+        );
         buffer.extend_from_slice(&second);
         let content = Content::Readings(parts[1].1, granularity);
-        self.outbox.send(cn, content, sent_at, parts[1].0, until, buffer, entries, counts);
+        self.outbox.send(
+            cn, content, sent_at, parts[1].0, until, buffer, entries, counts,
+        );
     }
 
     /// Device state every hour at every fourth point, heartbeats of the newest edition, and
     /// analyser parameters once a day or when they change.
     fn extras(&mut self, point: &Point, hour: u32, start: i64, plan: &HourPlan, batch: &mut Batch) {
         let until = start + HOUR;
-        let Batch { buffer, entries, counts } = batch;
+        let Batch {
+            buffer,
+            entries,
+            counts,
+        } = batch;
         if point.index % 4 == 0 {
             let at = start + 30 * SECOND;
             let length = packet::device_state(buffer, point, at, !plan.stopped);
-            self.outbox.send("2021", Content::States(2), at, length, until, buffer, entries, counts);
+            self.outbox.send(
+                "2021",
+                Content::States(2),
+                at,
+                length,
+                until,
+                buffer,
+                entries,
+                counts,
+            );
         }
         if point.edition == Edition::E2025 && hour % 6 == 1 {
             let at = start + 45 * SECOND;
             let length = packet::heartbeat(buffer, point, at);
-            self.outbox.send("9015", Content::States(1), at, length, until, buffer, entries, counts);
+            self.outbox.send(
+                "9015",
+                Content::States(1),
+                at,
+                length,
+                until,
+                buffer,
+                entries,
+                counts,
+            );
         }
         if point.edition == Edition::E2005 {
             return;
@@ -253,7 +310,9 @@ impl PointRun {
                 let sent_at = start + 600 * SECOND + at as i64 * SECOND;
                 let length = packet::parameters(buffer, point, sent_at, at, slope);
                 let rows = Content::States(packet::PARAMETER_ROWS);
-                self.outbox.send("3020", rows, sent_at, length, until, buffer, entries, counts);
+                self.outbox.send(
+                    "3020", rows, sent_at, length, until, buffer, entries, counts,
+                );
             }
         }
     }
@@ -298,12 +357,14 @@ impl PointRun {
         while instant < data_time + cadence {
             let oxygen_at = point.oxygen_channel();
             let share = self.outbox.seconds(0.0, 1.0);
-            let at_instant = |sample: &Sample| {
-                sample.min + (sample.max - sample.min) * share / SECOND
-            };
+            let at_instant =
+                |sample: &Sample| sample.min + (sample.max - sample.min) * share / SECOND;
             let oxygen = oxygen_at.map(|at| at_instant(&self.samples[at]) as f64);
-            for ((values, sample), channel) in
-                self.values.iter_mut().zip(&self.samples).zip(&point.channels)
+            for ((values, sample), channel) in self
+                .values
+                .iter_mut()
+                .zip(&self.samples)
+                .zip(&point.channels)
             {
                 values.avg = at_instant(sample);
                 values.zs = match (channel.converted, point.reference_oxygen, oxygen) {
@@ -311,7 +372,16 @@ impl PointRun {
                     _ => None,
                 };
             }
-            self.dispatch(scale, point, "2011", instant, instant + 2 * SECOND, resume, until, batch);
+            self.dispatch(
+                scale,
+                point,
+                "2011",
+                instant,
+                instant + 2 * SECOND,
+                resume,
+                until,
+                batch,
+            );
             instant += every;
         }
     }
@@ -319,13 +389,20 @@ impl PointRun {
     /// Hour means from the minute values that were sent; adds them to the day.
     fn hour_values(&mut self, scale: &Scale, point: &Point, mark: Mark, hour: u32) {
         let mean = |sum: &Sum| (sum.total as f64 * 10.0 / sum.count as f64).round() as i64;
-        let oxygen = point.oxygen_channel().map(|at| mean(&self.hour_sums[at]) as f64 / 10.0);
+        let oxygen = point
+            .oxygen_channel()
+            .map(|at| mean(&self.hour_sums[at]) as f64 / 10.0);
         let flow = point.flow_channel();
         // m3 of the hour: flow is m3/s for gas, L/s for water.
         let volume = flow.map(|at| {
             let sum = &self.hour_sums[at];
-            let per_second = mean(sum) as f64 / power_of_ten(point.channels[at].factor.decimals + 1) as f64;
-            let litres = if point.medium == Medium::Water { 1_000.0 } else { 1.0 };
+            let per_second =
+                mean(sum) as f64 / power_of_ten(point.channels[at].factor.decimals + 1) as f64;
+            let litres = if point.medium == Medium::Water {
+                1_000.0
+            } else {
+                1.0
+            };
             per_second * (sum.count * i64::from(scale.cadence_s)) as f64 / litres
         });
         self.values.clear();
@@ -338,7 +415,11 @@ impl PointRun {
             };
             let cou = volume.and_then(|volume| {
                 // mg/m3 x m3 = mg; mg/L x m3 = g.
-                let per_kg = if point.medium == Medium::Water { 1e3 } else { 1e6 };
+                let per_kg = if point.medium == Medium::Water {
+                    1e3
+                } else {
+                    1e6
+                };
                 let quantity = match channel.factor.role {
                     Role::Flow => volume,
                     Role::Pollutant => avg as f64 / power_of_ten(decimals) as f64 * volume / per_kg,
@@ -395,7 +476,9 @@ impl PointRun {
             Mark::D
         };
         let mean = |sum: &Sum| (sum.total as f64 / sum.count as f64).round() as i64;
-        let oxygen = point.oxygen_channel().map(|at| mean(&self.day_sums[at]) as f64 / 10.0);
+        let oxygen = point
+            .oxygen_channel()
+            .map(|at| mean(&self.day_sums[at]) as f64 / 10.0);
         self.values.clear();
         for (sum, channel) in self.day_sums.iter().zip(&point.channels) {
             let avg = mean(sum);

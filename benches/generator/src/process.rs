@@ -90,7 +90,13 @@ pub(crate) enum Line {
 impl HourPlan {
     /// The plan of an hour, from the episodes of its point.
     pub(crate) fn of(hour: u32, episodes: &[Episode]) -> Self {
-        let mut plan = Self { effect: None, sample: 1.0, mark: Mark::N, stopped: false, line: Line::Up };
+        let mut plan = Self {
+            effect: None,
+            sample: 1.0,
+            mark: Mark::N,
+            stopped: false,
+            line: Line::Up,
+        };
         for episode in episodes {
             let ended = episode.first_hour + episode.hours;
             if episode.kind == Kind::Stopped && hour == ended {
@@ -117,7 +123,11 @@ impl HourPlan {
             plan.effect = episode.channel.zip(effect).or(plan.effect);
             match episode.kind {
                 Kind::MarkedExceed => {
-                    plan.mark = if episode.first_hour % 2 == 0 { Mark::M } else { Mark::C };
+                    plan.mark = if episode.first_hour % 2 == 0 {
+                        Mark::M
+                    } else {
+                        Mark::C
+                    };
                 }
                 Kind::Maintained => plan.mark = Mark::M,
                 Kind::Stopped => {
@@ -158,7 +168,7 @@ pub(crate) struct Process {
 struct State {
     z: f64,
     frozen: Option<i64>,
-    last_hour_sum: i64,
+    last_hour_sum: Option<i64>,
     scale: f64,
     base: f64,
     noise: f64,
@@ -182,7 +192,7 @@ impl Process {
                 State {
                     z: normal(noise.bits()),
                     frozen: None,
-                    last_hour_sum: i64::MIN,
+                    last_hour_sum: None,
                     scale: power,
                     base: channel.base,
                     noise: factor.noise,
@@ -239,7 +249,11 @@ impl Process {
         state.z = ar(state.z, self.keep, bits);
         if plan.stopped {
             state.frozen = None;
-            return Sample { min: state.stopped, avg: state.stopped, max: state.stopped };
+            return Sample {
+                min: state.stopped,
+                avg: state.stopped,
+                max: state.stopped,
+            };
         }
         let moved = 1.0 + state.follow * (load - 0.9) + state.noise * state.z;
         let mut value = state.base * moved.clamp(0.4, 1.6);
@@ -262,7 +276,8 @@ impl Process {
                     }
                     Effect::Level(level) => {
                         let level = level * (1.0 + 0.008 * jitter);
-                        value = match (point.channels[at].converted, point.reference_oxygen, oxygen) {
+                        value = match (point.channels[at].converted, point.reference_oxygen, oxygen)
+                        {
                             (true, Some(reference), Some(oxygen)) => {
                                 level * (21.0 - oxygen) / (21.0 - reference)
                             }
@@ -279,7 +294,11 @@ impl Process {
                     state.frozen = fixed;
                 }
                 if let Some(fixed) = fixed {
-                    return Sample { min: fixed, avg: fixed, max: fixed };
+                    return Sample {
+                        min: fixed,
+                        avg: fixed,
+                        max: fixed,
+                    };
                 }
             }
             _ => state.frozen = None,
@@ -294,7 +313,11 @@ impl Process {
         let spread = (avg.abs() as f64 * (0.01 + state.noise * 0.25)) as i64;
         let low = (spread * (bits >> 7 & 63) as i64) >> 6;
         let high = (spread * (bits >> 19 & 63) as i64) >> 6;
-        let mut sample = Sample { min: avg - low, avg, max: avg + high };
+        let mut sample = Sample {
+            min: avg - low,
+            avg,
+            max: avg + high,
+        };
         if !negative {
             sample.min = sample.min.max(1);
         } else {
@@ -311,8 +334,11 @@ impl Process {
             || matches!(plan.effect, Some((channel, Effect::Frozen | Effect::Zero | Effect::Exact(_))) if channel == at);
         // One unit of the rounded hourly mean, which has one decimal more.
         let least = (self.steps / 10).max(1);
-        let shift = if !forced && (sum - state.last_hour_sum).abs() < least { 2 * least } else { 0 };
-        state.last_hour_sum = sum + shift;
+        let near = state
+            .last_hour_sum
+            .is_some_and(|last| (sum - last).abs() < least);
+        let shift = if near && !forced { 2 * least } else { 0 };
+        state.last_hour_sum = Some(sum + shift);
         shift
     }
 }
@@ -342,7 +368,8 @@ pub(crate) fn rhythm(point: &Point, hour_of_day: u32, weekday: u32) -> f64 {
 /// of it; both oxygens in hundredths of a percent. Nothing can be converted at 21 % and above.
 pub(crate) fn convert(raw: i64, reference: f64, oxygen_hundredths: f64) -> Option<i64> {
     let below = 2_100.0 - oxygen_hundredths;
-    (below > 0.0).then(|| (raw as f64 * 10.0 * (2_100.0 - reference * 100.0) / below).round() as i64)
+    (below > 0.0)
+        .then(|| (raw as f64 * 10.0 * (2_100.0 - reference * 100.0) / below).round() as i64)
 }
 
 #[cfg(test)]
@@ -357,7 +384,12 @@ mod tests {
         for hour in 0..hours {
             let plan = HourPlan::of(hour, episodes);
             for _ in 0..scale.steps_per_hour() {
-                process.step(point, &plan, rhythm(point, hour % 24, hour / 24 % 7), &mut samples);
+                process.step(
+                    point,
+                    &plan,
+                    rhythm(point, hour % 24, hour / 24 % 7),
+                    &mut samples,
+                );
                 out.push(samples.clone());
             }
         }
@@ -366,7 +398,10 @@ mod tests {
 
     #[test]
     fn quiet_points_stay_below_four_fifths_of_their_limits_and_above_zero() {
-        let scale = Scale { factors: 12, ..Scale::default() };
+        let scale = Scale {
+            factors: 12,
+            ..Scale::default()
+        };
         let layout = Layout::new(&scale);
         for point in &layout.points {
             for samples in hourly(&scale, point, &[], 24 * 7) {
@@ -380,10 +415,16 @@ mod tests {
                         if let (true, Some(reference), Some(oxygen)) =
                             (channel.converted, point.reference_oxygen, oxygen)
                         {
-                            level = convert(sample.avg, reference, oxygen).unwrap() as f64 / power / 10.0;
+                            level = convert(sample.avg, reference, oxygen).unwrap() as f64
+                                / power
+                                / 10.0;
                         }
                         let limit = channel.hour_limit.or(channel.day_limit).unwrap();
-                        assert!(level < 0.97 * limit, "{} {level} of {limit}", channel.factor.code);
+                        assert!(
+                            level < 0.97 * limit,
+                            "{} {level} of {limit}",
+                            channel.factor.code
+                        );
                     }
                 }
             }
@@ -394,7 +435,11 @@ mod tests {
     fn a_held_level_is_a_level_at_reference_oxygen() {
         let scale = Scale::default();
         let layout = Layout::new(&scale);
-        let point = layout.points.iter().find(|point| point.reference_oxygen.is_some()).unwrap();
+        let point = layout
+            .points
+            .iter()
+            .find(|point| point.reference_oxygen.is_some())
+            .unwrap();
         let episode = Episode {
             kind: Kind::ExceedHour,
             point: point.index,

@@ -96,7 +96,9 @@ pub enum ProduceError {
         source: KafkaError,
     },
     /// A topic cannot be created.
-    #[error("topic {topic} cannot be created at {brokers}: {cause}; create it by hand or check the address and rights")]
+    #[error(
+        "topic {topic} cannot be created at {brokers}: {cause}; create it by hand or check the address and rights"
+    )]
     Topic {
         /// Name.
         topic: String,
@@ -114,7 +116,9 @@ pub enum ProduceError {
         source: KafkaError,
     },
     /// The broker did not take every message.
-    #[error("{count} messages were not taken by {brokers}, the first with: {cause}; the topics hold an incomplete load, delete them before the next run")]
+    #[error(
+        "{count} messages were not taken by {brokers}, the first with: {cause}; the topics hold an incomplete load, delete them before the next run"
+    )]
     Refused {
         /// How many.
         count: u64,
@@ -145,7 +149,11 @@ impl ProducerContext for Context {
             self.0.failed.fetch_add(1, Ordering::Relaxed);
             let mut first = self.0.first.lock();
             if first.is_none() {
-                *first = Some(format!("{error} (topic {}, partition {})", message.topic(), message.partition()));
+                *first = Some(format!(
+                    "{error} (topic {}, partition {})",
+                    message.topic(),
+                    message.partition()
+                ));
             }
         }
     }
@@ -178,9 +186,9 @@ pub fn partitions_of(topic: Topic, partitions: i32) -> i32 {
 
 /// Partition of a key: FNV-1a modulo the number of partitions.
 pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
-    let hash = key
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     ((hash >> 16) % partitions.max(1).unsigned_abs() as u64) as i32
 }
 
@@ -188,7 +196,11 @@ pub fn partition_of(key: &[u8], partitions: i32) -> i32 {
 ///
 /// # Errors
 /// The client cannot be made, or a topic cannot be created.
-pub fn create_topics(settings: &KafkaSettings, topics: &Topics, partitions: i32) -> Result<(), ProduceError> {
+pub fn create_topics(
+    settings: &KafkaSettings,
+    topics: &Topics,
+    partitions: i32,
+) -> Result<(), ProduceError> {
     let brokers = || settings.brokers.clone();
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &settings.brokers);
@@ -196,14 +208,21 @@ pub fn create_topics(settings: &KafkaSettings, topics: &Topics, partitions: i32)
         config.set(key, value);
     }
     let admin: AdminClient<DefaultClientContext> =
-        config.create().map_err(|source| ProduceError::Client { brokers: brokers(), source })?;
+        config.create().map_err(|source| ProduceError::Client {
+            brokers: brokers(),
+            source,
+        })?;
     let new: Vec<NewTopic<'_>> = Topic::ALL
         .iter()
         .map(|topic| {
-            NewTopic::new(topics.name(*topic), partitions_of(*topic, partitions), TopicReplication::Fixed(1))
-                .set("retention.ms", "-1")
-                .set("message.timestamp.type", "CreateTime")
-                .set("message.timestamp.after.max.ms", "9223372036854775807")
+            NewTopic::new(
+                topics.name(*topic),
+                partitions_of(*topic, partitions),
+                TopicReplication::Fixed(1),
+            )
+            .set("retention.ms", "-1")
+            .set("message.timestamp.type", "CreateTime")
+            .set("message.timestamp.after.max.ms", "9223372036854775807")
         })
         .collect();
     let options = AdminOptions::new()
@@ -248,7 +267,10 @@ pub fn produce(
     let reports = Arc::new(Reports::default());
     let producer: ThreadedProducer<Context> = client_config(settings)
         .create_with_context(Context(Arc::clone(&reports)))
-        .map_err(|source| ProduceError::Client { brokers: settings.brokers.clone(), source })?;
+        .map_err(|source| ProduceError::Client {
+            brokers: settings.brokers.clone(),
+            source,
+        })?;
     let mut sent_bytes = vec![0_u64; Topic::ALL.len() * options.partitions.max(1) as usize];
     let mut pace = Pace::new(options.rate);
     let mut produced = Produced::default();
@@ -288,7 +310,9 @@ pub fn produce(
         return Err(ProduceError::Refused {
             count: failed + left,
             brokers: settings.brokers.clone(),
-            cause: first.or_else(|| flushed.err().map(|error| error.to_string())).unwrap_or_default(),
+            cause: first
+                .or_else(|| flushed.err().map(|error| error.to_string()))
+                .unwrap_or_default(),
         });
     }
     Ok(produced)
@@ -325,7 +349,12 @@ fn send(
         record = match producer.send(record) {
             Ok(()) => return Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
-            Err((source, _)) => return Err(ProduceError::Queue { topic: topic.to_owned(), source }),
+            Err((source, _)) => {
+                return Err(ProduceError::Queue {
+                    topic: topic.to_owned(),
+                    source,
+                });
+            }
         };
         std::thread::sleep(Duration::from_millis(2));
         waiting();
@@ -342,7 +371,11 @@ struct Pace {
 
 impl Pace {
     fn new(rate: Option<u64>) -> Self {
-        Self { rate: rate.filter(|rate| *rate > 0), began: Instant::now(), taken: 0 }
+        Self {
+            rate: rate.filter(|rate| *rate > 0),
+            began: Instant::now(),
+            taken: 0,
+        }
     }
 
     fn wait(&mut self, readings: u64) {

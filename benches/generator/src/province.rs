@@ -52,11 +52,19 @@ impl Province {
         let (acts, inspections) = inspections::documents(&scale, &layout);
         let permit_documents = permit_documents.into_iter().map(|document| Document {
             arrival: document.arrival,
-            body: (Topic::Permits, document.body.permit_no.clone(), json(&document.body)),
+            body: (
+                Topic::Permits,
+                document.body.permit_no.clone(),
+                json(&document.body),
+            ),
         });
         let acts = acts.into_iter().map(|document| Document {
             arrival: document.arrival,
-            body: (Topic::Inspections, document.body.act_id.clone(), json(&document.body)),
+            body: (
+                Topic::Inspections,
+                document.body.act_id.clone(),
+                json(&document.body),
+            ),
         });
         let mut documents: Vec<_> = permit_documents.chain(acts).collect();
         documents.sort_by_key(|document| std::cmp::Reverse(document.arrival));
@@ -68,7 +76,11 @@ impl Province {
                 PointRun::new(&scale, point, plan.episodes[point.index].clone(), mass)
             })
             .collect();
-        let keys = layout.points.iter().map(|point| Bytes::from(point.mn.clone())).collect();
+        let keys = layout
+            .points
+            .iter()
+            .map(|point| Bytes::from(point.mn.clone()))
+            .collect();
         Ok(Self {
             scale,
             layout,
@@ -122,7 +134,11 @@ impl Province {
             .iter()
             .filter(|point| point.modbus && !point.json && self.scale.malformed_rate > 0.0)
             .map(|point| {
-                let dialect = if point.index / 10 % 2 == 0 { "modbus" } else { "modbus_swapped" };
+                let dialect = if point.index / 10 % 2 == 0 {
+                    "modbus"
+                } else {
+                    "modbus_swapped"
+                };
                 (point.mn.clone(), dialect.to_owned())
             })
             .collect();
@@ -153,7 +169,11 @@ impl Province {
             .zip(&self.layout.points)
             .filter_map(|(run, point)| {
                 let (_, limit_t) = tight_mass(&self.scale, point, self.plan.permits[point.unit])?;
-                Some(MassCrossing { point: point.index, hour: run.crossed?, limit_t })
+                Some(MassCrossing {
+                    point: point.index,
+                    hour: run.crossed?,
+                    limit_t,
+                })
             })
             .collect();
         truth::rows(&self.scale, &self.layout, &self.plan, &crossings)
@@ -174,7 +194,11 @@ impl Province {
             return false;
         }
         let hour = self.hour;
-        let until = if hour < hours { self.period().0 + i64::from(hour + 1) * HOUR } else { i64::MAX };
+        let until = if hour < hours {
+            self.period().0 + i64::from(hour + 1) * HOUR
+        } else {
+            i64::MAX
+        };
         self.hour += 1;
         let batches = self.batches(hour, hours);
         let mut order = Vec::with_capacity(batches.iter().map(|batch| batch.entries.len()).sum());

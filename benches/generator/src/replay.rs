@@ -62,12 +62,21 @@ impl Replay {
             .take_while(|message| message.timestamp_ms < (start + 2 * HOUR) / 1_000)
             .filter_map(|message| template(message, start))
             .collect();
-        Ok(Self { block, start, round: 0, at: 0, ready: Vec::new().into_iter() })
+        Ok(Self {
+            block,
+            start,
+            round: 0,
+            at: 0,
+            ready: Vec::new().into_iter(),
+        })
     }
 
     /// Readings in one round.
     pub fn readings_per_round(&self) -> u64 {
-        self.block.iter().map(|template| u64::from(template.readings)).sum()
+        self.block
+            .iter()
+            .map(|template| u64::from(template.readings))
+            .sum()
     }
 
     fn render(&mut self) {
@@ -113,7 +122,11 @@ impl Replay {
 
 fn template(message: Message, start: i64) -> Option<Template> {
     let find = |what: &[u8]| {
-        message.payload.windows(what.len()).position(|window| window == what).map(|at| at + what.len())
+        message
+            .payload
+            .windows(what.len())
+            .position(|window| window == what)
+            .map(|at| at + what.len())
     };
     find(b";CN=2051;").filter(|_| message.topic == Topic::Hj212)?;
     let data_time_at = find(b"DataTime=")?;
@@ -153,7 +166,10 @@ mod tests {
 
     #[test]
     fn rounds_advance_by_an_hour_and_keep_their_crc() {
-        let scale = Scale { points: 5, ..Scale::default() };
+        let scale = Scale {
+            points: 5,
+            ..Scale::default()
+        };
         let replay = Replay::new(&scale).unwrap();
         let block = replay.block.len();
         assert_eq!(block, 5 * 6);
@@ -168,7 +184,10 @@ mod tests {
             let packet = &message.payload;
             let segment = &packet[6..packet.len() - 6];
             let check = format!("{:04X}", crc(segment));
-            assert_eq!(&packet[packet.len() - 6..packet.len() - 2], check.as_bytes());
+            assert_eq!(
+                &packet[packet.len() - 6..packet.len() - 2],
+                check.as_bytes()
+            );
         }
     }
 }

@@ -82,10 +82,18 @@ impl Scale {
     /// The first key that is out of range.
     pub fn check(&self) -> Result<(), ScaleError> {
         fn refuse(key: &'static str, value: impl ToString, rule: &'static str) -> ScaleError {
-            ScaleError { key, value: value.to_string(), rule }
+            ScaleError {
+                key,
+                value: value.to_string(),
+                rule,
+            }
         }
         let share = |key, value: f64, most: f64, rule| {
-            if (0.0..=most).contains(&value) { Ok(()) } else { Err(refuse(key, value, rule)) }
+            if (0.0..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(refuse(key, value, rule))
+            }
         };
         if !(1..=1_000_000).contains(&self.points) {
             return Err(refuse("points", self.points, "use 1 to 1000000"));
@@ -113,13 +121,22 @@ impl Scale {
             }
         }
         if !(10_957..=47_482).contains(&self.start_day) {
-            return Err(refuse("start_day", self.start_day, "use a day from 2000 to 2099"));
+            return Err(refuse(
+                "start_day",
+                self.start_day,
+                "use a day from 2000 to 2099",
+            ));
         }
         share("fault_rate", self.fault_rate, 1.0, "use 0 to 1")?;
         share("resend_rate", self.resend_rate, 0.5, "use 0 to 0.5")?;
         share("malformed_rate", self.malformed_rate, 0.5, "use 0 to 0.5")?;
         share("json_rate", self.json_rate, 1.0, "use 0 to 1")?;
-        share("inspections_per_unit", self.inspections_per_unit, 40.0, "use 0 to 40")
+        share(
+            "inspections_per_unit",
+            self.inspections_per_unit,
+            40.0,
+            "use 0 to 40",
+        )
     }
 
     /// Minute packets in an hour.
@@ -148,13 +165,55 @@ mod tests {
     #[test]
     fn a_refused_scale_names_its_key() {
         let cases = [
-            (Scale { points: 0, ..Scale::default() }, "points"),
-            (Scale { days: 0, ..Scale::default() }, "days"),
-            (Scale { factors: 13, ..Scale::default() }, "factors"),
-            (Scale { cadence_s: 420, ..Scale::default() }, "cadence_s"),
-            (Scale { realtime_s: Some(7), ..Scale::default() }, "realtime_s"),
-            (Scale { fault_rate: f64::NAN, ..Scale::default() }, "fault_rate"),
-            (Scale { resend_rate: 0.7, ..Scale::default() }, "resend_rate"),
+            (
+                Scale {
+                    points: 0,
+                    ..Scale::default()
+                },
+                "points",
+            ),
+            (
+                Scale {
+                    days: 0,
+                    ..Scale::default()
+                },
+                "days",
+            ),
+            (
+                Scale {
+                    factors: 13,
+                    ..Scale::default()
+                },
+                "factors",
+            ),
+            (
+                Scale {
+                    cadence_s: 420,
+                    ..Scale::default()
+                },
+                "cadence_s",
+            ),
+            (
+                Scale {
+                    realtime_s: Some(7),
+                    ..Scale::default()
+                },
+                "realtime_s",
+            ),
+            (
+                Scale {
+                    fault_rate: f64::NAN,
+                    ..Scale::default()
+                },
+                "fault_rate",
+            ),
+            (
+                Scale {
+                    resend_rate: 0.7,
+                    ..Scale::default()
+                },
+                "resend_rate",
+            ),
         ];
         for (scale, key) in cases {
             assert_eq!(scale.check().unwrap_err().key, key);

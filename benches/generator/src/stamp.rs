@@ -27,7 +27,10 @@ pub fn weekday(day: i32) -> u32 {
 /// Splits an instant into Beijing day number and second of the day.
 pub fn beijing(micros: i64) -> (i32, i64) {
     let seconds = (micros + BEIJING_OFFSET_MICROS).div_euclid(SECOND);
-    (seconds.div_euclid(86_400) as i32, seconds.rem_euclid(86_400))
+    (
+        seconds.div_euclid(86_400) as i32,
+        seconds.rem_euclid(86_400),
+    )
 }
 
 /// Beijing time as `YYYY-MM-DDThh:mm:ss+08:00` (RFC 3339).
@@ -75,8 +78,18 @@ pub fn push_decimal(out: &mut Vec<u8>, scaled: i64, decimals: u8) {
 
 /// 10 to the power of `decimals` (0 to 9).
 pub const fn power_of_ten(decimals: u8) -> i64 {
-    const POWERS: [i64; 10] =
-        [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+    const POWERS: [i64; 10] = [
+        1,
+        10,
+        100,
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+        10_000_000,
+        100_000_000,
+        1_000_000_000,
+    ];
     POWERS[if decimals > 9 { 9 } else { decimals as usize }]
 }
 

@@ -167,36 +167,48 @@ pub(crate) fn rows(
     let start = beijing_day_start(scale.start_day);
     let end = beijing_day_start(scale.start_day + scale.days as i32);
     let mut rows = Vec::new();
-    let mut push = |kind: Kind, point: usize, channel: Option<usize>, from, to, level, limit, details| {
-        let point = &layout.points[point];
-        let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
-        rows.push(TruthRow {
-            kind: kind.as_str().to_owned(),
-            expected: texts(kind.expected()),
-            allowed: texts(kind.allowed()),
-            must_not: texts(kind.must_not()),
-            mn: point.mn.clone(),
-            outlet: point.outlet_uid.clone(),
-            permit_no: layout.units[point.unit].permit_no.clone(),
-            factor: channel.map(|at| point.channels[at].factor.code.to_owned()),
-            start: rfc3339(from),
-            end: rfc3339(to),
-            start_us: from,
-            end_us: to,
-            level,
-            limit,
-            details,
-        });
-    };
+    let mut push =
+        |kind: Kind, point: usize, channel: Option<usize>, from, to, level, limit, details| {
+            let point = &layout.points[point];
+            let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+            rows.push(TruthRow {
+                kind: kind.as_str().to_owned(),
+                expected: texts(kind.expected()),
+                allowed: texts(kind.allowed()),
+                must_not: texts(kind.must_not()),
+                mn: point.mn.clone(),
+                outlet: point.outlet_uid.clone(),
+                permit_no: layout.units[point.unit].permit_no.clone(),
+                factor: channel.map(|at| point.channels[at].factor.code.to_owned()),
+                start: rfc3339(from),
+                end: rfc3339(to),
+                start_us: from,
+                end_us: to,
+                level,
+                limit,
+                details,
+            });
+        };
     for episode in plan.episodes.iter().flatten() {
         let from = start + i64::from(episode.first_hour) * HOUR;
         let to = from + i64::from(episode.hours) * HOUR;
         let level = episode.limit.map(|_| (episode.level * 1e6).round() / 1e6);
         let details = describe(episode.kind).to_owned();
-        push(episode.kind, episode.point, episode.channel, from, to, level, episode.limit, details);
+        push(
+            episode.kind,
+            episode.point,
+            episode.channel,
+            from,
+            to,
+            level,
+            episode.limit,
+            details,
+        );
     }
     for (unit, case) in plan.permits.iter().enumerate() {
-        let PermitCase::Ends { last_day } = *case else { continue };
+        let PermitCase::Ends { last_day } = *case else {
+            continue;
+        };
         let last = scale.start_day + last_day;
         let from = beijing_day_start(last + 1);
         let (kind, from) = if from < end {
@@ -211,9 +223,14 @@ pub(crate) fn rows(
     }
     for crossing in crossings {
         let case = plan.permits[layout.points[crossing.point].unit];
-        let PermitCase::MassOver { channel } = case else { continue };
+        let PermitCase::MassOver { channel } = case else {
+            continue;
+        };
         let from = start + i64::from(crossing.hour) * HOUR;
-        let details = format!("permitted mass of the year {} t is reached", crossing.limit_t);
+        let details = format!(
+            "permitted mass of the year {} t is reached",
+            crossing.limit_t
+        );
         push(
             Kind::MassOver,
             crossing.point,

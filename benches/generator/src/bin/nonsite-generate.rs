@@ -107,7 +107,10 @@ impl Args {
     }
 
     /// Sends the messages where they are wanted; into nothing if nowhere.
-    fn deliver(&self, messages: impl Iterator<Item = Message>) -> Result<Produced, Box<dyn std::error::Error>> {
+    fn deliver(
+        &self,
+        messages: impl Iterator<Item = Message>,
+    ) -> Result<Produced, Box<dyn std::error::Error>> {
         if let Some(brokers) = &self.brokers {
             let settings = KafkaSettings {
                 brokers: brokers.clone(),
@@ -122,9 +125,14 @@ impl Args {
             return Ok(produce(messages, &settings, options, |_| {})?);
         }
         let mut files = match &self.out {
-            Some(dir) => {
-                Some(Files::create(dir, if self.frames { Format::Frames } else { Format::Jsonl })?)
-            }
+            Some(dir) => Some(Files::create(
+                dir,
+                if self.frames {
+                    Format::Frames
+                } else {
+                    Format::Jsonl
+                },
+            )?),
             None => None,
         };
         let began = std::time::Instant::now();
@@ -167,7 +175,11 @@ fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
             province.write_truth(dir)?;
         }
         if args.json {
-            writeln!(out, "{}", serde_json::to_string_pretty(&province.summary())?)?;
+            writeln!(
+                out,
+                "{}",
+                serde_json::to_string_pretty(&province.summary())?
+            )?;
         }
         produced
     };
