@@ -5,6 +5,7 @@ mod import;
 mod maintain;
 mod packet;
 mod quarantine;
+mod schema;
 
 use clap::Subcommand;
 
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Packet(packet::Args),
     /// Messages that could not be used: list, show, drive again.
     Quarantine(quarantine::Args),
+    /// Print JSON Schemas of the messages, or the reference of the tables.
+    Schema(schema::Args),
 }
 
 impl Command {
@@ -32,6 +35,7 @@ impl Command {
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
+            Self::Schema(args) => schema::run(&args),
         }
     }
 }
