@@ -13,8 +13,14 @@
 //! - no input is a reason to panic.
 
 pub mod code;
+pub mod document;
+pub mod fault;
 pub mod inspection;
 pub mod moment;
+mod origin;
 pub mod permit;
 
+pub use document::{Document, Refused};
+pub use fault::Fault;
 pub use moment::{Day, Instant};
+pub use origin::Origin;
