@@ -226,3 +226,7 @@ impl Unused {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

@@ -17,6 +17,8 @@ mod decode;
 mod edition;
 pub mod encode;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod notes;
 mod number;
 mod packet;
