@@ -35,7 +35,7 @@ pub struct Scale {
     pub fault_rate: f64,
     /// Share of packets sent twice, 0 to 0.5.
     pub resend_rate: f64,
-    /// Share of packets that are preceded by a broken copy, 0 to 0.5. Whatever the share above
+    /// Share of packets that have a broken copy behind them, 0 to 0.5. Whatever the share above
     /// zero, each kind of broken copy appears once.
     pub malformed_rate: f64,
     /// Share of the points that report through a platform as JSON, 0 to 1.
