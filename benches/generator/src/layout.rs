@@ -214,7 +214,7 @@ fn point(scale: &Scale, unit: &Unit, at: usize, json_every: usize, noise: &mut N
     };
     let mn = match edition {
         Edition::E2005 => format!("{}{:08}", unit.admin_code, index),
-        Edition::E2017 if index % 3 == 0 => format!("{}Y{index:07}", unit.admin_code),
+        Edition::E2017 if index.is_multiple_of(3) => format!("{}Y{index:07}", unit.admin_code),
         Edition::E2017 | Edition::E2025 => format!("A{:016X}{index:07X}", noise.bits()),
     };
     let reference_oxygen = (medium == Medium::Air)

@@ -242,7 +242,7 @@ impl PointRun {
             entries,
             counts,
         } = batch;
-        if point.index % 4 == 0 {
+        if point.index.is_multiple_of(4) {
             let at = start + 30 * SECOND;
             let length = packet::device_state(buffer, point, at, !plan.stopped);
             self.outbox.send(
@@ -282,7 +282,7 @@ impl PointRun {
             self.slopes[at] = 0.85;
         }
         for (at, slope) in self.slopes.into_iter().enumerate() {
-            if hour % 24 == 0 || changed == Some(at) {
+            if hour.is_multiple_of(24) || changed == Some(at) {
                 let sent_at = start + 600 * SECOND + at as i64 * SECOND;
                 let length = packet::parameters(buffer, point, sent_at, at, slope);
                 let rows = Content::States(packet::PARAMETER_ROWS);

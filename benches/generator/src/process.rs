@@ -97,9 +97,9 @@ impl Process {
             samples[at] = self.sample(at, plan, load, None, point);
             oxygen = Some(samples[at].avg as f64 / self.states[at].scale);
         }
-        for at in 0..samples.len() {
+        for (at, sample) in samples.iter_mut().enumerate() {
             if Some(at) != oxygen_at {
-                samples[at] = self.sample(at, plan, load, oxygen, point);
+                *sample = self.sample(at, plan, load, oxygen, point);
             }
         }
     }

@@ -111,14 +111,14 @@ impl Scale {
                 "use a divisor of 3600 from 60 to 1800, such as 60 or 600",
             ));
         }
-        if let Some(seconds) = self.realtime_s {
-            if !(30..=3_600).contains(&seconds) || 3_600 % seconds != 0 {
-                return Err(refuse(
-                    "realtime_s",
-                    seconds,
-                    "use a divisor of 3600 from 30 to 3600, or leave it out",
-                ));
-            }
+        if let Some(seconds) = self.realtime_s
+            && (!(30..=3_600).contains(&seconds) || 3_600 % seconds != 0)
+        {
+            return Err(refuse(
+                "realtime_s",
+                seconds,
+                "use a divisor of 3600 from 30 to 3600, or leave it out",
+            ));
         }
         if !(10_957..=47_482).contains(&self.start_day) {
             return Err(refuse(

@@ -42,7 +42,7 @@ fn everything_arrives_keyed_in_order_and_held_back_when_asked() {
             refused += 1;
             most.insert((topic.to_owned(), partition), bytes);
             // Every fiftieth question is answered with "not yet".
-            refused % 50 != 0
+            !refused.is_multiple_of(50)
         })),
         ..ProduceOptions::default()
     };

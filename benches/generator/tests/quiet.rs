@@ -3,6 +3,8 @@
 //! Judges every hour of a province the way a rule would, from decoded packets and permit documents
 //! alone, and compares with the truth.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -112,12 +112,12 @@ impl PointRun {
                 decimals,
                 mark,
             });
-            if let (Some((limited, limit_t)), Some(cou)) = (self.mass_limit, cou) {
-                if limited == at {
-                    self.mass_kg += cou as f64 / power_of_ten(COU_DECIMALS) as f64;
-                    if self.crossed.is_none() && self.mass_kg > limit_t * 1_000.0 {
-                        self.crossed = Some(hour);
-                    }
+            if let (Some((limited, limit_t)), Some(cou)) = (self.mass_limit, cou)
+                && limited == at
+            {
+                self.mass_kg += cou as f64 / power_of_ten(COU_DECIMALS) as f64;
+                if self.crossed.is_none() && self.mass_kg > limit_t * 1_000.0 {
+                    self.crossed = Some(hour);
                 }
             }
         }
