@@ -47,10 +47,10 @@ newest AS (
 ),
 notices AS (
   SELECT n.*, k.days AS notice,
-         arrow_cast(arrow_cast(arrow_cast(n.valid_to, 'Int32') - k.days, 'Date32'),
+         arrow_cast(arrow_cast(arrow_cast(n.valid_to, 'Int32') - arrow_cast(k.days, 'Int32'), 'Date32'),
                     'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours' AS from_time
   FROM newest n
-  CROSS JOIN (SELECT arrow_cast(unnest(make_array($first_notice, $second_notice, $last_notice)), 'Int32') AS days) k
+  CROSS JOIN (SELECT unnest(make_array($first_notice, $second_notice, $last_notice)) AS days) k
   WHERE n.valid_to IS NOT NULL AND n.days_left <= k.days
 ),
 active AS (

@@ -37,8 +37,8 @@ first_seen AS (
 ),
 due AS (
   SELECT s.mn, s.factor, s.minutes, s.cadence_s,
-         arrow_cast(s.date, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours'
-           + n.value * INTERVAL '1 hour' AS hour,
+         arrow_cast((arrow_cast(s.date, 'Int64') * 24 + n.value - 8) * 3600000000,
+                    'Timestamp(Microsecond, Some("UTC"))') AS hour,
          f.first_hour
   FROM seen s
   JOIN first_seen f ON f.mn = s.mn AND f.date = s.date

@@ -6,15 +6,17 @@
 
 pub mod publish;
 
+use nonsite_schemas::wire::{Instant, alert as wire};
 use serde_json::{Map, Value, json};
 
-use crate::detect::anomaly::Anomaly;
-use crate::detect::beijing;
+use crate::detect::anomaly::{self, Anomaly};
 
 /// Findings of one subject this close together have one cause: 6 hours.
 const ONE_CAUSE: i64 = 6 * 3_600_000_000;
 /// CloudEvents type of an alert about new findings.
-pub const OPENED: &str = "nonsite.anomaly.opened.v1";
+pub const OPENED: wire::AlertKind = wire::AlertKind::Opened;
+/// CloudEvents source of all alerts.
+const SOURCE: &str = "/nonsite/detect";
 
 /// One row of the outbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +26,7 @@ pub struct Alert {
     /// The findings, the first one leading.
     pub anomaly_ids: Vec<String>,
     /// CloudEvents type.
-    pub kind: &'static str,
+    pub kind: wire::AlertKind,
     /// The CloudEvents message.
     pub payload: String,
     /// Time of the run, microseconds UTC.
@@ -36,7 +38,7 @@ impl Alert {
     pub(crate) fn row(&self) -> Map<String, Value> {
         let row = json!({
             "alert_id": self.alert_id, "anomaly_ids": json!(self.anomaly_ids).to_string(),
-            "kind": self.kind, "payload": self.payload, "created_at": self.created_at,
+            "kind": self.kind.as_str(), "payload": self.payload, "created_at": self.created_at,
         });
         if let Value::Object(row) = row { row } else { Map::new() }
     }
@@ -84,35 +86,58 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
 }
 
 fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
-    let alert_id = Anomaly::sha256(&format!("{OPENED}\n{}", members[0].anomaly_id))[..32].to_owned();
-    let findings: Vec<Value> = members
+    let lead = members[0];
+    let alert_id = Anomaly::sha256(&format!("{}\n{}", OPENED.as_str(), lead.anomaly_id))[..32].to_owned();
+    let phase = |phase| match phase {
+        anomaly::Phase::Provisional => wire::Phase::Provisional,
+        anomaly::Phase::Confirmed => wire::Phase::Confirmed,
+    };
+    let anomalies: Vec<wire::AlertAnomaly> = members
         .iter()
-        .map(|a| {
-            json!({
-                "anomaly_id": a.anomaly_id, "rule_id": a.rule_id, "severity": a.severity,
-                "phase": a.phase, "mn": a.mn, "factor": a.factor, "outlet_uid": a.outlet_uid,
-                "permit_no": a.permit_no, "window_start": beijing(a.window_start),
-                "window_end": beijing(a.window_end), "observed": a.observed,
-                "limit_value": a.limit_value, "unit": a.unit, "points": a.points,
-                "reason": a.reason, "evidence_sha256": a.evidence_sha256,
-            })
+        .map(|a| wire::AlertAnomaly {
+            anomaly_id: a.anomaly_id.clone(),
+            rule_id: a.rule_id.clone(),
+            rule_version: a.rule_version,
+            severity: severity(&a.severity),
+            phase: phase(a.phase),
+            factor: a.factor.clone(),
+            window_start: Instant(a.window_start),
+            window_end: Instant(a.window_end),
+            observed: a.observed,
+            limit_value: a.limit_value,
+            unit: a.unit.clone(),
+            reason: a.reason.clone(),
         })
         .collect();
-    let severity = members.iter().map(|a| a.severity.as_str()).min().unwrap_or("S4");
-    let payload = json!({
-        "specversion": "1.0", "id": alert_id, "source": "/nonsite/detect", "type": OPENED,
-        "subject": subject(members[0]), "time": beijing(as_of),
-        "datacontenttype": "application/json",
-        "data": {
-            "severity": severity, "unit_name": members[0].unit_name,
-            "org_code": members[0].org_code, "findings": findings,
-        },
-    });
+    let worst = members.iter().min_by_key(|a| &a.severity).copied().unwrap_or(lead);
+    let confirmed = members.iter().all(|a| a.phase == anomaly::Phase::Confirmed);
+    let data = wire::AlertData {
+        severity: severity(&worst.severity),
+        phase: if confirmed { wire::Phase::Confirmed } else { wire::Phase::Provisional },
+        org_code: lead.org_code.clone(),
+        permit_no: lead.permit_no.clone(),
+        unit_name: lead.unit_name.clone(),
+        outlet_uid: lead.outlet_uid.clone(),
+        mn: lead.mn.clone(),
+        reason: worst.reason.clone(),
+        anomalies,
+    };
+    let event =
+        wire::Alert::new(alert_id.clone(), SOURCE.to_owned(), OPENED, Instant(as_of), data);
     Alert {
         alert_id,
         anomaly_ids: members.iter().map(|a| a.anomaly_id.clone()).collect(),
         kind: OPENED,
-        payload: payload.to_string(),
+        // Plain data: it always becomes JSON.
+        payload: serde_json::to_string(&event).unwrap_or_default(),
         created_at: as_of,
     }
+}
+
+fn severity(code: &str) -> wire::Severity {
+    wire::Severity::ALL
+        .iter()
+        .copied()
+        .find(|severity| severity.as_str() == code)
+        .unwrap_or(wire::Severity::S4)
 }

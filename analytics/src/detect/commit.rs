@@ -199,7 +199,7 @@ impl Writer {
              FROM daily_masses m
              LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
              WHERE m.date IN ({})
-             ORDER BY m.date, m.mn, m.factor",
+             ORDER BY 6, 1, 2",
             list.join(", ")
         );
         let mut all = session.rows(what, &kept).await?;

@@ -21,7 +21,7 @@ const CONTEXT: i64 = 6 * 3_600_000_000;
 const MOST_ROWS: usize = 200;
 
 /// Beijing time of an instant, RFC 3339.
-pub(crate) fn beijing(micros: i64) -> String {
+pub(super) fn beijing(micros: i64) -> String {
     let zone = chrono::FixedOffset::east_opt(8 * 3_600);
     match (chrono::DateTime::from_timestamp_micros(micros), zone) {
         (Some(time), Some(zone)) => {

@@ -41,4 +41,4 @@ SELECT arrow_cast(d.mn, 'Utf8') AS mn, arrow_cast(d.factor, 'Utf8') AS factor,
 FROM daily d
 LEFT SEMI JOIN core c ON c.mn = d.mn AND c.date = d.date
 WHERE d.mass IS NOT NULL AND is_concentration(d.factor)
-ORDER BY d.date, d.mn, d.factor";
+ORDER BY 6, 1, 2";

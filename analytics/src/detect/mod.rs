@@ -33,7 +33,6 @@ mod touched;
 
 pub use catalogue::{Catalogue, Config};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
-pub(crate) use evidence::beijing;
 pub use run::{Options, Report, RuleReport, run};
 pub use service::Service;
 

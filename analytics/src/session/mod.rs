@@ -23,6 +23,9 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::compute::cast;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -138,9 +141,14 @@ impl Session {
     pub(crate) async fn materialise(&self, name: &str, sql: &str) -> Result<usize, Error> {
         let what = format!("intermediate table `{name}`");
         let frame = self.ctx.sql(sql).await.map_err(Error::query(&what))?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let schema = plain(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(Error::query(&what))?;
         let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
+        let parts = parts
+            .into_iter()
+            .map(|part| part.iter().map(|batch| recast(&schema, batch)).collect())
+            .collect::<Result<Vec<Vec<RecordBatch>>, _>>()
+            .map_err(|error| Error::query(&what)(error.into()))?;
         let table = MemTable::try_new(schema, parts).map_err(Error::query(&what))?;
         self.ctx.deregister_table(name).map_err(Error::query(&what))?;
         self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
@@ -190,6 +198,33 @@ impl Session {
         self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
         Ok(())
     }
+}
+
+/// A planned schema as a table's: any column may be null, whatever the plan knew about it.
+fn plain(schema: &Schema) -> SchemaRef {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| Field::new(field.name(), field.data_type().clone(), true))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// A batch under another schema of the same columns.
+fn recast(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .map(|(field, column)| {
+            if column.data_type() == field.data_type() {
+                Ok(Arc::clone(column))
+            } else {
+                cast(column, field.data_type())
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// Every table a session knows.

@@ -201,9 +201,38 @@ async fn an_alert_is_made_once_for_one_cause() {
     assert_eq!(rows.len(), report.alerts);
     assert!(rows.len() < report.opened, "{} alerts for {} findings", rows.len(), report.opened);
     for row in rows {
-        let event: Value = serde_json::from_str(row["payload"].as_str().expect("text")).expect("JSON");
-        assert_eq!(event["specversion"], json!("1.0"));
-        assert_eq!(event["id"], row["alert_id"]);
-        assert!(!event["data"]["findings"].as_array().expect("list").is_empty());
+        let payload = row["payload"].as_str().expect("text");
+        let event: nonsite_schemas::wire::alert::Alert = serde_json::from_str(payload).expect("alert");
+        assert_eq!(Some(event.id.as_str()), row["alert_id"].as_str());
+        assert!(!event.data.anomalies.is_empty());
     }
+}
+
+/// Not a check but a measurement: `cargo test -p nonsite-analytics --lib -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures, does not check"]
+async fn a_day_of_a_thousand_points() {
+    let store = tempfile::tempdir().expect("folder");
+    let start = at("2025-06-01 00:00");
+    let factors = ["a00000", "a01011", "a01012", "a01014", "a19001", "a21002", "a21026", "a34013", "a21005", "a21024"];
+    for chunk in 0..10 {
+        let mut rows = Vec::new();
+        for point in 0..100 {
+            let mn = format!("P{:06}", chunk * 100 + point);
+            for (n, factor) in factors.iter().enumerate() {
+                for minute in 0..144 {
+                    let value = f64::from((chunk * 7 + point * 13 + minute * 29 + i32::try_from(n).expect("small") * 3) % 97) + 1.0;
+                    rows.push(reading(&mn, factor, "minute", start + i64::from(minute) * 600_000_000, value, json!({"kafka_offset": chunk})));
+                }
+            }
+        }
+        add(store.path(), rows).await;
+    }
+    add_permits(store.path(), &documents()).await;
+    let config = Config::default();
+    let catalogue = Catalogue::load(&config).expect("rules");
+    let session = session::Config::default();
+    let options = Options { as_of: start + 25 * HOUR, full: false };
+    let report = run(store.path(), &config, &session, &catalogue, options).await.expect("run");
+    println!("{}", serde_json::to_string_pretty(&report).expect("json"));
 }
