@@ -11,7 +11,7 @@
 //! CRC, segments over 1024 bytes. Not tolerated, as [`Frame::fault`]: no packet start, a packet
 //! that ends early, a wrong length that no CRC confirms, a CRC field that is not hexadecimal.
 
-use super::crc::{CrcDialect, crc, parse_crc};
+use super::crc::{CrcDialect, parse_crc};
 use super::delimit::{delimit, header_name_at, is_blank, length_field, packet_start};
 use super::encode::MAX_SEGMENT;
 use super::notes::Notes;
@@ -89,13 +89,12 @@ impl<'a> Frames<'a> {
         let (segment, after) = body.split_at_checked(length)?;
         let field = parse_crc(after.get(..4)?)?;
         let tail = Tail::of(&after[4..]);
-        let dialect = if crc(segment) == field {
-            CrcDialect::Hj212
-        } else {
-            CrcDialect::of_others(segment, field)
-        };
-        let bounded = tail.is_some() || dialect != CrcDialect::None && segment.ends_with(b"&&");
-        if !bounded || length == 0 {
+        let closed = segment.ends_with(b"&&");
+        if length == 0 || tail.is_none() && !closed {
+            return None;
+        }
+        let dialect = CrcDialect::of(segment, field);
+        if tail.is_none() && dialect == CrcDialect::None {
             return None;
         }
         let raw = &rest[..10 + length];

@@ -55,9 +55,6 @@ pub(super) fn decrypted(
 
 /// Whether the station may use this algorithm, and what the rows say about it.
 pub(super) fn crc_note(dialect: CrcDialect, station: &Station) -> Result<Notes, Reason> {
-    if dialect == CrcDialect::Hj212 && station.allows(dialect) {
-        return Ok(Notes::NONE);
-    }
     if station.allows(dialect) {
         return Ok(match dialect {
             CrcDialect::Hj212 => Notes::NONE,
