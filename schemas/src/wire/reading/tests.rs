@@ -172,7 +172,13 @@ fn default_maxima_are_set_aside_with_a_note() {
         sentinel.notes.to_string(),
         "sentinel_value sentinel_zs sentinel_stat"
     );
+    // The factor decides where the text alone does not: oxygen is declared N2.2.
+    let oxygen = r#"{"mn":"M1","factor":"a19001","granularity":"hour","data_time":"2026-03-01 10:00:00","value":99.99,"cou":9999.99}"#;
+    let (_, seen) = decode(oxygen);
+    assert_eq!(seen.rows[0].notes, Notes::SENTINEL_VALUE);
+    assert_eq!(seen.rows[0].numbers[4], Some(9999.99));
     for measured in ["99.99", "9999", "9999.9901", "9998.99"] {
+        // a21026 is declared N5.2: its default maximum is 99999.99.
         assert!(
             row(&format!(",\"value\":{measured}")).numbers[0].is_some(),
             "{measured}"
@@ -260,7 +266,7 @@ fn every_fault_of_a_single_reading_has_its_reason_and_names_the_field() {
             text
         };
         let fault = rejected(&text);
-        assert_eq!(fault.reason, reason, "{text}: {fault}");
+        assert_eq!(fault.reason, reason, "{text}: {fault:?}");
         assert!(fault.detail.starts_with(detail), "{text}: {}", fault.detail);
         if !matches!(
             reason,
