@@ -21,7 +21,12 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(limit: usize, gauge: IntGauge) -> Self {
-        Self { limit, held: Mutex::new(0), freed: Condvar::new(), gauge }
+        Self {
+            limit,
+            held: Mutex::new(0),
+            freed: Condvar::new(),
+            gauge,
+        }
     }
 
     /// Upper limit in bytes.

@@ -37,12 +37,20 @@ pub(crate) fn ends<C: ConsumerContext>(
     brokers: &str,
 ) -> Result<Ends, ServiceError> {
     let unreachable = |what: String| ServiceError::Unreachable(what);
-    let metadata = consumer.fetch_metadata(None, METADATA_TIMEOUT).map_err(|error| {
-        unreachable(format!("no broker of kafka.brokers = `{brokers}` answers: {error}"))
-    })?;
+    let metadata = consumer
+        .fetch_metadata(None, METADATA_TIMEOUT)
+        .map_err(|error| {
+            unreachable(format!(
+                "no broker of kafka.brokers = `{brokers}` answers: {error}"
+            ))
+        })?;
     let mut ends = Ends::new();
     for topic in &config.topics {
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic.name) else {
+        let Some(found) = metadata
+            .topics()
+            .iter()
+            .find(|found| found.name() == topic.name)
+        else {
             tracing::warn!(topic = %topic.name, "the broker has no such topic");
             continue;
         };
@@ -92,7 +100,11 @@ impl View<'_> {
         if !elsewhere.is_empty() && !self.reached_by_others(&elsewhere)? {
             return Ok(Progress::Open);
         }
-        Ok(if all_committed { Progress::Committed } else { Progress::Read })
+        Ok(if all_committed {
+            Progress::Committed
+        } else {
+            Progress::Read
+        })
     }
 
     fn slot(&self, topic: &str, partition: i32) -> Option<usize> {
@@ -112,12 +124,20 @@ impl View<'_> {
 
     fn is_lost(&self, topic: &str, partition: i32) -> bool {
         let assigned = self.steering.assigned.lock();
-        assigned.losses.iter().any(|loss| loss.place() == (topic, partition))
+        assigned
+            .losses
+            .iter()
+            .any(|loss| loss.place() == (topic, partition))
     }
 
     /// Whether the tables say that partitions of other processes have reached their ends.
     fn reached_by_others(&self, ends: &[(&str, i32, i64)]) -> Result<bool, ServiceError> {
-        let Steering { config, store, runtime, .. } = self.steering;
+        let Steering {
+            config,
+            store,
+            runtime,
+            ..
+        } = self.steering;
         let content = |name: &str| {
             let topic: Option<&Topic> = config.topics.iter().find(|topic| topic.name == name);
             topic.map(|topic| Target::of(topic.content)[0])
@@ -136,7 +156,10 @@ impl View<'_> {
             let log = runtime
                 .block_on(TableLog::open(store, table.name(), names, clock))
                 .map_err(|error| ServiceError::Unreachable(error.to_string()))?;
-            if ids.iter().any(|(app_id, end)| log.txn(app_id).is_none_or(|next| next < *end)) {
+            if ids
+                .iter()
+                .any(|(app_id, end)| log.txn(app_id).is_none_or(|next| next < *end))
+            {
                 return Ok(false);
             }
         }

@@ -70,7 +70,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let topic = |name: &str, format, content| Topic { name: name.to_owned(), format, content };
+        let topic = |name: &str, format, content| Topic {
+            name: name.to_owned(),
+            format,
+            content,
+        };
         Self {
             pipeline: "nonsite".to_owned(),
             group: "nonsite-ingest".to_owned(),
@@ -108,11 +112,18 @@ impl Config {
     /// The first setting that cannot be used, by key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let require = |good: bool, key: &str, detail: &str| {
-            let error = || ConfigError { key: key.to_owned(), detail: detail.to_owned() };
+            let error = || ConfigError {
+                key: key.to_owned(),
+                detail: detail.to_owned(),
+            };
             if good { Ok(()) } else { Err(error()) }
         };
         let plain = |name: &str| !name.is_empty() && !name.contains(['/', '#', '"']);
-        require(plain(&self.pipeline), "pipeline", "must be a name without / and #")?;
+        require(
+            plain(&self.pipeline),
+            "pipeline",
+            "must be a name without / and #",
+        )?;
         require(!self.group.is_empty(), "group", "must not be empty")?;
         require(
             (0.01..=3_600.0).contains(&self.commit_interval_s),
@@ -120,18 +131,34 @@ impl Config {
             "must be between 0.01 and 3600 seconds",
         )?;
         require(self.batch_bytes > 0, "batch_bytes", "must be above 0")?;
-        require(self.memory_budget_mb >= 64, "memory_budget_mb", "must be at least 64")?;
+        require(
+            self.memory_budget_mb >= 64,
+            "memory_budget_mb",
+            "must be at least 64",
+        )?;
         require(
             (1..=86_400).contains(&self.split_timeout_s),
             "split_timeout_s",
             "must be between 1 and 86400 seconds",
         )?;
-        require(!self.topics.is_empty(), "topics", "name at least one topic to consume")?;
+        require(
+            !self.topics.is_empty(),
+            "topics",
+            "name at least one topic to consume",
+        )?;
         let mut names = HashSet::new();
         for (index, topic) in self.topics.iter().enumerate() {
             let key = format!("topics[{index}]");
-            require(plain(&topic.name), &format!("{key}.name"), "must be a Kafka topic name")?;
-            require(names.insert(&topic.name), &format!("{key}.name"), "is listed twice")?;
+            require(
+                plain(&topic.name),
+                &format!("{key}.name"),
+                "must be a Kafka topic name",
+            )?;
+            require(
+                names.insert(&topic.name),
+                &format!("{key}.name"),
+                "is listed twice",
+            )?;
             require(
                 topic.format == Format::Json || topic.content == Content::Readings,
                 &format!("{key}.format"),
@@ -159,13 +186,26 @@ mod tests {
     #[test]
     fn the_default_is_valid_and_faults_name_the_key() {
         Config::default().validate().unwrap();
-        let bad = Config { commit_interval_s: 0.0, ..Config::default() };
+        let bad = Config {
+            commit_interval_s: 0.0,
+            ..Config::default()
+        };
         assert_eq!(bad.validate().unwrap_err().key, "commit_interval_s");
         let mut bad = Config::default();
         bad.topics[2].format = Format::Hj212;
-        assert!(bad.validate().unwrap_err().to_string().starts_with("ingest.topics[2].format"));
+        assert!(
+            bad.validate()
+                .unwrap_err()
+                .to_string()
+                .starts_with("ingest.topics[2].format")
+        );
         bad = Config::default();
         bad.topics[1].name = bad.topics[0].name.clone();
-        assert!(bad.validate().unwrap_err().to_string().contains("listed twice"));
+        assert!(
+            bad.validate()
+                .unwrap_err()
+                .to_string()
+                .contains("listed twice")
+        );
     }
 }

@@ -60,12 +60,18 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(rebalance: Arc<dyn Rebalance>) -> Self {
-        Self { rebalance, states: Mutex::new(HashMap::new()) }
+        Self {
+            rebalance,
+            states: Mutex::new(HashMap::new()),
+        }
     }
 
     /// What the client last reported about a partition.
     pub(crate) fn state(&self, topic: &str, partition: i32) -> Option<PartitionState> {
-        self.states.lock().get(&(topic.to_owned(), partition)).copied()
+        self.states
+            .lock()
+            .get(&(topic.to_owned(), partition))
+            .copied()
     }
 
     /// Forgets what was reported, so that nothing of an earlier assignment is believed.
@@ -140,7 +146,10 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
     client
         .set("session.timeout.ms", "10000")
         // A quarter of the budget belongs to the client's own queue (N7).
-        .set("queued.max.messages.kbytes", (budget_kb / PREFETCH_SHARE).to_string())
+        .set(
+            "queued.max.messages.kbytes",
+            (budget_kb / PREFETCH_SHARE).to_string(),
+        )
         .set("queued.min.messages", "50000")
         .set("fetch.message.max.bytes", "2097152")
         .set("fetch.max.bytes", "16777216")

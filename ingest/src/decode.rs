@@ -80,8 +80,13 @@ impl Decoders {
     /// # Errors
     /// A table definition has a column without a builder: a fault of the program.
     pub(crate) fn new(stations: Arc<Stations>, split_timeout_s: u64) -> Result<Self, ArrowError> {
-        let micros = i64::try_from(split_timeout_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        let limits = Limits { split_timeout_micros: micros, ..Limits::default() };
+        let micros = i64::try_from(split_timeout_s)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000);
+        let limits = Limits {
+            split_timeout_micros: micros,
+            ..Limits::default()
+        };
         Ok(Self {
             hj212: Decoder::new(Arc::clone(&stations), limits),
             stations,
@@ -137,7 +142,11 @@ impl Decoders {
                 let tag = (slot, origin.offset);
                 self.waiting.insert(tag);
                 let received_at = origin.received_at;
-                let held = Held { message: message.to_vec(), received_at, tag };
+                let held = Held {
+                    message: message.to_vec(),
+                    received_at,
+                    tag,
+                };
                 for held in self.assembler.hold(key, held) {
                     self.give_up(assignment, &held, rows, metrics);
                 }
@@ -217,12 +226,20 @@ impl Decoders {
         rows: &mut Rows,
         metrics: Option<&Metrics>,
     ) -> Read {
-        let refused = |reason, detail: String| Read::Rejected(Rejected { reason, detail, mn: None });
+        let refused = |reason, detail: String| {
+            Read::Rejected(Rejected {
+                reason,
+                detail,
+                mn: None,
+            })
+        };
         match (topic.content, topic.format) {
             (Content::Readings, Format::Hj212) => {
                 let mut sink = rows.sink(origin, message, wanted, metrics);
                 match self.hj212.decode(message, origin.received_at, &mut sink) {
-                    Outcome::Decoded(decoded) => Read::Done { split: decoded.split },
+                    Outcome::Decoded(decoded) => Read::Done {
+                        split: decoded.split,
+                    },
                     Outcome::Pending(key) => Read::Waiting(key),
                     Outcome::Rejected(rejected) => Read::Rejected(Rejected {
                         reason: rejected.reason,
@@ -280,11 +297,7 @@ fn incomplete() -> Rejected {
     }
 }
 
-fn keep(
-    tables: Vec<(&'static str, RecordBatch)>,
-    wanted: PerTable<bool>,
-    rows: &mut Rows,
-) -> Read {
+fn keep(tables: Vec<(&'static str, RecordBatch)>, wanted: PerTable<bool>, rows: &mut Rows) -> Read {
     for (name, batch) in tables {
         match Target::by_name(name) {
             Some(table) if wanted[table] => rows.document(table, batch),
@@ -305,7 +318,10 @@ fn quarantine(
 ) {
     if wanted[Target::Quarantine] {
         if let Some(metrics) = metrics {
-            metrics.quarantined.with_label_values(&[rejected.reason.code()]).inc();
+            metrics
+                .quarantined
+                .with_label_values(&[rejected.reason.code()])
+                .inc();
         }
         let row = QuarantineRow {
             reason: rejected.reason,
@@ -332,7 +348,10 @@ impl RecordDecoder {
     /// A table definition has a column without a builder: a fault of the program.
     pub fn new(stations: Arc<Stations>) -> Result<Self, ArrowError> {
         let decoders = Decoders::new(stations, 1)?;
-        Ok(Self { decoders, rows: Rows::new() })
+        Ok(Self {
+            decoders,
+            rows: Rows::new(),
+        })
     }
 
     /// The rows of one record, by table; they carry `origin`. Bad parts of an otherwise good
@@ -348,7 +367,10 @@ impl RecordDecoder {
         origin: Origin<'_>,
     ) -> Result<Vec<(&'static str, RecordBatch)>, Rejected> {
         let wanted = PerTable::all(true);
-        match self.decoders.read(topic, message, origin, wanted, &mut self.rows, None) {
+        match self
+            .decoders
+            .read(topic, message, origin, wanted, &mut self.rows, None)
+        {
             Read::Done { .. } => {}
             Read::Rejected(rejected) => return Err(rejected),
             Read::Waiting(_) => return Err(incomplete()),
@@ -358,6 +380,9 @@ impl RecordDecoder {
             detail: unfit(&error),
             mn: None,
         })?;
-        Ok(finished.into_iter().map(|rows| (rows.table.name(), rows.batch)).collect())
+        Ok(finished
+            .into_iter()
+            .map(|rows| (rows.table.name(), rows.batch))
+            .collect())
     }
 }

@@ -44,7 +44,10 @@ pub fn routes(registry: Registry, readiness: Readiness) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shown { registry, readiness })
+        .with_state(Shown {
+            registry,
+            readiness,
+        })
 }
 
 /// Serves the routes on `listen` until the process ends; the address it listens on.
@@ -78,6 +81,9 @@ async fn ready(State(shown): State<Shown>) -> impl IntoResponse {
     if shown.readiness.get() {
         (StatusCode::OK, "ready\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "no partition assigned, or the last commit failed\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no partition assigned, or the last commit failed\n",
+        )
     }
 }

@@ -121,7 +121,11 @@ impl Intake {
         let (assignment, failed, loss) = {
             let assigned = self.steering.assigned.lock();
             let failed = assigned.error.is_some();
-            (Arc::clone(&assigned.assignment), failed, !assigned.losses.is_empty())
+            (
+                Arc::clone(&assigned.assignment),
+                failed,
+                !assigned.losses.is_empty(),
+            )
         };
         if !Arc::ptr_eq(&assignment, &self.state.assignment) {
             self.drop_chunks();
@@ -161,7 +165,13 @@ impl Intake {
         let started = Instant::now();
         while polled < CHUNK_BYTES && started.elapsed() < POLL {
             // The consumer lives as long as `self`; the message is given back before the next.
-            let Self { consumer, state, budget, workers, .. } = self;
+            let Self {
+                consumer,
+                state,
+                budget,
+                workers,
+                ..
+            } = self;
             match consumer.poll(POLL) {
                 None => break,
                 Some(Ok(message)) => {
@@ -177,7 +187,10 @@ impl Intake {
                     break;
                 }
             }
-            if !Arc::ptr_eq(&self.state.assignment, &self.steering.assigned.lock().assignment) {
+            if !Arc::ptr_eq(
+                &self.state.assignment,
+                &self.steering.assigned.lock().assignment,
+            ) {
                 break;
             }
         }
@@ -218,11 +231,17 @@ impl Intake {
             now || batch.opened.elapsed() >= config.commit_interval()
                 || batch.bytes >= config.batch_bytes
         });
-        if due && !self.state.publishing { self.seal() } else { Ok(()) }
+        if due && !self.state.publishing {
+            self.seal()
+        } else {
+            Ok(())
+        }
     }
 
     fn seal(&mut self) -> Result<(), ServiceError> {
-        let Some(batch) = self.state.batch.take() else { return Ok(()) };
+        let Some(batch) = self.state.batch.take() else {
+            return Ok(());
+        };
         let mut sealed = Vec::with_capacity(self.workers.len());
         for (worker, slot) in self.state.chunks.iter_mut().enumerate() {
             if let Some((chunk, _)) = slot.take() {
@@ -234,8 +253,14 @@ impl Intake {
             sealed.push(answer);
         }
         let assignment = Arc::clone(&self.state.assignment);
-        let job = Job { assignment, since: batch.since, sealed };
-        self.jobs.send(job).map_err(|_| ServiceError::Stopped("the committer"))?;
+        let job = Job {
+            assignment,
+            since: batch.since,
+            sealed,
+        };
+        self.jobs
+            .send(job)
+            .map_err(|_| ServiceError::Stopped("the committer"))?;
         self.state.publishing = true;
         Ok(())
     }
@@ -302,7 +327,11 @@ impl Intake {
         // Something waits for another part of its packet: look again without traffic (N9).
         if state.batch.is_none() && state.committed != state.next {
             let (opened, since) = (Instant::now(), self.clock.now_micros());
-            state.batch = Some(Batch { opened, since, bytes: 0 });
+            state.batch = Some(Batch {
+                opened,
+                since,
+                bytes: 0,
+            });
         }
     }
 
@@ -327,22 +356,42 @@ impl Intake {
 
     /// Shows lag, and tells whether the end is reached.
     fn housekeeping(&mut self, until: &Until) -> Result<Progress, ServiceError> {
-        if self.state.housekeeping.is_some_and(|last| last.elapsed() < HOUSEKEEPING) {
+        if self
+            .state
+            .housekeeping
+            .is_some_and(|last| last.elapsed() < HOUSEKEEPING)
+        {
             return Ok(Progress::Open);
         }
         self.state.housekeeping = Some(Instant::now());
         let now = self.clock.now_micros();
         let (context, state) = (self.consumer.context(), &self.state);
         for (index, slot) in state.assignment.slots.iter().enumerate() {
-            let Some(reported) = context.state(&slot.topic.name, slot.partition) else { continue };
+            let Some(reported) = context.state(&slot.topic.name, slot.partition) else {
+                continue;
+            };
             let labels = [slot.topic.name.as_str(), &slot.partition.to_string()];
             let lag = (reported.end - state.committed[index]).max(0);
-            self.steering.metrics.lag_records.with_label_values(&labels).set(lag);
-            let last = u32::try_from(index).ok().and_then(|slot| state.last_received.get(&slot));
-            let seconds = last.filter(|_| lag > 0).map_or(0, |at| (now - at).max(0) / 1_000_000);
-            self.steering.metrics.lag_seconds.with_label_values(&labels).set(seconds);
+            self.steering
+                .metrics
+                .lag_records
+                .with_label_values(&labels)
+                .set(lag);
+            let last = u32::try_from(index)
+                .ok()
+                .and_then(|slot| state.last_received.get(&slot));
+            let seconds = last
+                .filter(|_| lag > 0)
+                .map_or(0, |at| (now - at).max(0) / 1_000_000);
+            self.steering
+                .metrics
+                .lag_seconds
+                .with_label_values(&labels)
+                .set(seconds);
         }
-        let Until::CaughtUp(ends) = until else { return Ok(Progress::Open) };
+        let Until::CaughtUp(ends) = until else {
+            return Ok(Progress::Open);
+        };
         if state.failures > caught_up::MAX_FAILURES {
             return Err(ServiceError::Unreachable(
                 "the store or the broker failed too often in a row; the log says why".to_owned(),
@@ -358,7 +407,11 @@ impl Intake {
         let progress = view.progress(ends)?;
         // What is read but not handed over yet is not committed either.
         let buffered = state.batch.is_some() || state.publishing;
-        Ok(if progress == Progress::Committed && buffered { Progress::Read } else { progress })
+        Ok(if progress == Progress::Committed && buffered {
+            Progress::Read
+        } else {
+            progress
+        })
     }
 
     /// Commits what was read and gives the partitions back.
@@ -371,7 +424,9 @@ impl Intake {
                 }
                 self.seal()?;
             }
-            let Ok((epoch, outcome)) = self.outcomes.recv_timeout(POLL) else { continue };
+            let Ok((epoch, outcome)) = self.outcomes.recv_timeout(POLL) else {
+                continue;
+            };
             match outcome {
                 // What was not committed is read again next time.
                 Err(error) => {
@@ -421,7 +476,11 @@ impl State {
         }
         self.next[index] = offset + 1;
         let payload = message.payload().unwrap_or_default();
-        let received_at = message.timestamp().to_millis().unwrap_or(0).saturating_mul(1_000);
+        let received_at = message
+            .timestamp()
+            .to_millis()
+            .unwrap_or(0)
+            .saturating_mul(1_000);
         let batch = self.batch.get_or_insert_with(|| Batch {
             opened: Instant::now(),
             since: now,
@@ -463,5 +522,7 @@ impl State {
 }
 
 fn send(worker: &SyncSender<ToWorker>, order: ToWorker) -> Result<(), ServiceError> {
-    worker.send(order).map_err(|_| ServiceError::Stopped("a decoding thread"))
+    worker
+        .send(order)
+        .map_err(|_| ServiceError::Stopped("a decoding thread"))
 }

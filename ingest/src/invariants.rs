@@ -61,7 +61,10 @@ impl Invariant {
 
 /// Counts and logs a violation; stops a debug build.
 pub(crate) fn record_violation(metrics: &Metrics, invariant: Invariant, detail: &str) {
-    metrics.violations.with_label_values(&[invariant.name()]).inc();
+    metrics
+        .violations
+        .with_label_values(&[invariant.name()])
+        .inc();
     tracing::error!(invariant = invariant.name(), detail, "invariant violated");
     debug_assert!(false, "{} violated: {detail}", invariant.name());
 }

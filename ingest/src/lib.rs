@@ -14,6 +14,7 @@ pub mod config;
 pub mod decode;
 pub mod faults;
 pub mod http;
+pub mod import;
 pub mod invariants;
 pub mod log;
 pub mod loss;

@@ -54,7 +54,12 @@ pub enum Loss {
 impl std::fmt::Display for Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Deleted { topic, partition, from, to } => write!(
+            Self::Deleted {
+                topic,
+                partition,
+                from,
+                to,
+            } => write!(
                 f,
                 "{topic}/{partition} stopped: {} records are gone (offsets {from} to {}), the \
                  broker starts at {to}; if they cannot be recovered, go on with `nonsite ingest \
@@ -62,7 +67,12 @@ impl std::fmt::Display for Loss {
                 to - from,
                 to - 1,
             ),
-            Self::Truncated { topic, partition, next, end } => write!(
+            Self::Truncated {
+                topic,
+                partition,
+                next,
+                end,
+            } => write!(
                 f,
                 "{topic}/{partition} stopped: the table is at offset {next} but the partition \
                  ends at {end}; the topic was made anew or cut off: restore it, or consume it \
@@ -76,9 +86,12 @@ impl Loss {
     /// Topic and partition it is about.
     pub fn place(&self) -> (&str, i32) {
         match self {
-            Self::Deleted { topic, partition, .. } | Self::Truncated { topic, partition, .. } => {
-                (topic, *partition)
+            Self::Deleted {
+                topic, partition, ..
             }
+            | Self::Truncated {
+                topic, partition, ..
+            } => (topic, *partition),
         }
     }
 
@@ -154,10 +167,13 @@ pub async fn accept(
     ];
     let batch = RecordBatch::try_new(Arc::clone(&def.schema), columns)?;
     let objects = store.table_objects(def.name);
-    let adds =
-        write::write_parquet(objects.as_ref(), &def, batch, now.div_euclid(1_000)).await?;
+    let adds = write::write_parquet(objects.as_ref(), &def, batch, now.div_euclid(1_000)).await?;
     let mut log = TableLog::open(store, def.name, [], Arc::clone(clock)).await?;
-    let append = Append { adds, operation: "WRITE", ..Append::default() };
+    let append = Append {
+        adds,
+        operation: "WRITE",
+        ..Append::default()
+    };
     log.commit(append, &|| true).await?;
     Ok(())
 }
@@ -233,7 +249,12 @@ mod tests {
 
     #[test]
     fn the_message_says_how_many_are_gone_and_what_to_do() {
-        let loss = Loss::Deleted { topic: "t".to_owned(), partition: 3, from: 10, to: 25 };
+        let loss = Loss::Deleted {
+            topic: "t".to_owned(),
+            partition: 3,
+            from: 10,
+            to: 25,
+        };
         let text = loss.to_string();
         assert!(text.contains("15 records are gone"), "{text}");
         assert!(text.contains("--resume-after-loss t/3"), "{text}");

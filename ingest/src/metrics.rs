@@ -46,8 +46,9 @@ pub struct Metrics {
 }
 
 /// Upper bounds of latency buckets, seconds.
-const SECONDS: &[f64] =
-    &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+];
 
 impl Metrics {
     /// Creates the metrics and registers them.
@@ -57,34 +58,90 @@ impl Metrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let partition = &["topic", "partition"];
         let metrics = Self {
-            lag_records: gauges("lag_records", "Records between the table and the end of the partition", partition)?,
-            lag_seconds: gauges("lag_seconds", "Age of the last committed record while there are newer ones, seconds", partition)?,
+            lag_records: gauges(
+                "lag_records",
+                "Records between the table and the end of the partition",
+                partition,
+            )?,
+            lag_seconds: gauges(
+                "lag_seconds",
+                "Age of the last committed record while there are newer ones, seconds",
+                partition,
+            )?,
             records: counters("records_total", "Kafka records consumed", &["topic"])?,
-            bytes: counters("bytes_total", "Bytes of Kafka messages consumed", &["topic"])?,
+            bytes: counters(
+                "bytes_total",
+                "Bytes of Kafka messages consumed",
+                &["topic"],
+            )?,
             rows: counters("rows_total", "Rows committed", &["table"])?,
-            file_bytes: counters("file_bytes_total", "Bytes of committed Parquet files", &["table"])?,
-            quarantined: counters("quarantined_total", "Messages and parts put into quarantine, by reason code", &["reason"])?,
-            commits: counters("commits_total", "Commits that landed", &["table"])?,
-            commit_seconds: HistogramVec::new(
-                HistogramOpts::new(name("commit_seconds"), "Latency of a commit of the log, seconds").buckets(SECONDS.to_vec()),
+            file_bytes: counters(
+                "file_bytes_total",
+                "Bytes of committed Parquet files",
                 &["table"],
             )?,
-            conflicts: counters("conflicts_total", "Commits refused because another writer owns a partition (N3)", &["table"])?,
-            recognised: counters("recognised_commits_total", "Commits found in the log after an unclear answer (N4)", &["table"])?,
-            batch_age: Histogram::with_opts(
-                HistogramOpts::new(name("batch_age_seconds"), "Age of a batch when it is committed, seconds").buckets(SECONDS.to_vec()),
+            quarantined: counters(
+                "quarantined_total",
+                "Messages and parts put into quarantine, by reason code",
+                &["reason"],
             )?,
-            memory: IntGauge::new(name("memory_bytes"), "Bytes in flight: messages, rows under construction, files being encoded (N7)")?,
-            lost: gauges("lost_records", "Records that were deleted on the broker before they were read; the partition is stopped (N6)", partition)?,
-            assigned: IntGauge::new(name("assigned_partitions"), "Partitions assigned to this process")?,
-            resets: IntCounter::new(name("resets_total"), "Times that buffers were dropped and offsets read again from the tables")?,
-            violations: counters("invariant_violations_total", "Violations of the numbered invariants; anything above 0 is a fault", &["invariant"])?,
+            commits: counters("commits_total", "Commits that landed", &["table"])?,
+            commit_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    name("commit_seconds"),
+                    "Latency of a commit of the log, seconds",
+                )
+                .buckets(SECONDS.to_vec()),
+                &["table"],
+            )?,
+            conflicts: counters(
+                "conflicts_total",
+                "Commits refused because another writer owns a partition (N3)",
+                &["table"],
+            )?,
+            recognised: counters(
+                "recognised_commits_total",
+                "Commits found in the log after an unclear answer (N4)",
+                &["table"],
+            )?,
+            batch_age: Histogram::with_opts(
+                HistogramOpts::new(
+                    name("batch_age_seconds"),
+                    "Age of a batch when it is committed, seconds",
+                )
+                .buckets(SECONDS.to_vec()),
+            )?,
+            memory: IntGauge::new(
+                name("memory_bytes"),
+                "Bytes in flight: messages, rows under construction, files being encoded (N7)",
+            )?,
+            lost: gauges(
+                "lost_records",
+                "Records that were deleted on the broker before they were read; the partition is stopped (N6)",
+                partition,
+            )?,
+            assigned: IntGauge::new(
+                name("assigned_partitions"),
+                "Partitions assigned to this process",
+            )?,
+            resets: IntCounter::new(
+                name("resets_total"),
+                "Times that buffers were dropped and offsets read again from the tables",
+            )?,
+            violations: counters(
+                "invariant_violations_total",
+                "Violations of the numbered invariants; anything above 0 is a fault",
+                &["invariant"],
+            )?,
         };
         for collector in metrics.collectors() {
             registry.register(collector)?;
         }
         for invariant in crate::invariants::Invariant::ALL {
-            metrics.violations.with_label_values(&[invariant.name()]).reset();
+            metrics
+                .violations
+                .with_label_values(&[invariant.name()])
+                .reset();
         }
         Ok(metrics)
     }

@@ -50,7 +50,8 @@ impl Permit {
         let mut state = self.state.lock();
         state.epoch += 1;
         let epoch = state.epoch;
-        self.idle.wait_while_for(&mut state, |state| state.publishing > 0, patience);
+        self.idle
+            .wait_while_for(&mut state, |state| state.publishing > 0, patience);
         epoch
     }
 }

@@ -54,7 +54,9 @@ impl Totals {
             .map(|slot| (slot.topic.name.clone(), slot.partition))
             .collect();
         for (slot, name) in assignment.slots.iter().zip(&names) {
-            self.ways.entry(name.clone()).or_insert((slot.start, slot.start));
+            self.ways
+                .entry(name.clone())
+                .or_insert((slot.start, slot.start));
         }
         self.names.insert(assignment.epoch, names);
         // Outcomes of older epochs are not waited for longer than this.
@@ -71,9 +73,14 @@ impl Totals {
                 *self.rows.entry(table.name()).or_default() += rows;
             }
         }
-        let Some(names) = self.names.get(&published.epoch) else { return };
+        let Some(names) = self.names.get(&published.epoch) else {
+            return;
+        };
         for (slot, end) in &published.positions {
-            if let Some(way) = names.get(*slot as usize).and_then(|name| self.ways.get_mut(name)) {
+            if let Some(way) = names
+                .get(*slot as usize)
+                .and_then(|name| self.ways.get_mut(name))
+            {
                 way.1 = way.1.max(*end);
             }
         }
@@ -92,7 +99,16 @@ impl Totals {
                 to: *to,
             })
             .collect();
-        let records = partitions.iter().map(|partition| partition.to - partition.from).sum();
-        Report { seconds, records, rows: self.rows.clone(), partitions, stopped }
+        let records = partitions
+            .iter()
+            .map(|partition| partition.to - partition.from)
+            .sum();
+        Report {
+            seconds,
+            records,
+            rows: self.rows.clone(),
+            partitions,
+            stopped,
+        }
     }
 }

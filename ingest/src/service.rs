@@ -115,7 +115,10 @@ impl ServiceError {
 
     /// Whether the configuration is at fault.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Stations { .. } | Self::File { .. })
+        matches!(
+            self,
+            Self::Config(_) | Self::Stations { .. } | Self::File { .. }
+        )
     }
 }
 
@@ -140,11 +143,19 @@ pub fn load_stations(path: &Path) -> Result<Arc<Stations>, ServiceError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(ServiceError::File { path: shown(), source }),
+        Err(source) => {
+            return Err(ServiceError::File {
+                path: shown(),
+                source,
+            });
+        }
     };
     Stations::from_toml(&text)
         .map(Arc::new)
-        .map_err(|source| ServiceError::Stations { path: shown(), source })
+        .map_err(|source| ServiceError::Stations {
+            path: shown(),
+            source,
+        })
 }
 
 impl Service {
@@ -162,7 +173,15 @@ impl Service {
         config.validate()?;
         let stations = load_stations(&config.stations)?;
         let readiness = Readiness::default();
-        Ok(Self { config, kafka, store, clock, metrics, readiness, stations })
+        Ok(Self {
+            config,
+            kafka,
+            store,
+            clock,
+            metrics,
+            readiness,
+            stations,
+        })
     }
 
     /// Shares the readiness with whoever serves `/readyz`.
@@ -214,14 +233,21 @@ impl Service {
                 let _ = done.send(self.poll_thread(runtime, stop, caught_up));
             })
             .map_err(|_| ServiceError::Stopped("the polling thread"))?;
-        let outcome = outcome.await.map_err(|_| ServiceError::Stopped("the polling thread"));
+        let outcome = outcome
+            .await
+            .map_err(|_| ServiceError::Stopped("the polling thread"));
         watcher.abort();
         outcome?
     }
 
     async fn ensure_tables(&self) -> Result<(), ServiceError> {
-        let mut needed: Vec<Target> =
-            self.config.topics.iter().flat_map(|topic| Target::of(topic.content)).copied().collect();
+        let mut needed: Vec<Target> = self
+            .config
+            .topics
+            .iter()
+            .flat_map(|topic| Target::of(topic.content))
+            .copied()
+            .collect();
         needed.sort_unstable();
         needed.dedup();
         let defs: Vec<_> = needed.into_iter().map(Target::def).collect();
@@ -253,7 +279,11 @@ impl Service {
             .create_with_context(context)
             .map_err(ServiceError::Kafka)?;
         let until = if caught_up {
-            Until::CaughtUp(caught_up::ends(&consumer, &self.config, &self.kafka.brokers)?)
+            Until::CaughtUp(caught_up::ends(
+                &consumer,
+                &self.config,
+                &self.kafka.brokers,
+            )?)
         } else {
             Until::Stopped
         };
@@ -269,7 +299,11 @@ impl Service {
             metrics: self.metrics.clone(),
             clock: Arc::clone(&self.clock),
         };
-        let count = if self.config.decoders == 0 { (cores - 1).max(1) } else { self.config.decoders };
+        let count = if self.config.decoders == 0 {
+            (cores - 1).max(1)
+        } else {
+            self.config.decoders
+        };
         let workers = (0..count)
             .map(|index| self.worker(index, tools.clone()))
             .collect::<Result<Vec<_>, _>>()?;
@@ -286,8 +320,12 @@ impl Service {
                 }
             }
         });
-        let topics: Vec<&str> =
-            self.config.topics.iter().map(|topic| topic.name.as_str()).collect();
+        let topics: Vec<&str> = self
+            .config
+            .topics
+            .iter()
+            .map(|topic| topic.name.as_str())
+            .collect();
         consumer.subscribe(&topics).map_err(ServiceError::Kafka)?;
         let mut intake = Intake {
             consumer,
@@ -303,7 +341,10 @@ impl Service {
         };
         intake.run(&until)?;
         let losses = intake.steering.assigned.lock().losses.clone();
-        Ok(intake.state.totals.report(started.elapsed().as_secs_f64(), losses))
+        Ok(intake
+            .state
+            .totals
+            .report(started.elapsed().as_secs_f64(), losses))
     }
 
     fn worker(

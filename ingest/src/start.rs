@@ -70,7 +70,11 @@ pub(crate) async fn find<C: ConsumerContext>(
         .iter()
         .filter_map(|(topic, partition)| {
             let topic = topics.get(topic.as_str())?;
-            Some((Arc::clone(topic), *partition, config.app_id(&topic.name, *partition)))
+            Some((
+                Arc::clone(topic),
+                *partition,
+                config.app_id(&topic.name, *partition),
+            ))
         })
         .collect();
     ours.sort_by(|(a, p, _), (b, q, _)| (&a.name, p).cmp(&(&b.name, q)));
@@ -106,15 +110,22 @@ pub(crate) async fn find<C: ConsumerContext>(
                 source,
             })?;
         let (at, first) = (at[index], first[index].unwrap_or(low));
-        let offsets: Vec<i64> =
-            Target::of(topic.content).iter().map(|table| at[*table].unwrap_or(first)).collect();
+        let offsets: Vec<i64> = Target::of(topic.content)
+            .iter()
+            .map(|table| at[*table].unwrap_or(first))
+            .collect();
         let lowest = offsets.iter().copied().min().unwrap_or(low);
         let highest = offsets.iter().copied().max().unwrap_or(low);
         if lowest < low {
             let accepted = loss::accepted(store, &topic.name, partition).await?;
             if !loss::covers(&accepted, lowest, low) {
                 let topic = topic.name.clone();
-                starts.losses.push(Loss::Deleted { topic, partition, from: lowest, to: low });
+                starts.losses.push(Loss::Deleted {
+                    topic,
+                    partition,
+                    from: lowest,
+                    to: low,
+                });
                 continue;
             }
             tracing::warn!(topic = %topic.name, partition, from = lowest, to = low,
@@ -122,12 +133,25 @@ pub(crate) async fn find<C: ConsumerContext>(
         }
         if highest > high {
             let topic = topic.name.clone();
-            starts.losses.push(Loss::Truncated { topic, partition, next: highest, end: high });
+            starts.losses.push(Loss::Truncated {
+                topic,
+                partition,
+                next: highest,
+                end: high,
+            });
             continue;
         }
         let start = lowest.max(low);
         let all_lack_from = highest.max(start);
-        starts.slots.push(Slot { topic, partition, app_id, start, first, all_lack_from, at });
+        starts.slots.push(Slot {
+            topic,
+            partition,
+            app_id,
+            start,
+            first,
+            all_lack_from,
+            at,
+        });
     }
     Ok(starts)
 }
@@ -135,6 +159,12 @@ pub(crate) async fn find<C: ConsumerContext>(
 impl Starts {
     /// The assignment of these partitions under `epoch`.
     pub(crate) fn assignment(self, epoch: u64) -> (Assignment, Vec<Loss>) {
-        (Assignment { epoch, slots: self.slots }, self.losses)
+        (
+            Assignment {
+                epoch,
+                slots: self.slots,
+            },
+            self.losses,
+        )
     }
 }

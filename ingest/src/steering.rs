@@ -65,7 +65,10 @@ impl Steering {
             &partitions,
         ));
         let mut list = TopicPartitionList::new();
-        let mut assigned = Assigned { partitions, ..Assigned::default() };
+        let mut assigned = Assigned {
+            partitions,
+            ..Assigned::default()
+        };
         match found {
             Ok(starts) => {
                 let (assignment, losses) = starts.assignment(epoch);
@@ -82,7 +85,10 @@ impl Steering {
             }
             Err(error) => {
                 tracing::warn!(%error, "partitions cannot be started; trying again");
-                assigned.assignment = Arc::new(Assignment { epoch, slots: Vec::new() });
+                assigned.assignment = Arc::new(Assignment {
+                    epoch,
+                    slots: Vec::new(),
+                });
                 assigned.error = Some(error);
             }
         }
@@ -98,10 +104,15 @@ impl Steering {
             tracing::error!("{loss}");
             let (topic, partition) = loss.place();
             let labels = [topic, &partition.to_string()];
-            self.metrics.lost.with_label_values(&labels).set(loss.records());
+            self.metrics
+                .lost
+                .with_label_values(&labels)
+                .set(loss.records());
         }
         let count = assigned.assignment.slots.len();
-        self.metrics.assigned.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.metrics
+            .assigned
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
         for slot in &assigned.assignment.slots {
             tracing::info!(partition = slot.name(), start = slot.start, "assigned");
         }
@@ -118,8 +129,14 @@ impl Rebalance for Steering {
             Change::Assigned(partitions) => Some(self.assign(consumer, partitions)),
             Change::Revoked => {
                 let epoch = self.permit.withdraw(PATIENCE);
-                let assignment = Arc::new(Assignment { epoch, slots: Vec::new() });
-                let nothing = Assigned { assignment, ..Assigned::default() };
+                let assignment = Arc::new(Assignment {
+                    epoch,
+                    slots: Vec::new(),
+                });
+                let nothing = Assigned {
+                    assignment,
+                    ..Assigned::default()
+                };
                 self.show(&nothing);
                 *self.assigned.lock() = nothing;
                 tracing::info!("partitions revoked");

@@ -1,7 +1,9 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+mod import;
 mod packet;
+mod schema;
 
 use clap::Subcommand;
 
@@ -11,15 +13,21 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Send a CSV or Parquet export to Kafka as readings (backfill).
+    Import(import::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
+    /// Print JSON Schemas of the messages, or the reference of the tables.
+    Schema(schema::Args),
 }
 
 impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Import(args) => import::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
+            Self::Schema(args) => schema::run(&args),
         }
     }
 }

@@ -38,7 +38,10 @@ impl DocumentRows {
         let batches = std::mem::take(&mut self.batches);
         self.rows = 0;
         self.bytes = 0;
-        batches.first().map(|first| concat_batches(&first.schema(), &batches)).transpose()
+        batches
+            .first()
+            .map(|first| concat_batches(&first.schema(), &batches))
+            .transpose()
     }
 
     /// Bytes held, roughly.

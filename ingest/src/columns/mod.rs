@@ -32,7 +32,10 @@ pub(crate) struct Sparse<T> {
 
 impl<T> Default for Sparse<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), valid: Vec::new() }
+        Self {
+            values: Vec::new(),
+            valid: Vec::new(),
+        }
     }
 }
 
@@ -77,7 +80,12 @@ pub(crate) fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Record
         .fields()
         .iter()
         .zip(&columns)
-        .map(|(field, column)| field.as_ref().clone().with_data_type(column.data_type().clone()))
+        .map(|(field, column)| {
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(column.data_type().clone())
+        })
         .collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }

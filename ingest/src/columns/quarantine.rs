@@ -12,7 +12,7 @@ use nonsite_schemas::reason::Reason;
 use nonsite_schemas::time::beijing_day;
 use nonsite_schemas::wire::Origin;
 
-use super::{batch};
+use super::batch;
 
 /// What one row says.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +75,12 @@ impl QuarantineRows {
 
     /// Appends one row.
     pub(crate) fn push(&mut self, row: &QuarantineRow<'_>, origin: Origin<'_>) {
-        let Origin { topic, partition, offset, received_at } = origin;
+        let Origin {
+            topic,
+            partition,
+            offset,
+            received_at,
+        } = origin;
         self.rows += 1;
         self.bytes += row.raw.len() + row.detail.len() + 200;
         self.quarantine_id.append_value(match row.part {

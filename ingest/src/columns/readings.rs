@@ -146,11 +146,14 @@ impl ReadingRows {
         let resend = BooleanBuffer::from(self.resend.as_slice());
         self.resend.clear();
         let instant = |column: &mut Sparse<i64>| -> ArrayRef {
-            Arc::new(column.finish::<TimestampMicrosecondType>(rows).with_timezone("UTC"))
+            Arc::new(
+                column
+                    .finish::<TimestampMicrosecondType>(rows)
+                    .with_timezone("UTC"),
+            )
         };
-        let number = |column: &mut Sparse<f64>| -> ArrayRef {
-            Arc::new(column.finish::<Float64Type>(rows))
-        };
+        let number =
+            |column: &mut Sparse<f64>| -> ArrayRef { Arc::new(column.finish::<Float64Type>(rows)) };
         let columns: Vec<ArrayRef> = vec![
             self.mn.finish(rows),
             self.factor.finish(rows),

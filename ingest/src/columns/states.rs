@@ -99,7 +99,11 @@ impl StateRows {
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let rows = std::mem::take(&mut self.rows);
         let instant = |column: &mut Sparse<i64>| -> ArrayRef {
-            Arc::new(column.finish::<TimestampMicrosecondType>(rows).with_timezone("UTC"))
+            Arc::new(
+                column
+                    .finish::<TimestampMicrosecondType>(rows)
+                    .with_timezone("UTC"),
+            )
         };
         let [mn, st, cn, item, value_text, flag, topic] =
             self.texts.each_mut().map(|column| column.finish(rows));

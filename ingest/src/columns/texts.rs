@@ -27,7 +27,12 @@ struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        Self { ids: HashMap::new(), texts: Vec::new(), cache: vec![-1; CACHE], bytes: 0 }
+        Self {
+            ids: HashMap::new(),
+            texts: Vec::new(),
+            cache: vec![-1; CACHE],
+            bytes: 0,
+        }
     }
 }
 
@@ -35,7 +40,9 @@ impl Interner {
     fn id(&mut self, text: &str) -> i32 {
         let slot = slot(text.as_bytes());
         let cached = self.cache[slot];
-        if let Some(known) = usize::try_from(cached).ok().and_then(|id| self.texts.get(id))
+        if let Some(known) = usize::try_from(cached)
+            .ok()
+            .and_then(|id| self.texts.get(id))
             && known.as_ref() == text
         {
             return cached;
@@ -71,8 +78,7 @@ fn slot(bytes: &[u8]) -> usize {
     let mut word = [0_u8; 8];
     let tail = &bytes[bytes.len().saturating_sub(8)..];
     word[..tail.len()].copy_from_slice(tail);
-    let mixed = (u64::from_le_bytes(word) ^ bytes.len() as u64)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (u64::from_le_bytes(word) ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 48) as usize & (CACHE - 1)
 }
 
@@ -123,9 +129,15 @@ mod tests {
         let column = texts.finish(5);
         let column = column.as_dictionary::<Int32Type>();
         assert_eq!(column.values().len(), 2);
-        let read: Vec<Option<&str>> =
-            column.downcast_dict::<StringArray>().unwrap().into_iter().collect();
-        assert_eq!(read, [Some("w01018"), None, Some("w21003"), Some("w01018"), None]);
+        let read: Vec<Option<&str>> = column
+            .downcast_dict::<StringArray>()
+            .unwrap()
+            .into_iter()
+            .collect();
+        assert_eq!(
+            read,
+            [Some("w01018"), None, Some("w21003"), Some("w01018"), None]
+        );
     }
 
     #[test]
@@ -136,6 +148,9 @@ mod tests {
         }
         texts.finish(MAX_KEPT + 1);
         texts.set(0, Some("a"));
-        assert_eq!(texts.finish(1).as_dictionary::<Int32Type>().values().len(), 1);
+        assert_eq!(
+            texts.finish(1).as_dictionary::<Int32Type>().values().len(),
+            1
+        );
     }
 }

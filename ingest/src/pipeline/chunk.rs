@@ -47,7 +47,13 @@ impl Chunk {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(message);
         let len = message.len() as u32;
-        self.records.push(Record { slot, start, len, offset, received_at });
+        self.records.push(Record {
+            slot,
+            start,
+            len,
+            offset,
+            received_at,
+        });
     }
 
     /// Bytes of messages.

@@ -34,7 +34,11 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, logs: HashMap::new() }
+        Self {
+            store,
+            clock,
+            logs: HashMap::new(),
+        }
     }
 
     /// Reads afresh where `table` stands for these application ids and their starts.
@@ -48,8 +52,7 @@ impl Logs {
             .flat_map(|app_id| [app_id.clone(), format!("{app_id}{START_SUFFIX}")])
             .collect();
         // Opened anew each time: a log that was left alone for hours is not worth catching up.
-        let log =
-            TableLog::open(&self.store, table.name(), ids, Arc::clone(&self.clock)).await?;
+        let log = TableLog::open(&self.store, table.name(), ids, Arc::clone(&self.clock)).await?;
         Ok(self.logs.entry(table).insert_entry(log).into_mut())
     }
 }
@@ -133,12 +136,23 @@ impl Publisher {
         metrics: Metrics,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { logs, permit, metrics, clock, epoch: None, at: Vec::new() }
+        Self {
+            logs,
+            permit,
+            metrics,
+            clock,
+            epoch: None,
+            at: Vec::new(),
+        }
     }
 
     /// Publishes one batch.
     pub(crate) async fn publish(&mut self, job: Job) -> Result<Published, PublishError> {
-        let Job { assignment, since, sealed } = job;
+        let Job {
+            assignment,
+            since,
+            sealed,
+        } = job;
         let epoch = assignment.epoch;
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
@@ -158,7 +172,9 @@ impl Publisher {
             published.last_received.extend(&part.last_received);
             records += part.records;
             for file in part.files {
-                let file = file.await.map_err(|error| PublishError::Stopped(error.to_string()))??;
+                let file = file
+                    .await
+                    .map_err(|error| PublishError::Stopped(error.to_string()))??;
                 published.rows[file.table] += file.rows;
                 adds[file.table].extend(file.adds);
             }
@@ -201,9 +217,17 @@ impl Publisher {
                 }
                 if from.is_none() {
                     let app_id = format!("{}{START_SUFFIX}", slot.app_id);
-                    advances.push(Advance { app_id, from: None, to: slot.first });
+                    advances.push(Advance {
+                        app_id,
+                        from: None,
+                        to: slot.first,
+                    });
                 }
-                advances.push(Advance { app_id: slot.app_id.clone(), from, to: *end });
+                advances.push(Advance {
+                    app_id: slot.app_id.clone(),
+                    from,
+                    to: *end,
+                });
             }
             let adds = std::mem::take(&mut adds[table]);
             if advances.is_empty() && adds.is_empty() {
@@ -214,8 +238,18 @@ impl Publisher {
                 ("nonsiteRecords".to_owned(), records.into()),
                 ("nonsiteRows".to_owned(), published.rows[table].into()),
             ]);
-            let append = Append { adds, advances, operation: "STREAMING UPDATE", info };
-            shares.push(Share { table, append, rows: published.rows[table], bytes });
+            let append = Append {
+                adds,
+                advances,
+                operation: "STREAMING UPDATE",
+                info,
+            };
+            shares.push(Share {
+                table,
+                append,
+                rows: published.rows[table],
+                bytes,
+            });
         }
         shares
     }
@@ -224,17 +258,24 @@ impl Publisher {
     async fn commit(&self, epoch: u64, shares: Vec<Share>) -> Result<(), PublishError> {
         let mut logs = self.logs.lock().await;
         let permitted = || self.permit.allows(epoch);
-        let mut by_table: HashMap<Target, Share> =
-            shares.into_iter().map(|share| (share.table, share)).collect();
+        let mut by_table: HashMap<Target, Share> = shares
+            .into_iter()
+            .map(|share| (share.table, share))
+            .collect();
         let commits = logs.logs.iter_mut().filter_map(|(table, log)| {
             let share = by_table.remove(table)?;
             Some(self.commit_share(log, share, &permitted))
         });
         let outcomes = join_all(commits.collect::<Vec<_>>()).await;
         if let Some(table) = by_table.keys().next() {
-            return Err(PublishError::Stopped(format!("the log of {} is not open", table.name())));
+            return Err(PublishError::Stopped(format!(
+                "the log of {} is not open",
+                table.name()
+            )));
         }
-        outcomes.into_iter().collect::<Result<Vec<Committed>, CommitError>>()?;
+        outcomes
+            .into_iter()
+            .collect::<Result<Vec<Committed>, CommitError>>()?;
         Ok(())
     }
 
@@ -245,19 +286,33 @@ impl Publisher {
         permitted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Committed, CommitError> {
         let table = [share.table.name()];
-        let timer = self.metrics.commit_seconds.with_label_values(&table).start_timer();
+        let timer = self
+            .metrics
+            .commit_seconds
+            .with_label_values(&table)
+            .start_timer();
         let outcome = log.commit(share.append, permitted).await;
         match &outcome {
             Ok(committed) => {
                 timer.observe_duration();
                 self.metrics.commits.with_label_values(&table).inc();
-                self.metrics.rows.with_label_values(&table).inc_by(share.rows);
-                self.metrics.file_bytes.with_label_values(&table).inc_by(share.bytes);
+                self.metrics
+                    .rows
+                    .with_label_values(&table)
+                    .inc_by(share.rows);
+                self.metrics
+                    .file_bytes
+                    .with_label_values(&table)
+                    .inc_by(share.bytes);
                 if committed.recognised {
                     self.metrics.recognised.with_label_values(&table).inc();
                 }
-                tracing::debug!(table = table[0], version = committed.version, rows = share.rows,
-                    "committed");
+                tracing::debug!(
+                    table = table[0],
+                    version = committed.version,
+                    rows = share.rows,
+                    "committed"
+                );
             }
             Err(error) => {
                 timer.stop_and_discard();

@@ -6,9 +6,7 @@ use nonsite_schemas::hj212::{Head, Sink, Value};
 use nonsite_schemas::reason::Reason;
 use nonsite_schemas::wire::Origin;
 
-use crate::columns::{
-    DocumentRows, QuarantineRow, QuarantineRows, ReadingRows, State, StateRows,
-};
+use crate::columns::{DocumentRows, QuarantineRow, QuarantineRows, ReadingRows, State, StateRows};
 use crate::metrics::Metrics;
 use crate::target::{PerTable, Target};
 
@@ -43,7 +41,12 @@ impl Rows {
         self.readings.len()
             + self.states.len()
             + self.quarantine.len()
-            + self.documents.0.iter().map(DocumentRows::len).sum::<usize>()
+            + self
+                .documents
+                .0
+                .iter()
+                .map(DocumentRows::len)
+                .sum::<usize>()
     }
 
     /// Bytes held, roughly.
@@ -51,7 +54,12 @@ impl Rows {
         self.readings.bytes()
             + self.states.bytes()
             + self.quarantine.bytes()
-            + self.documents.0.iter().map(DocumentRows::bytes).sum::<usize>()
+            + self
+                .documents
+                .0
+                .iter()
+                .map(DocumentRows::bytes)
+                .sum::<usize>()
     }
 
     /// Adds a document's rows of one table.
@@ -98,7 +106,14 @@ impl Rows {
         wanted: PerTable<bool>,
         metrics: Option<&'r Metrics>,
     ) -> RecordSink<'r> {
-        RecordSink { rows: self, origin, raw, wanted, metrics, parts: 0 }
+        RecordSink {
+            rows: self,
+            origin,
+            raw,
+            wanted,
+            metrics,
+            parts: 0,
+        }
     }
 }
 
@@ -148,7 +163,10 @@ impl Sink for RecordSink<'_> {
         self.parts += 1;
         if self.wanted[Target::Quarantine] {
             if let Some(metrics) = self.metrics {
-                metrics.quarantined.with_label_values(&[reason.code()]).inc();
+                metrics
+                    .quarantined
+                    .with_label_values(&[reason.code()])
+                    .inc();
             }
             let row = QuarantineRow {
                 reason,

@@ -28,7 +28,10 @@ pub(super) fn separate(
         if rest.num_rows() > 0 {
             settled.push(TableRows { table, batch: rest });
         }
-        open.push(TableRows { table, batch: filter_record_batch(&batch, &waits)? });
+        open.push(TableRows {
+            table,
+            batch: filter_record_batch(&batch, &waits)?,
+        });
     }
     Ok((settled, open))
 }

@@ -154,7 +154,10 @@ impl Worker {
     }
 
     fn chunk(&mut self, chunk: &Chunk) {
-        let _held = Held { budget: Arc::clone(&self.tools.budget), bytes: chunk.held };
+        let _held = Held {
+            budget: Arc::clone(&self.tools.budget),
+            bytes: chunk.held,
+        };
         if !self.tools.permit.allows(chunk.assignment.epoch) {
             return;
         }
@@ -181,12 +184,22 @@ impl Worker {
             counts.0 += 1;
             counts.1 += message.len() as u64;
             self.next.insert(record.slot, record.offset + 1);
-            self.sealed.last_received.insert(record.slot, record.received_at);
+            self.sealed
+                .last_received
+                .insert(record.slot, record.received_at);
         }
         for (slot, (records, bytes)) in seen {
             let topic = [assignment.slots[slot as usize].topic.name.as_str()];
-            self.tools.metrics.records.with_label_values(&topic).inc_by(records);
-            self.tools.metrics.bytes.with_label_values(&topic).inc_by(bytes);
+            self.tools
+                .metrics
+                .records
+                .with_label_values(&topic)
+                .inc_by(records);
+            self.tools
+                .metrics
+                .bytes
+                .with_label_values(&topic)
+                .inc_by(bytes);
             self.sealed.records += records;
         }
         self.report();
@@ -210,11 +223,14 @@ impl Worker {
     fn seal(&mut self) -> Sealed {
         let now = self.tools.clock.now_micros();
         let (rows, metrics) = (&mut self.rows, &self.tools.metrics);
-        self.decoders.expire(now, &self.assignment, rows, Some(metrics));
+        self.decoders
+            .expire(now, &self.assignment, rows, Some(metrics));
         self.cut();
         let held_back = self.decoders.held_back();
         for (slot, next) in &self.next {
-            let end = held_back.get(slot).map_or(*next, |first| (*first).min(*next));
+            let end = held_back
+                .get(slot)
+                .map_or(*next, |first| (*first).min(*next));
             if end > self.assignment.slots[*slot as usize].start {
                 self.sealed.ends.insert(*slot, end);
             }
@@ -250,12 +266,23 @@ impl Worker {
     /// Rows that cannot be put together are a fault of this program; the batch must not be
     /// committed without them, so it gets a file that fails.
     fn fail(&mut self, detail: String) {
-        let error = WriteError::Encode { table: "(all)".to_owned(), detail };
-        self.sealed.files.push(self.tools.runtime.spawn(async { Err(error) }));
+        let error = WriteError::Encode {
+            table: "(all)".to_owned(),
+            detail,
+        };
+        self.sealed
+            .files
+            .push(self.tools.runtime.spawn(async { Err(error) }));
     }
 
     fn write(&self, rows: TableRows) -> JoinHandle<Result<Written, WriteError>> {
-        let Tools { store, encoders, budget, clock, .. } = self.tools.clone();
+        let Tools {
+            store,
+            encoders,
+            budget,
+            clock,
+            ..
+        } = self.tools.clone();
         let TableRows { table, batch } = rows;
         // The batch, and its rows once more in order.
         let bytes = batch.get_array_memory_size() * 2;
@@ -279,7 +306,11 @@ impl Worker {
             drop(encoder);
             let objects = store.table_objects(table.name());
             let adds = write::upload(objects.as_ref(), table.name(), files).await?;
-            Ok(Written { table, rows: count, adds })
+            Ok(Written {
+                table,
+                rows: count,
+                adds,
+            })
         })
     }
 }

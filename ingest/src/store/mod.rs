@@ -240,19 +240,25 @@ impl Store {
     ///
     /// # Errors
     /// A table cannot be loaded, or the query fails.
-    pub async fn query(
-        &self,
-        tables: &[&str],
-        sql: &str,
-    ) -> Result<Vec<RecordBatch>, StoreError> {
+    pub async fn query(&self, tables: &[&str], sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
         let session = SessionContext::new();
         let all = tables.join(", ");
         let failed = |source| self.table_error(&all, source);
         for table in tables {
-            let provider = self.load(table).await?.table_provider().await.map_err(failed)?;
-            session.register_table(*table, provider).map_err(|error| failed(error.into()))?;
+            let provider = self
+                .load(table)
+                .await?
+                .table_provider()
+                .await
+                .map_err(failed)?;
+            session
+                .register_table(*table, provider)
+                .map_err(|error| failed(error.into()))?;
         }
-        let frame = session.sql(sql).await.map_err(|error| failed(error.into()))?;
+        let frame = session
+            .sql(sql)
+            .await
+            .map_err(|error| failed(error.into()))?;
         frame.collect().await.map_err(|error| failed(error.into()))
     }
 

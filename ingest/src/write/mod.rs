@@ -78,7 +78,10 @@ pub fn encode(
     name: &str,
     now_millis: i64,
 ) -> Result<Vec<DataFile>, WriteError> {
-    let fault = |detail: String| WriteError::Encode { table: table.name.to_owned(), detail };
+    let fault = |detail: String| WriteError::Encode {
+        table: table.name.to_owned(),
+        detail,
+    };
     if batch.num_rows() == 0 {
         return Ok(Vec::new());
     }
@@ -100,7 +103,11 @@ pub fn encode(
             stats: Some(stats),
             ..Add::default()
         };
-        files.push(DataFile { bytes, add, rows: run.len as u64 });
+        files.push(DataFile {
+            bytes,
+            add,
+            rows: run.len as u64,
+        });
     }
     Ok(files)
 }
@@ -116,13 +123,17 @@ pub async fn upload(
 ) -> Result<Vec<Add>, WriteError> {
     let mut adds = Vec::with_capacity(files.len());
     for DataFile { bytes, add, .. } in files {
-        objects.put(&Path::from(add.path.as_str()), PutPayload::from_bytes(bytes)).await.map_err(
-            |source| WriteError::Upload {
+        objects
+            .put(
+                &Path::from(add.path.as_str()),
+                PutPayload::from_bytes(bytes),
+            )
+            .await
+            .map_err(|source| WriteError::Upload {
                 table: table.to_owned(),
                 path: add.path.clone(),
                 source,
-            },
-        )?;
+            })?;
         adds.push(add);
     }
     Ok(adds)
@@ -177,7 +188,11 @@ fn partitions(
     let column = match table.partition_columns {
         [] => {
             let values = HashMap::new();
-            return Ok(vec![Run { start: 0, len: order.len(), values }]);
+            return Ok(vec![Run {
+                start: 0,
+                len: order.len(),
+                values,
+            }]);
         }
         [column] => *column,
         more => return Err(format!("partition columns {more:?}: only one is supported")),
@@ -198,7 +213,11 @@ fn partitions(
                     .map(|day| day.to_string())
                     .ok_or_else(|| format!("day {day} is not a date"))?;
                 let values = HashMap::from([(column.to_owned(), Some(text))]);
-                runs.push(Run { start: place, len: 1, values });
+                runs.push(Run {
+                    start: place,
+                    len: 1,
+                    values,
+                });
                 last = Some(day);
             }
         }
@@ -238,7 +257,12 @@ fn gather(
         } else {
             take(column, rows, None)?
         };
-        fields.push(field.as_ref().clone().with_data_type(column.data_type().clone()));
+        fields.push(
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(column.data_type().clone()),
+        );
         columns.push(column);
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)

@@ -47,12 +47,21 @@ pub(super) fn of(table: &TableDef) -> WriterProperties {
         if table.sort_columns.contains(&field.name().as_str()) {
             let column_idx = i32::try_from(index).unwrap_or(i32::MAX);
             sorting.push((
-                table.sort_columns.iter().position(|name| name == field.name()),
-                SortingColumn { column_idx, descending: false, nulls_first: true },
+                table
+                    .sort_columns
+                    .iter()
+                    .position(|name| name == field.name()),
+                SortingColumn {
+                    column_idx,
+                    descending: false,
+                    nulls_first: true,
+                },
             ));
         }
     }
     sorting.sort_by_key(|(place, _)| *place);
     let sorting: Vec<SortingColumn> = sorting.into_iter().map(|(_, column)| column).collect();
-    builder.set_sorting_columns(Some(sorting).filter(|columns| !columns.is_empty())).build()
+    builder
+        .set_sorting_columns(Some(sorting).filter(|columns| !columns.is_empty()))
+        .build()
 }

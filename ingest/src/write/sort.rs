@@ -9,9 +9,7 @@ use std::collections::HashMap;
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, lexsort_to_indices};
-use arrow::datatypes::{
-    DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use nonsite_schemas::tables::TableDef;
 
@@ -34,7 +32,10 @@ pub(super) fn order(table: &TableDef, batch: &RecordBatch) -> Result<UInt32Array
     }
     let columns: Vec<SortColumn> = columns
         .into_iter()
-        .map(|values| SortColumn { values: values.clone(), options: None })
+        .map(|values| SortColumn {
+            values: values.clone(),
+            options: None,
+        })
         .collect();
     lexsort_to_indices(&columns, None)
 }
@@ -96,8 +97,17 @@ impl Key {
     /// Null first, then the value's distance to the smallest.
     fn of_numbers(rows: usize, value: impl Fn(usize) -> Option<i64>) -> Self {
         let smallest = (0..rows).filter_map(&value).min().unwrap_or(0);
-        let distance = |value: i64| value.wrapping_sub(smallest).cast_unsigned().saturating_add(1);
-        Self::new((0..rows).map(|row| value(row).map_or(0, distance)).collect())
+        let distance = |value: i64| {
+            value
+                .wrapping_sub(smallest)
+                .cast_unsigned()
+                .saturating_add(1)
+        };
+        Self::new(
+            (0..rows)
+                .map(|row| value(row).map_or(0, distance))
+                .collect(),
+        )
     }
 
     fn of_dictionary(column: &dyn Array) -> Option<Self> {
@@ -117,10 +127,19 @@ impl Key {
         }
         let keys = column.keys();
         let rank = |row| {
-            usize::try_from(keys.value(row)).ok().and_then(|id| ranks.get(id)).copied()
+            usize::try_from(keys.value(row))
+                .ok()
+                .and_then(|id| ranks.get(id))
+                .copied()
         };
         let values = (0..keys.len())
-            .map(|row| if keys.is_valid(row) { rank(row).unwrap_or(0) } else { 0 })
+            .map(|row| {
+                if keys.is_valid(row) {
+                    rank(row).unwrap_or(0)
+                } else {
+                    0
+                }
+            })
             .collect();
         Some(Self::new(values))
     }
@@ -131,11 +150,19 @@ impl Key {
         distinct.sort_unstable();
         distinct.dedup();
         let ranks: HashMap<&str, u64> = distinct.into_iter().zip(1..).collect();
-        Self::new(texts.iter().map(|text| text.map_or(0, |text| ranks[text])).collect())
+        Self::new(
+            texts
+                .iter()
+                .map(|text| text.map_or(0, |text| ranks[text]))
+                .collect(),
+        )
     }
 
     fn new(values: Vec<u64>) -> Self {
         let largest = values.iter().copied().max().unwrap_or(0);
-        Self { values, bits: u64::BITS - largest.leading_zeros() }
+        Self {
+            values,
+            bits: u64::BITS - largest.leading_zeros(),
+        }
     }
 }

@@ -22,8 +22,11 @@ pub(super) fn of(file: &ParquetMetaData) -> String {
     let schema = file.file_metadata().schema_descr();
     let (mut mins, mut maxs, mut nulls) = (Map::new(), Map::new(), Map::new());
     for (index, column) in schema.columns().iter().enumerate() {
-        let groups: Option<Vec<&Statistics>> =
-            file.row_groups().iter().map(|group| group.column(index).statistics()).collect();
+        let groups: Option<Vec<&Statistics>> = file
+            .row_groups()
+            .iter()
+            .map(|group| group.column(index).statistics())
+            .collect();
         let Some(groups) = groups else { continue };
         let name = column.name().to_owned();
         let count: Option<u64> = groups.iter().map(|group| group.null_count_opt()).sum();
@@ -31,8 +34,10 @@ pub(super) fn of(file: &ParquetMetaData) -> String {
             nulls.insert(name.clone(), count.into());
         }
         // A row group of nulls has no bounds and does not widen those of the others.
-        let bounded: Vec<&Statistics> =
-            groups.into_iter().filter(|group| group.min_bytes_opt().is_some()).collect();
+        let bounded: Vec<&Statistics> = groups
+            .into_iter()
+            .filter(|group| group.min_bytes_opt().is_some())
+            .collect();
         let logical = column.logical_type_ref();
         let kind = column.physical_type();
         if let Some(value) = bound(&bounded, kind, logical, Bound::Min) {
@@ -43,7 +48,10 @@ pub(super) fn of(file: &ParquetMetaData) -> String {
         }
     }
     let mut stats = Map::new();
-    stats.insert("numRecords".to_owned(), file.file_metadata().num_rows().into());
+    stats.insert(
+        "numRecords".to_owned(),
+        file.file_metadata().num_rows().into(),
+    );
     stats.insert("minValues".to_owned(), mins.into());
     stats.insert("maxValues".to_owned(), maxs.into());
     stats.insert("nullCount".to_owned(), nulls.into());
@@ -91,7 +99,11 @@ fn bound(
                 Bound::Min => f64::min,
                 Bound::Max => f64::max,
             };
-            values?.into_iter().reduce(pick).filter(|value| value.is_finite()).map(Value::from)
+            values?
+                .into_iter()
+                .reduce(pick)
+                .filter(|value| value.is_finite())
+                .map(Value::from)
         }
         Type::BYTE_ARRAY if matches!(logical, Some(LogicalType::String)) => {
             let texts: Option<Vec<&str>> = groups.iter().map(|group| text(group, bound)).collect();
@@ -107,19 +119,39 @@ fn bound(
 }
 
 fn int32(group: &Statistics, bound: Bound) -> Option<i64> {
-    let Statistics::Int32(values) = group else { return None };
-    let value = if bound == Bound::Min { values.min_opt() } else { values.max_opt() };
+    let Statistics::Int32(values) = group else {
+        return None;
+    };
+    let value = if bound == Bound::Min {
+        values.min_opt()
+    } else {
+        values.max_opt()
+    };
     value.map(|value| i64::from(*value))
 }
 
 fn int64(group: &Statistics, bound: Bound) -> Option<i64> {
-    let Statistics::Int64(values) = group else { return None };
-    if bound == Bound::Min { values.min_opt() } else { values.max_opt() }.copied()
+    let Statistics::Int64(values) = group else {
+        return None;
+    };
+    if bound == Bound::Min {
+        values.min_opt()
+    } else {
+        values.max_opt()
+    }
+    .copied()
 }
 
 fn double(group: &Statistics, bound: Bound) -> Option<f64> {
-    let Statistics::Double(values) = group else { return None };
-    if bound == Bound::Min { values.min_opt() } else { values.max_opt() }.copied()
+    let Statistics::Double(values) = group else {
+        return None;
+    };
+    if bound == Bound::Min {
+        values.min_opt()
+    } else {
+        values.max_opt()
+    }
+    .copied()
 }
 
 fn text(group: &Statistics, bound: Bound) -> Option<&str> {
