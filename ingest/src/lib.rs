@@ -20,6 +20,7 @@ pub mod log;
 pub mod loss;
 pub mod metrics;
 pub mod report;
+pub mod resume;
 pub mod service;
 pub mod store;
 pub mod write;
@@ -40,3 +41,6 @@ pub use metrics::Metrics;
 pub use report::Report;
 pub use service::{Service, ServiceError};
 pub use store::Store;
+
+#[cfg(test)]
+mod service_tests;

@@ -26,7 +26,7 @@ pub(crate) const WATERMARK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the start could not be found out.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// A table's log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),

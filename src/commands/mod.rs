@@ -2,6 +2,7 @@
 //! prints the result. No logic lives here.
 
 mod import;
+mod ingest;
 mod packet;
 mod schema;
 
@@ -15,6 +16,8 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
+    /// Consume the configured topics into the tables, exactly once.
+    Ingest(ingest::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
@@ -26,6 +29,7 @@ impl Command {
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
             Self::Import(args) => import::run(args, settings).await,
+            Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Schema(args) => schema::run(&args),
         }

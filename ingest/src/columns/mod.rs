@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{ArrowNativeType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 pub(crate) use self::documents::DocumentRows;
@@ -39,7 +39,7 @@ impl<T> Default for Sparse<T> {
     }
 }
 
-impl<T: Copy + Default> Sparse<T> {
+impl<T: ArrowNativeType> Sparse<T> {
     /// Sets the value of `row`; rows are set in rising order, and those left out are null.
     pub(crate) fn set(&mut self, row: usize, value: Option<T>) {
         if let Some(value) = value {

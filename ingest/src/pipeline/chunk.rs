@@ -61,11 +61,6 @@ impl Chunk {
         self.bytes.len()
     }
 
-    /// Whether it holds no message (a message may be empty).
-    pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
     /// The messages with their bytes.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Record, &[u8])> {
         self.records.iter().map(|record| {

@@ -72,11 +72,6 @@ impl Rows {
         self.quarantine.push(row, origin);
     }
 
-    /// Adds a device state.
-    pub(crate) fn state(&mut self, state: &State<'_>, origin: Origin<'_>) {
-        self.states.push(state, origin);
-    }
-
     /// The rows of every table that has some; nothing is left.
     pub(crate) fn finish(&mut self) -> Result<Vec<TableRows>, ArrowError> {
         let mut finished = Vec::new();

@@ -15,6 +15,7 @@ use std::path::Path as FsPath;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use deltalake::kernel::StructField;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -243,7 +244,7 @@ impl Store {
     pub async fn query(&self, tables: &[&str], sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
         let session = SessionContext::new();
         let all = tables.join(", ");
-        let failed = |source| self.table_error(&all, source);
+        let failed = |error: DataFusionError| self.table_error(&all, error.into());
         for table in tables {
             let provider = self
                 .load(table)
@@ -251,15 +252,10 @@ impl Store {
                 .table_provider()
                 .await
                 .map_err(failed)?;
-            session
-                .register_table(*table, provider)
-                .map_err(|error| failed(error.into()))?;
+            session.register_table(*table, provider).map_err(failed)?;
         }
-        let frame = session
-            .sql(sql)
-            .await
-            .map_err(|error| failed(error.into()))?;
-        frame.collect().await.map_err(|error| failed(error.into()))
+        let frame = session.sql(sql).await.map_err(failed)?;
+        frame.collect().await.map_err(failed)
     }
 
     fn fields(&self, def: &TableDef) -> Result<Vec<StructField>, StoreError> {
