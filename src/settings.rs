@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) kafka: KafkaSettings,
     /// `[ingest]`: topics and how they are committed.
     pub(crate) ingest: nonsite_ingest::Config,
+    /// `[maintain]`: how often and how far tables are tidied.
+    pub(crate) maintain: nonsite_ingest::maintain::Config,
 }
 
 impl Settings {

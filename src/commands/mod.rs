@@ -3,7 +3,9 @@
 
 mod import;
 mod ingest;
+mod maintain;
 mod packet;
+mod quarantine;
 mod schema;
 
 use clap::Subcommand;
@@ -18,8 +20,12 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Consume the configured topics into the tables, exactly once.
     Ingest(ingest::Args),
+    /// Compaction, checkpoints, vacuum and log cleanup of the tables.
+    Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
+    /// Messages that could not be used: list, show, drive again.
+    Quarantine(quarantine::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
 }
@@ -30,7 +36,9 @@ impl Command {
         match self {
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
+            Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
+            Self::Quarantine(args) => quarantine::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
         }
     }
