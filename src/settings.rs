@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) detect: nonsite_analytics::detect::Config,
     /// `[kafka]`: brokers and client properties.
     pub(crate) kafka: KafkaSettings,
+    /// `[ingest]`: topics and how they are committed.
+    pub(crate) ingest: nonsite_ingest::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
     /// `[session]`: what one query may use.

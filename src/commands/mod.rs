@@ -3,6 +3,7 @@
 
 pub(crate) mod detect;
 mod import;
+mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Detect(detect::Args),
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
+    /// Consume the configured topics into the tables, exactly once.
+    Ingest(ingest::Args),
     /// Compaction, checkpoints, vacuum and log cleanup of the tables.
     Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
@@ -42,6 +45,7 @@ impl Command {
         match self {
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
+            Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
