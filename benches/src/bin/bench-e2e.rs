@@ -148,6 +148,12 @@ fn main() -> anyhow::Result<()> {
         )?;
         let broker_before = broker.cpu_seconds();
         let ended = nonsite.run(&["ingest", "--until-caught-up", "--json"])?;
+        let rows = Nonsite::report(&ended)?["rows"]["readings_raw"].as_u64();
+        anyhow::ensure!(
+            rows == Some(produced.readings),
+            "{} readings were produced and {rows:?} ingested",
+            produced.readings
+        );
         let broker_cpu_s = broker
             .cpu_seconds()
             .zip(broker_before)
