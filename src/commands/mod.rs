@@ -7,6 +7,7 @@ mod maintain;
 mod packet;
 mod quarantine;
 mod schema;
+mod verify;
 
 use clap::Subcommand;
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Quarantine(quarantine::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Prove that every record is in exactly one place; exit 1 on any finding.
+    Verify(verify::Args),
 }
 
 impl Command {
@@ -40,6 +43,7 @@ impl Command {
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Verify(args) => verify::run(&args, settings).await,
         }
     }
 }
