@@ -4,5 +4,6 @@
 mod fixtures;
 pub mod functions;
 pub mod ratio;
+pub mod review;
 pub mod session;
 pub mod views;
