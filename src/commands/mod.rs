@@ -5,6 +5,8 @@ mod import;
 mod maintain;
 mod packet;
 mod quarantine;
+mod ratio;
+mod review;
 mod schema;
 
 use clap::Subcommand;
@@ -23,6 +25,10 @@ pub(crate) enum Command {
     Packet(packet::Args),
     /// Messages that could not be used: list, show, drive again.
     Quarantine(quarantine::Args),
+    /// The off-site ratio with its band, and the inspections behind it.
+    Ratio(ratio::Args),
+    /// Work on the review queue.
+    Review(review::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
 }
@@ -35,6 +41,8 @@ impl Command {
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
+            Self::Ratio(args) => ratio::run(&args, settings).await,
+            Self::Review(args) => review::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
         }
     }

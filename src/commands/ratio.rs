@@ -94,7 +94,9 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let as_of = instant(&args.as_of, now)?;
     let known_at = instant(&args.known_at, now)?;
     let policies = policies(args.policy.as_deref().or(settings.ratio.policy.as_deref()))?;
-    let policy = policies.in_force(as_of).map_err(|error| Usage(error.to_string()))?;
+    let policy = policies
+        .in_force(as_of)
+        .map_err(|error| Usage(error.to_string()))?;
     let period = match args.year {
         Some(year) => Period::year(year).map_err(|error| Usage(error.to_string()))?,
         None => Period::containing(policy.period, as_of),
@@ -113,16 +115,13 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
 }
 
 async fn acts(settings: &Settings) -> anyhow::Result<Vec<Act>> {
-    let session =
-        nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
     Ok(load_acts(session.ctx()).await?)
 }
 
 fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
     match path {
-        Some(path) => {
-            RatioPolicies::load(path).map_err(|error| Usage(error.to_string()).into())
-        }
+        Some(path) => RatioPolicies::load(path).map_err(|error| Usage(error.to_string()).into()),
         None => Ok(RatioPolicies::default()),
     }
 }
@@ -140,7 +139,9 @@ struct Shown<'r> {
 
 fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::Result<()> {
     let dimension: Option<Dimension> = by.map(Dimension::from);
-    let groups = dimension.map(|dimension| report.by(dimension)).unwrap_or_default();
+    let groups = dimension
+        .map(|dimension| report.by(dimension))
+        .unwrap_or_default();
     let target = report.policy.target_percent;
     if format == Format::Json {
         let shown = Shown {
@@ -186,13 +187,26 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
     if format == Format::Csv {
         return listing.print(format, &groups);
     }
-    println!("off-site ratio {}, as of {} (Beijing)", report.period, beijing_text(report.cutoff.as_of));
+    println!(
+        "off-site ratio {}, as of {} (Beijing)",
+        report.period,
+        beijing_text(report.cutoff.as_of)
+    );
     println!("{}", report.sentence());
     println!("{}", report.band.sentence(target));
-    let apart = |share: nonsite_analytics::ratio::Share| format!("{} off-site, {} on-site", share.off, share.on);
-    println!("shown apart: higher-level bodies {}; units on the positive list {}",
-        apart(report.higher_level), apart(report.positive_list));
-    let skipped = report.decisions.iter().filter(|decision| !decision.is_counted()).count();
+    let apart = |share: nonsite_analytics::ratio::Share| {
+        format!("{} off-site, {} on-site", share.off, share.on)
+    };
+    println!(
+        "shown apart: higher-level bodies {}; units on the positive list {}",
+        apart(report.higher_level),
+        apart(report.positive_list)
+    );
+    let skipped = report
+        .decisions
+        .iter()
+        .filter(|decision| !decision.is_counted())
+        .count();
     println!(
         "{} inspections counted, {skipped} not counted (--list excluded says why)",
         report.share.total()
@@ -223,14 +237,28 @@ fn list(report: &RatioReport<'_>, which: Which, format: Format) -> anyhow::Resul
         })
         .collect();
     let mut listing = Listing::new(&[
-        "act", "version", "completed", "body", "mode", "method", "class", "unit", "counted",
-        "reason", "detail", "in favour of",
+        "act",
+        "version",
+        "completed",
+        "body",
+        "mode",
+        "method",
+        "class",
+        "unit",
+        "counted",
+        "reason",
+        "detail",
+        "in favour of",
     ]);
     for decision in &wanted {
         let act = decision.act;
         let (reason, detail, other) = match &decision.outcome {
             Outcome::Counted => (String::new(), String::new(), String::new()),
-            Outcome::NotCounted { reason, detail, in_favour_of } => (
+            Outcome::NotCounted {
+                reason,
+                detail,
+                in_favour_of,
+            } => (
                 reason.code().to_owned(),
                 detail.clone(),
                 in_favour_of.clone().unwrap_or_default(),
@@ -280,5 +308,9 @@ fn reproduce(path: &Path, acts: &[Act], format: Format) -> anyhow::Result<Exit> 
         return Ok(Exit::Done);
     }
     listing.print(format, &differences)?;
-    Ok(if differences.is_empty() { Exit::Done } else { Exit::Finding })
+    Ok(if differences.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Finding
+    })
 }

@@ -18,12 +18,13 @@ use super::act::{Act, Mode, OrgLevel};
 const RECTIFICATION_REVIEW: &str = "rectification_review";
 
 /// The columns an act is read from; everything else of the table stays on disk.
-pub(super) const COLUMNS: [&str; 31] = [
+pub(super) const COLUMNS: [&str; 32] = [
     "act_id",
     "act_version",
     "task_id",
     "unit_id",
     "unit_name",
+    "admin_code",
     "positive_list",
     "org_code",
     "org_level",
@@ -208,17 +209,27 @@ impl Rows {
         let act_id = text("act_id")?;
         let mut document_faults = Vec::new();
         if !truth("doc_valid")? {
-            document_faults
-                .push(self.filled("doc_faults", row).unwrap_or_else(|| "not named".to_owned()));
+            document_faults.push(
+                self.filled("doc_faults", row)
+                    .unwrap_or_else(|| "not named".to_owned()),
+            );
         }
-        let mode = self.filled("mode", row).as_deref().and_then(Mode::from_code);
+        let mode = self
+            .filled("mode", row)
+            .as_deref()
+            .and_then(Mode::from_code);
         if mode.is_none() {
             document_faults.push("neither offsite nor onsite".to_owned());
         }
         let mode = mode.unwrap_or(Mode::Offsite);
         // A body of unknown level is taken for one of the city's own: its acts stay in the figure.
-        let level = self.filled("org_level", row).as_deref().and_then(OrgLevel::from_code);
-        let org_code = self.filled("org_code", row).unwrap_or_else(|| "(unknown)".to_owned());
+        let level = self
+            .filled("org_level", row)
+            .as_deref()
+            .and_then(OrgLevel::from_code);
+        let org_code = self
+            .filled("org_code", row)
+            .unwrap_or_else(|| "(unknown)".to_owned());
         let method = self.filled("method", row).unwrap_or_default();
         let document = self.text("document", row).unwrap_or_default();
         let late_edit: LateEdit = serde_json::from_str(&document).unwrap_or_default();
@@ -229,7 +240,9 @@ impl Rows {
             ),
             task_id: self.filled("task_id", row),
             // Acts on units that nobody named are not the same unit.
-            unit_id: self.filled("unit_id", row).unwrap_or_else(|| format!("(unit of {act_id})")),
+            unit_id: self
+                .filled("unit_id", row)
+                .unwrap_or_else(|| format!("(unit of {act_id})")),
             unit_name: self.text("unit_name", row).unwrap_or_default(),
             mode,
             rectification_review: method == RECTIFICATION_REVIEW,
@@ -238,7 +251,7 @@ impl Rows {
             status: self.filled("status", row).unwrap_or_default(),
             org_level: level.unwrap_or(OrgLevel::County),
             dispatching_org: self.filled("dispatch_org_code", row),
-            territorial_org: None,
+            territorial_org: self.filled("admin_code", row),
             // In the record of a joint inspection the executing body is the leading one.
             lead_org: self.filled("joint_orgs", row).map(|_| org_code.clone()),
             org_code,

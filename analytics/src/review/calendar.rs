@@ -27,7 +27,9 @@ pub struct Calendar {
 impl Calendar {
     /// Whether a day (days since 1970-01-01) is worked.
     pub fn is_working_day(&self, day: i32) -> bool {
-        let Some(date) = date_of(day) else { return true };
+        let Some(date) = date_of(day) else {
+            return true;
+        };
         if self.workdays.contains(&date) {
             return true;
         }
@@ -65,7 +67,10 @@ impl Calendar {
 
 /// Reads `YYYY-MM-DD` as days since 1970-01-01.
 pub(super) fn parse_day(text: &str) -> Option<i32> {
-    text.trim().parse::<NaiveDate>().ok().map(|date| date.num_days_from_ce() - EPOCH_FROM_CE)
+    text.trim()
+        .parse::<NaiveDate>()
+        .ok()
+        .map(|date| date.num_days_from_ce() - EPOCH_FROM_CE)
 }
 
 fn date_of(day: i32) -> Option<NaiveDate> {
@@ -75,8 +80,10 @@ fn date_of(day: i32) -> Option<NaiveDate> {
 /// An instant as Beijing text, `2026-10-09 18:00`.
 pub fn beijing_text(micros: i64) -> String {
     let local = micros + nonsite_schemas::time::BEIJING_OFFSET_MICROS;
-    chrono::DateTime::from_timestamp_micros(local)
-        .map_or_else(|| micros.to_string(), |time| time.format("%Y-%m-%d %H:%M").to_string())
+    chrono::DateTime::from_timestamp_micros(local).map_or_else(
+        || micros.to_string(),
+        |time| time.format("%Y-%m-%d %H:%M").to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -94,7 +101,10 @@ mod tests {
     /// National Day 2026 as an example: off from 1 to 7 October, Saturday the 10th worked.
     fn october() -> Calendar {
         let date = |day| NaiveDate::from_ymd_opt(2026, 10, day).unwrap();
-        Calendar { holidays: (1..=7).map(date).collect(), workdays: BTreeSet::from([date(10)]) }
+        Calendar {
+            holidays: (1..=7).map(date).collect(),
+            workdays: BTreeSet::from([date(10)]),
+        }
     }
 
     #[test]
@@ -112,7 +122,11 @@ mod tests {
     fn calendar_days_end_on_a_working_day() {
         let calendar = october();
         let end = |from, n| beijing_text(calendar.after_days(at(from), n));
-        assert_eq!(end("2026-09-28 08:00", 3), "2026-10-09 00:00", "1 October is off");
+        assert_eq!(
+            end("2026-09-28 08:00", 3),
+            "2026-10-09 00:00",
+            "1 October is off"
+        );
         assert_eq!(end("2026-09-21 08:00", 3), "2026-09-25 00:00");
     }
 
@@ -121,6 +135,9 @@ mod tests {
         let calendar = Calendar::default();
         // 17:00 UTC on Thursday is Friday in Beijing: one working day later is Monday.
         let friday_in_beijing = at("2026-09-25 01:00");
-        assert_eq!(beijing_text(calendar.after_working_days(friday_in_beijing, 1)), "2026-09-29 00:00");
+        assert_eq!(
+            beijing_text(calendar.after_working_days(friday_in_beijing, 1)),
+            "2026-09-29 00:00"
+        );
     }
 }

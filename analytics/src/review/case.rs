@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::machine::{Severity, UnitKind};
+use super::parts::{Severity, UnitKind};
 
 /// The first of two signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use nonsite_schemas::time::ManualClock;
 use tempfile::TempDir;
 
 use super::case::Case;
-use super::machine::{Role, Severity};
+use super::parts::{Role, Severity};
 use super::service::Service;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
@@ -19,14 +19,17 @@ const CASES: usize = 2_000;
 
 async fn service(folder: &TempDir) -> Service {
     let path = folder.path().join("review.sqlite");
-    let store = SqliteStore::open(&path, Duration::from_secs(120)).await.unwrap();
+    let store = SqliteStore::open(&path, Duration::from_secs(120))
+        .await
+        .unwrap();
     let clock = Arc::new(ManualClock::at(monday()));
     Service::on(Arc::new(store), &Config::default(), clock)
 }
 
 async fn fill(service: &Service, cases: usize) {
-    let findings: Vec<_> =
-        (0..cases).map(|index| finding(&format!("{index:05}"), Severity::S3)).collect();
+    let findings: Vec<_> = (0..cases)
+        .map(|index| finding(&format!("{index:05}"), Severity::S3))
+        .collect();
     let taken = service.take_anomalies(&findings).await.unwrap();
     assert_eq!(taken.triage, cases as u64);
 }
@@ -38,7 +41,10 @@ async fn work(service: Service, name: String) -> Vec<String> {
     let mut claimed = Vec::new();
     while let Some(case) = service.claim_next(&analyst, &triage, None).await.unwrap() {
         assert_eq!(case.assignee.as_deref(), Some(name.as_str()));
-        service.act(&case.case_id, "dispatch", &analyst, &papers()).await.unwrap();
+        service
+            .act(&case.case_id, "dispatch", &analyst, &papers())
+            .await
+            .unwrap();
         claimed.push(case.case_id);
     }
     claimed
@@ -55,7 +61,10 @@ async fn check(service: &Service, per_worker: Vec<Vec<String>>, cases: usize) {
     assert_eq!(owner.len(), cases, "cases were lost");
     let all = service.list(&Filter::default()).await.unwrap();
     assert_eq!(all.len(), cases);
-    assert!(all.iter().all(|case: &Case| case.state == "dispatched" && case.version == 4));
+    assert!(
+        all.iter()
+            .all(|case: &Case| case.state == "dispatched" && case.version == 4)
+    );
     let report = service.audit(None).await.unwrap();
     assert_eq!((report.rows, report.fault), (cases as i64 * 4, None));
 }
@@ -100,12 +109,20 @@ async fn one_case_is_claimed_by_one() {
     let folder = TempDir::new().unwrap();
     let service = service(&folder).await;
     fill(&service, 1).await;
-    let case = service.list(&Filter::default()).await.unwrap().remove(0).case_id;
+    let case = service
+        .list(&Filter::default())
+        .await
+        .unwrap()
+        .remove(0)
+        .case_id;
     let claims: Vec<_> = (0..16)
         .map(|worker| {
             let (service, case) = (service.clone(), case.clone());
             tokio::spawn(async move {
-                service.claim(&case, &person(&format!("w{worker}"), Role::Analyst)).await.is_ok()
+                service
+                    .claim(&case, &person(&format!("w{worker}"), Role::Analyst))
+                    .await
+                    .is_ok()
             })
         })
         .collect();
@@ -121,8 +138,9 @@ async fn one_case_is_claimed_by_one() {
 async fn intakes_do_not_double() {
     let folder = TempDir::new().unwrap();
     let service = service(&folder).await;
-    let findings: Vec<_> =
-        (0..50).map(|index| finding(&index.to_string(), Severity::S3)).collect();
+    let findings: Vec<_> = (0..50)
+        .map(|index| finding(&index.to_string(), Severity::S3))
+        .collect();
     let intakes: Vec<_> = (0..4)
         .map(|_| {
             let (service, findings) = (service.clone(), findings.clone());

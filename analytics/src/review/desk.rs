@@ -4,14 +4,14 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
-use super::calendar::{Calendar, HOUR, parse_day};
+use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Signature};
 use super::error::Error;
 use super::guard::Situation;
-use super::machine::{Counts, DeadlineRule, FourEyes, Machine, Role, Severity, Transition};
+use super::machine::Machine;
+use super::parts::{Counts, FourEyes, Role, Severity, Transition};
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
-use nonsite_schemas::time::beijing_day_start;
 
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
@@ -53,20 +53,26 @@ impl Desk {
         input: &Input,
         effective_at: i64,
     ) -> Result<Vec<Moved>, Error> {
-        let way = self.machine.way(&case.state, action).ok_or_else(|| self.refused(
-            case,
-            action,
-            match self.machine.actions().contains(action) {
-                true => format!("a case in state `{}` does not take it", case.state),
-                false => "there is no such action".to_owned(),
-            },
-        ))?;
+        let way = self.machine.way(&case.state, action).ok_or_else(|| {
+            self.refused(
+                case,
+                action,
+                match self.machine.actions().contains(action) {
+                    true => format!("a case in state `{}` does not take it", case.state),
+                    false => "there is no such action".to_owned(),
+                },
+            )
+        })?;
         if !way.roles.contains(&actor.role) {
             let may: Vec<&str> = way.roles.iter().map(|role| role.code()).collect();
             return Err(self.refused(
                 case,
                 action,
-                format!("role `{}` may not; it belongs to: {}", actor.role, may.join(", ")),
+                format!(
+                    "role `{}` may not; it belongs to: {}",
+                    actor.role,
+                    may.join(", ")
+                ),
             ));
         }
         if actor.name.trim().is_empty() {
@@ -91,7 +97,9 @@ impl Desk {
             now: effective_at,
         };
         for guard in &way.guards {
-            guard.check(&situation).map_err(|why| self.refused(case, action, why))?;
+            guard
+                .check(&situation)
+                .map_err(|why| self.refused(case, action, why))?;
         }
         if let Some(first) = self.first_signature(case, way, actor, effective_at)? {
             return Ok(vec![Moved {
@@ -113,7 +121,9 @@ impl Desk {
     fn follow(&self, moves: &mut Vec<Moved>, effective_at: i64) -> Result<(), Error> {
         let engine = Actor::engine();
         for _ in 0..self.machine.states().len() {
-            let Some(last) = moves.last() else { return Ok(()) };
+            let Some(last) = moves.last() else {
+                return Ok(());
+            };
             let input = Input::default();
             let situation = Situation {
                 case: &last.case,
@@ -123,7 +133,11 @@ impl Desk {
                 now: effective_at,
             };
             let next = self.machine.from(&last.case.state).find(|way| {
-                way.automatic && way.guards.iter().all(|guard| guard.check(&situation).is_ok())
+                way.automatic
+                    && way
+                        .guards
+                        .iter()
+                        .all(|guard| guard.check(&situation).is_ok())
             });
             match next {
                 Some(way) => {
@@ -195,8 +209,15 @@ impl Desk {
             .iter()
             .filter(|field| input.get(field).is_none())
             .map(|field| {
-                let text = self.machine.fields().iter().find(|known| &known.name == field);
-                format!("`{field}` ({})", text.map_or("", |known| known.text.as_str()))
+                let text = self
+                    .machine
+                    .fields()
+                    .iter()
+                    .find(|known| &known.name == field);
+                format!(
+                    "`{field}` ({})",
+                    text.map_or("", |known| known.text.as_str())
+                )
             })
             .collect();
         if !missing.is_empty() {
@@ -232,11 +253,12 @@ impl Desk {
             return Ok(None);
         }
         match &case.signature {
-            Some(first) if first.action == way.action && first.by == actor.name => Err(self.refused(
-                case,
-                &way.action,
-                format!("{} signed already: a second person has to", actor.name),
-            )),
+            Some(first) if first.action == way.action && first.by == actor.name => Err(self
+                .refused(
+                    case,
+                    &way.action,
+                    format!("{} signed already: a second person has to", actor.name),
+                )),
             Some(first) if first.action == way.action => Ok(None),
             _ => {
                 let mut after = case.clone();
@@ -274,7 +296,9 @@ impl Desk {
         after.claimed_until = None;
         if actor.role == Role::Officer {
             after.handlers.insert(actor.name.clone());
-            after.handlers.extend(input.list("officers").into_iter().map(str::to_owned));
+            after
+                .handlers
+                .extend(input.list("officers").into_iter().map(str::to_owned));
         }
         match way.counts {
             Some(Counts::Return) => after.return_count += 1,
@@ -290,7 +314,10 @@ impl Desk {
         if let Some(parent) = input.get("parent") {
             after.parent_id = Some(parent.to_owned());
         }
-        let is_final = self.machine.state(&way.to).is_some_and(|state| state.is_final);
+        let is_final = self
+            .machine
+            .state(&way.to)
+            .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
         self.set_deadline(&mut after, case, way, input, effective_at)?;
         Ok(Moved {
@@ -301,102 +328,6 @@ impl Desk {
             input: input.clone(),
             effective_at,
         })
-    }
-
-    fn set_deadline(
-        &self,
-        after: &mut Case,
-        before: &Case,
-        way: &Transition,
-        input: &Input,
-        effective_at: i64,
-    ) -> Result<(), Error> {
-        let clock_from = self.clock_start(before, way, input, effective_at)?;
-        let Some(rule) = self.rule_of(after) else {
-            after.clock_from = clock_from;
-            after.due_at = None;
-            after.timer_at = None;
-            after.overdue = false;
-            return Ok(());
-        };
-        if way.keeps_deadline && before.due_at.is_some() {
-            // A deadline that was missed already is not missed a second time.
-            after.timer_at = if before.overdue { None } else { before.due_at };
-            return Ok(());
-        }
-        let own = self.length(rule, clock_from);
-        let ordered = rule
-            .order
-            .then(|| input.get("due").and_then(parse_day))
-            .flatten()
-            .map(|day| beijing_day_start(day + 1));
-        let due = ordered.unwrap_or(own);
-        if due <= clock_from {
-            let why = "field `due`: that day is over already".to_owned();
-            return Err(self.refused(before, &way.action, why));
-        }
-        if rule.order && way.counts != Some(Counts::Extension) {
-            // A new order: its returns and extensions are counted from the start.
-            after.order_length = Some(due - clock_from);
-            after.return_count = 0;
-            after.extension_count = 0;
-        }
-        after.clock_from = clock_from;
-        after.due_at = Some(due);
-        after.timer_at = Some(due);
-        after.overdue = false;
-        Ok(())
-    }
-
-    /// The clock of an answer starts at delivery, which may lie before it was recorded.
-    fn clock_start(
-        &self,
-        before: &Case,
-        way: &Transition,
-        input: &Input,
-        effective_at: i64,
-    ) -> Result<i64, Error> {
-        let Some(text) = input.get("delivered_at") else { return Ok(effective_at) };
-        let at = crate::ratio::parse_as_of(text)
-            .map_err(|error| self.refused(before, &way.action, error.to_string()))?;
-        if at < before.entered_at || at > effective_at {
-            let why = format!("field `delivered_at`: {text} lies before the dispatch or in the future");
-            return Err(self.refused(before, &way.action, why));
-        }
-        Ok(at)
-    }
-
-    fn rule_of<'m>(&'m self, case: &Case) -> Option<&'m DeadlineRule> {
-        self.machine.state(&case.state)?.deadline.iter().find(|rule| {
-            (rule.severity.is_empty() || rule.severity.contains(&case.severity))
-                && rule.unit.is_none_or(|unit| unit == case.unit_kind)
-        })
-    }
-
-    fn length(&self, rule: &DeadlineRule, from: i64) -> i64 {
-        // The machine's check makes sure that exactly one length is given.
-        match (rule.hours, rule.days, rule.working_days) {
-            (Some(hours), _, _) => from + i64::from(hours) * HOUR,
-            (_, Some(days), _) => self.calendar.after_days(from, days),
-            (_, _, Some(days)) => self.calendar.after_working_days(from, days),
-            _ => self.calendar.after_working_days(from, 0),
-        }
-    }
-
-    /// Takes a worse severity over from a merged case; a shorter deadline comes with it.
-    pub(super) fn worsen(&self, case: &mut Case, severity: Severity) {
-        if severity >= case.severity {
-            return;
-        }
-        case.severity = severity;
-        if let (Some(rule), Some(due)) = (self.rule_of(case), case.due_at)
-            && !rule.order
-            && !case.overdue
-        {
-            let shorter = self.length(rule, case.clock_from).min(due);
-            case.due_at = Some(shorter);
-            case.timer_at = Some(shorter);
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::machine::{Counts, DeadlineRule, FourEyes, Machine, State, Transition, UnitKind};
+use super::machine::Machine;
+use super::parts::{Counts, DeadlineRule, FourEyes, State, Transition, UnitKind};
 
 /// The state diagram in Mermaid.
 pub fn mermaid(machine: &Machine) -> String {
@@ -51,7 +52,11 @@ pub fn document(machine: &Machine) -> String {
             way.from.join(", "),
             way.action,
             way.to,
-            way.roles.iter().map(|role| role.code()).collect::<Vec<_>>().join(", "),
+            way.roles
+                .iter()
+                .map(|role| role.code())
+                .collect::<Vec<_>>()
+                .join(", "),
             way.requires.join(", "),
             conditions(way)
         );
@@ -64,7 +69,12 @@ pub fn document(machine: &Machine) -> String {
 }
 
 fn deadlines(state: &State) -> String {
-    state.deadline.iter().map(deadline).collect::<Vec<_>>().join("; ")
+    state
+        .deadline
+        .iter()
+        .map(deadline)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn deadline(rule: &DeadlineRule) -> String {
@@ -76,7 +86,11 @@ fn deadline(rule: &DeadlineRule) -> String {
     };
     let mut text = String::new();
     if !rule.severity.is_empty() {
-        let codes: Vec<&str> = rule.severity.iter().map(|severity| severity.code()).collect();
+        let codes: Vec<&str> = rule
+            .severity
+            .iter()
+            .map(|severity| severity.code())
+            .collect();
         let _ = write!(text, "{}: ", codes.join(", "));
     }
     match rule.unit {
@@ -96,7 +110,11 @@ fn deadline(rule: &DeadlineRule) -> String {
 }
 
 fn conditions(way: &Transition) -> String {
-    let mut parts: Vec<String> = way.guards.iter().map(|guard| guard.text().to_owned()).collect();
+    let mut parts: Vec<String> = way
+        .guards
+        .iter()
+        .map(|guard| guard.text().to_owned())
+        .collect();
     match way.four_eyes {
         Some(FourEyes::Always) => parts.push("two persons sign".to_owned()),
         Some(FourEyes::FromS2) => parts.push("S1 and S2: two persons sign".to_owned()),
@@ -129,8 +147,12 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/review.md");
         let (begin, end) = ("<!-- machine: begin -->\n", "<!-- machine: end -->");
         let text = std::fs::read_to_string(path).unwrap();
-        let (head, rest) = text.split_once(begin).expect("docs/review.md has lost its begin mark");
-        let (part, tail) = rest.split_once(end).expect("docs/review.md has lost its end mark");
+        let (head, rest) = text
+            .split_once(begin)
+            .expect("docs/review.md has lost its begin mark");
+        let (part, tail) = rest
+            .split_once(end)
+            .expect("docs/review.md has lost its end mark");
         let current = document(Machine::built_in());
         if part != current && std::env::var_os("NONSITE_BLESS").is_some() {
             std::fs::write(path, format!("{head}{begin}{current}{end}{tail}")).unwrap();
@@ -148,7 +170,11 @@ mod tests {
         assert!(text.starts_with("stateDiagram-v2\n    [*] --> detected\n"));
         assert!(text.contains("    self_check --> no_answer: no_answer\n"));
         assert!(text.contains("    closed --> [*]\n"));
-        let ways: usize = Machine::built_in().transitions().iter().map(|way| way.from.len()).sum();
+        let ways: usize = Machine::built_in()
+            .transitions()
+            .iter()
+            .map(|way| way.from.len())
+            .sum();
         assert_eq!(text.lines().count(), 1 + 1 + ways + 2);
     }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong between a person and a case.
 
 use super::event::ChainFault;
-use super::machine::Role;
+use super::parts::Role;
 use super::step::NextStep;
 use super::store::StoreError;
 
@@ -9,7 +9,10 @@ use super::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The workflow does not allow it.
-    #[error("case {case_id} is in state `{state}`: `{action}` is not possible: {why}.{}", possible_text(possible))]
+    #[error(
+        "case {case_id} is in state `{state}`: `{action}` is not possible: {why}.{}",
+        possible_text(possible)
+    )]
     Refused {
         /// The case.
         case_id: String,
@@ -74,7 +77,10 @@ pub enum Error {
 impl Error {
     /// Whether the same call can succeed without anything being changed.
     pub fn retry_helps(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Busy { .. } | StoreError::Conflict { .. }))
+        matches!(
+            self,
+            Self::Store(StoreError::Busy { .. } | StoreError::Conflict { .. })
+        )
     }
 }
 

@@ -153,16 +153,25 @@ impl std::fmt::Display for ChainFault {
                 write!(f, "row {seq} is missing: row {found} stands in its place")
             }
             Self::Unlinked { seq, case_id } => {
-                write!(f, "row {seq} (case {case_id}) is not linked to the row before it")
+                write!(
+                    f,
+                    "row {seq} (case {case_id}) is not linked to the row before it"
+                )
             }
             Self::Altered { seq, case_id } => {
-                write!(f, "row {seq} (case {case_id}) was altered: its content has another hash")
+                write!(
+                    f,
+                    "row {seq} (case {case_id}) was altered: its content has another hash"
+                )
             }
             Self::CaseAltered { seq, case_id } => {
                 write!(f, "case {case_id} is not what its last row ({seq}) says")
             }
             Self::HeadMissing { expected } => {
-                write!(f, "no row has the hash {expected}: the end of the chain was cut off")
+                write!(
+                    f,
+                    "no row has the hash {expected}: the end of the chain was cut off"
+                )
             }
         }
     }
@@ -179,14 +188,21 @@ pub(super) struct ChainWalk {
 
 impl ChainWalk {
     pub(super) fn new() -> Self {
-        Self { rows: 0, head: GENESIS.to_owned(), cases: BTreeMap::new() }
+        Self {
+            rows: 0,
+            head: GENESIS.to_owned(),
+            cases: BTreeMap::new(),
+        }
     }
 
     /// Takes the next row.
     pub(super) fn step(&mut self, event: &Event) -> Result<(), ChainFault> {
         let expected = self.rows + 1;
         if event.seq != expected {
-            return Err(ChainFault::Missing { seq: expected, found: event.seq });
+            return Err(ChainFault::Missing {
+                seq: expected,
+                found: event.seq,
+            });
         }
         let (seq, case_id) = (event.seq, event.case_id.clone());
         if event.prev_hash != self.head {
@@ -197,16 +213,30 @@ impl ChainWalk {
         }
         self.rows = expected;
         self.head.clone_from(&event.hash);
-        self.cases.insert(case_id, (event.case_version, event.case_sha256.clone(), seq));
+        self.cases.insert(
+            case_id,
+            (event.case_version, event.case_sha256.clone(), seq),
+        );
         Ok(())
     }
 
     /// Compares a stored case (its version and hash) with its last row.
-    pub(super) fn case(&mut self, case_id: &str, version: i64, sha256: &str) -> Result<(), ChainFault> {
+    pub(super) fn case(
+        &mut self,
+        case_id: &str,
+        version: i64,
+        sha256: &str,
+    ) -> Result<(), ChainFault> {
         match self.cases.remove(case_id) {
             Some((last, hash, _)) if last == version && hash == sha256 => Ok(()),
-            Some((_, _, seq)) => Err(ChainFault::CaseAltered { seq, case_id: case_id.to_owned() }),
-            None => Err(ChainFault::CaseAltered { seq: 0, case_id: case_id.to_owned() }),
+            Some((_, _, seq)) => Err(ChainFault::CaseAltered {
+                seq,
+                case_id: case_id.to_owned(),
+            }),
+            None => Err(ChainFault::CaseAltered {
+                seq: 0,
+                case_id: case_id.to_owned(),
+            }),
         }
     }
 

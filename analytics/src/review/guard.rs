@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::parse_day;
 use super::case::Case;
-use super::machine::Severity;
+use super::parts::Severity;
 use super::step::{Actor, Input};
 use nonsite_schemas::time::beijing_day_start;
 
@@ -104,7 +104,10 @@ impl Guard {
             ),
             Self::NotRuleOwner => hold(
                 at.rule_owner != Some(at.actor.name.as_str()),
-                format!("{} owns rule {} and may not dismiss its findings", at.actor.name, case.rule_id),
+                format!(
+                    "{} owns rule {} and may not dismiss its findings",
+                    at.actor.name, case.rule_id
+                ),
             ),
             Self::NotHandler => hold(
                 !case.handlers.contains(&at.actor.name),
@@ -114,7 +117,10 @@ impl Guard {
                 let named = at.input.list("officers");
                 hold(
                     named.len() >= 2,
-                    format!("{} officer named: two certificate holders are required", named.len()),
+                    format!(
+                        "{} officer named: two certificate holders are required",
+                        named.len()
+                    ),
                 )
             }
             Self::ApprovedOrS1 => hold(
@@ -136,7 +142,10 @@ impl Guard {
             ),
             Self::ExtensionsLeft => hold(
                 case.extension_count < MOST_EXTENSIONS,
-                format!("{} extensions were granted, more are not possible", case.extension_count),
+                format!(
+                    "{} extensions were granted, more are not possible",
+                    case.extension_count
+                ),
             ),
             Self::ExtensionNotLongerThanOrder => extension(at),
             Self::ReturnedOnce => hold(
@@ -162,7 +171,9 @@ fn extension(at: &Situation<'_>) -> Result<(), String> {
         return Err(format!("{due} is not later than the present deadline"));
     }
     if new - old > ordered {
-        return Err(format!("{due} adds more time than the order gave in the first place"));
+        return Err(format!(
+            "{due} adds more time than the order gave in the first place"
+        ));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
-use super::machine::{Severity, UnitKind};
+use super::parts::{Severity, UnitKind};
 use super::service::Service;
 use super::settings::classify;
 use super::step::{Actor, Input};
@@ -87,8 +87,11 @@ impl Service {
         let mut order: Vec<&Finding> = findings.iter().collect();
         // Worst first, so that others merge into the worst; then by time, then by id.
         order.sort_by(|left, right| {
-            (left.severity, left.window_start, &left.anomaly_id)
-                .cmp(&(right.severity, right.window_start, &right.anomaly_id))
+            (left.severity, left.window_start, &left.anomaly_id).cmp(&(
+                right.severity,
+                right.window_start,
+                &right.anomaly_id,
+            ))
         });
         let mut intake = Intake::default();
         for finding in order {
@@ -96,10 +99,14 @@ impl Service {
             let now = self.clock.now_micros();
             let known = tx.case(&Case::id_of(&finding.anomaly_id)).await?;
             let changed = match known {
-                Some(case) => self.known(tx.as_mut(), &case, finding, now, &mut intake).await?,
+                Some(case) => {
+                    self.known(tx.as_mut(), &case, finding, now, &mut intake)
+                        .await?
+                }
                 None if finding.withdrawn.is_some() => false,
                 None => {
-                    self.open_case(tx.as_mut(), finding, now, &mut intake).await?;
+                    self.open_case(tx.as_mut(), finding, now, &mut intake)
+                        .await?;
                     true
                 }
             };
@@ -143,9 +150,8 @@ impl Service {
         intake: &mut Intake,
     ) -> Result<(), Error> {
         let engine = Actor::engine();
-        let reminder = !finding.confirmed
-            || finding.severity == Severity::S4
-            || finding.exempt_code.is_some();
+        let reminder =
+            !finding.confirmed || finding.severity == Severity::S4 || finding.exempt_code.is_some();
         if reminder {
             let input = match &finding.exempt_code {
                 Some(code) => Input::default().with("reason", code),
@@ -156,7 +162,10 @@ impl Service {
             intake.reminded += 1;
             return Ok(());
         }
-        match tx.open_case_on(&case.subject, &case.rule_group, &case.case_id).await? {
+        match tx
+            .open_case_on(&case.subject, &case.rule_group, &case.case_id)
+            .await?
+        {
             Some(parent) => {
                 let input = Input::default().with("parent", &parent.case_id);
                 let moves = self.desk.step(&case, "merge", &engine, &input, now)?;
@@ -171,7 +180,9 @@ impl Service {
                 intake.merged += 1;
             }
             None => {
-                let moves = self.desk.step(&case, "accept", &engine, &Input::default(), now)?;
+                let moves = self
+                    .desk
+                    .step(&case, "accept", &engine, &Input::default(), now)?;
                 self.record(tx, &case, moves, now).await?;
                 intake.triage += 1;
             }

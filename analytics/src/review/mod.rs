@@ -24,8 +24,11 @@
 //! ([`Error::ClockBehind`], nothing is written); the chain is broken ([`Service::audit`] names the
 //! first row).
 
+mod audit;
 mod calendar;
 mod case;
+mod claims;
+mod deadline;
 mod desk;
 mod diagram;
 mod error;
@@ -33,6 +36,7 @@ mod event;
 mod guard;
 mod intake;
 mod machine;
+mod parts;
 mod service;
 mod settings;
 mod source;
@@ -50,6 +54,7 @@ mod properties;
 #[cfg(test)]
 mod testing;
 
+pub use audit::AuditReport;
 pub use calendar::{Calendar, beijing_text};
 pub use case::{Case, Signature};
 pub use diagram::{document, mermaid};
@@ -57,11 +62,11 @@ pub use error::Error;
 pub use event::{ChainFault, Event};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
-pub use machine::{
-    Counts, DeadlineRule, FieldDef, FourEyes, Machine, MachineError, Role, Severity, State,
-    Transition, UnitKind,
+pub use machine::{Machine, MachineError};
+pub use parts::{
+    Counts, DeadlineRule, FieldDef, FourEyes, Role, Severity, State, Transition, UnitKind,
 };
-pub use service::{AuditReport, Service, Shown};
+pub use service::{Service, Shown};
 pub use settings::Config;
 pub use source::{findings_from_batches, load_findings};
 pub use sqlite::SqliteStore;

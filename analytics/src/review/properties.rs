@@ -10,7 +10,8 @@ use super::calendar::HOUR;
 use super::desk::Desk;
 use super::event::ChainFault;
 use super::guard::Guard;
-use super::machine::{Machine, Role, Severity};
+use super::machine::Machine;
+use super::parts::{Role, Severity};
 use super::settings::Config;
 use super::step::Actor;
 use super::store::Filter;
@@ -27,7 +28,12 @@ struct Move {
 }
 
 fn any_move() -> impl Strategy<Value = Move> {
-    (any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), 0..NAMES.len(), 0..60_i64)
+    (
+        any::<proptest::sample::Index>(),
+        any::<proptest::sample::Index>(),
+        0..NAMES.len(),
+        0..60_i64,
+    )
         .prop_map(|(action, role, name, hours)| Move {
             action: action.index(Machine::built_in().actions().len()),
             role: role.index(Role::ALL.len()),
@@ -157,10 +163,11 @@ proptest! {
 /// Runs SQL behind the queue's back.
 async fn tamper(bench: &Bench, statements: &[&str]) -> Result<(), sqlx::Error> {
     let path = bench.path();
-    let mut connection =
-        SqliteConnection::connect(&format!("sqlite://{}", path.display())).await?;
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await?;
     for statement in statements {
-        sqlx::raw_sql(AssertSqlSafe((*statement).to_owned())).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe((*statement).to_owned()))
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await
 }
@@ -188,7 +195,10 @@ async fn the_database_refuses_to_change_history() {
         "DELETE FROM review_cases",
     ] {
         let refused = tamper(&bench, &[statement]).await.unwrap_err().to_string();
-        assert!(refused.contains("append-only") || refused.contains("never deleted"), "{refused}");
+        assert!(
+            refused.contains("append-only") || refused.contains("never deleted"),
+            "{refused}"
+        );
     }
     assert_eq!(bench.service.audit(None).await.unwrap().fault, None);
 }
@@ -201,21 +211,36 @@ async fn an_audit_names_the_first_broken_row() {
         bench.service.audit(None).await.unwrap().fault.unwrap()
     };
     let altered = fault("UPDATE review_events SET actor = 'nobody' WHERE seq = 3").await;
-    assert!(matches!(altered, ChainFault::Altered { seq: 3, .. }), "{altered}");
+    assert!(
+        matches!(altered, ChainFault::Altered { seq: 3, .. }),
+        "{altered}"
+    );
     let missing = fault("DELETE FROM review_events WHERE seq = 5").await;
     assert_eq!(missing, ChainFault::Missing { seq: 5, found: 6 });
     let moved = fault("UPDATE review_events SET at = at - 1 WHERE seq = 6").await;
-    assert!(matches!(moved, ChainFault::Altered { seq: 6, .. }), "{moved}");
+    assert!(
+        matches!(moved, ChainFault::Altered { seq: 6, .. }),
+        "{moved}"
+    );
     let relinked = fault("UPDATE review_events SET prev_hash = 'x' WHERE seq = 4").await;
-    assert!(matches!(relinked, ChainFault::Unlinked { seq: 4, .. }), "{relinked}");
+    assert!(
+        matches!(relinked, ChainFault::Unlinked { seq: 4, .. }),
+        "{relinked}"
+    );
     let behind = fault(
         "UPDATE review_cases SET document = replace(document, 'self_check', 'closed') \
          WHERE anomaly_id = 'anomaly-a'",
     )
     .await;
-    assert!(matches!(behind, ChainFault::CaseAltered { seq: 4, .. }), "{behind}");
+    assert!(
+        matches!(behind, ChainFault::CaseAltered { seq: 4, .. }),
+        "{behind}"
+    );
     let cut = fault("DELETE FROM review_events WHERE seq = 8").await;
-    assert!(matches!(cut, ChainFault::CaseAltered { seq: 7, .. }), "{cut}");
+    assert!(
+        matches!(cut, ChainFault::CaseAltered { seq: 7, .. }),
+        "{cut}"
+    );
 }
 
 #[tokio::test]
@@ -228,8 +253,18 @@ async fn a_kept_head_shows_that_the_end_was_cut_off() {
     let cut = format!("DELETE FROM review_events WHERE case_id = '{case}'");
     let gone = format!("DELETE FROM review_cases WHERE case_id = '{case}'");
     tamper(&bench, &[UNLOCK, &cut, &gone]).await.unwrap();
-    assert_eq!(bench.service.audit(None).await.unwrap().fault, None, "the chain alone is sound");
-    let found = bench.service.audit(Some(&later)).await.unwrap().fault.unwrap();
+    assert_eq!(
+        bench.service.audit(None).await.unwrap().fault,
+        None,
+        "the chain alone is sound"
+    );
+    let found = bench
+        .service
+        .audit(Some(&later))
+        .await
+        .unwrap()
+        .fault
+        .unwrap();
     assert!(matches!(found, ChainFault::HeadMissing { .. }), "{found}");
 }
 
@@ -237,9 +272,15 @@ async fn a_kept_head_shows_that_the_end_was_cut_off() {
 async fn a_database_of_a_newer_program_is_left_alone() {
     let bench = filled().await;
     tamper(&bench, &["PRAGMA user_version = 99"]).await.unwrap();
-    let refused =
-        super::sqlite::SqliteStore::open(&bench.path(), Duration::from_secs(1)).await.unwrap_err();
-    assert!(refused.to_string().contains("schema version 99, this program knows 1"), "{refused}");
+    let refused = super::sqlite::SqliteStore::open(&bench.path(), Duration::from_secs(1))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("schema version 99, this program knows 1"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -247,7 +288,10 @@ async fn a_foreign_lock_is_told_as_busy() {
     let bench = filled().await;
     let url = format!("sqlite://{}", bench.path().display());
     let mut other = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let store = super::sqlite::SqliteStore::open(&bench.path(), Duration::from_millis(50)).await;
     let refused = store.unwrap_err().to_string();
     assert!(refused.contains("is busy"), "{refused}");

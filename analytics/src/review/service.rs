@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
-use super::event::{ChainFault, ChainWalk, Event, GENESIS};
-use super::machine::{Machine, Role};
+use super::event::{Event, GENESIS};
+use super::machine::Machine;
+use super::parts::Role;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
@@ -18,10 +19,6 @@ use super::store::{Filter, Store, StoreError, Tx};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: u32 = 5;
-/// Rows of the audit chain read at once.
-const AUDIT_PAGE: u32 = 1_000;
-/// Cases looked at when work is handed out; those the person may not take are skipped.
-const CLAIM_PAGE: u32 = 50;
 
 /// The review queue.
 #[derive(Debug, Clone)]
@@ -43,19 +40,6 @@ pub struct Shown {
     pub next: Vec<NextStep>,
     /// The engine's next action on it, when its deadline passes.
     pub timer: Option<String>,
-}
-
-/// Result of an audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditReport {
-    /// Rows in the chain up to the first fault.
-    pub rows: i64,
-    /// Cases checked.
-    pub cases: usize,
-    /// Hash of the last sound row; keep it to notice that the end was cut off.
-    pub head: String,
-    /// The first fault, if there is one.
-    pub fault: Option<ChainFault>,
 }
 
 impl Service {
@@ -101,77 +85,8 @@ impl Service {
         if actor.role == Role::Engine {
             return Err(Error::NotAPerson);
         }
-        self.change(case_id, |case, now| self.desk.step(case, action, actor, input, now)).await
-    }
-
-    /// Claims one case for a person.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when somebody else holds it or the role has nothing to do in its state.
-    pub async fn claim(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
         self.change(case_id, |case, now| {
-            if !self.acts_here(case, actor.role) {
-                let why = format!("role `{}` has nothing to do in this state", actor.role);
-                return Err(self.desk.refused(case, "claim", why));
-            }
-            if let Some(holder) = case.held_by(now)
-                && holder != actor.name
-            {
-                return Err(self.desk.refused(case, "claim", format!("{holder} has claimed the case")));
-            }
-            Ok(vec![self.claimed(case, actor, now)])
-        })
-        .await
-    }
-
-    /// Claims the worst and most urgent case that is waiting for the actor's role, of one body if
-    /// asked. `None` when nothing waits. No case is ever handed to two people.
-    ///
-    /// # Errors
-    /// [`Error::NothingToClaim`] when no state waits for the role; [`Error::Store`].
-    pub async fn claim_next(
-        &self,
-        actor: &Actor,
-        states: &[String],
-        org_code: Option<&str>,
-    ) -> Result<Option<Case>, Error> {
-        let states = if states.is_empty() { self.states_of(actor.role) } else { states.to_vec() };
-        if states.is_empty() {
-            return Err(Error::NothingToClaim(actor.role));
-        }
-        let mut tx = self.store.begin().await?;
-        let now = self.clock.now_micros();
-        let mut offset = 0;
-        loop {
-            let page = tx.unclaimed(&states, org_code, now, CLAIM_PAGE, offset).await?;
-            let mine = page.iter().find(|case| self.may_take(case, actor, now));
-            if let Some(case) = mine {
-                let moved = self.claimed(case, actor, now);
-                let after = self.record(tx.as_mut(), case, vec![moved], now).await?;
-                tx.commit().await?;
-                return Ok(Some(after));
-            }
-            if page.len() < CLAIM_PAGE as usize {
-                return Ok(None);
-            }
-            offset += CLAIM_PAGE;
-        }
-    }
-
-    /// Gives a claim back.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when the actor does not hold the case.
-    pub async fn release(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
-        self.change(case_id, |case, now| {
-            if case.held_by(now) != Some(actor.name.as_str()) {
-                let why = format!("{} does not hold the case", actor.name);
-                return Err(self.desk.refused(case, "release", why));
-            }
-            Ok(vec![Desk::mark(case, "release", actor, Input::default(), now, |after| {
-                after.assignee = None;
-                after.claimed_until = None;
-            })])
+            self.desk.step(case, action, actor, input, now)
         })
         .await
     }
@@ -204,8 +119,16 @@ impl Service {
             .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
         let events = self.store.events_of(case_id).await?;
         let next = self.desk.next_steps(&case);
-        let timer = case.timer_at.and_then(|_| self.desk.timer_of(&case)).map(str::to_owned);
-        Ok(Shown { case, events, next, timer })
+        let timer = case
+            .timer_at
+            .and_then(|_| self.desk.timer_of(&case))
+            .map(str::to_owned);
+        Ok(Shown {
+            case,
+            events,
+            next,
+            timer,
+        })
     }
 
     /// The id a (possibly shortened) id stands for.
@@ -224,86 +147,11 @@ impl Service {
         match ids.len() {
             0 => Err(Error::NotFound(text.to_owned())),
             1 => Ok(ids.remove(0)),
-            _ => Err(Error::Ambiguous { prefix: text.to_owned(), candidates: ids }),
+            _ => Err(Error::Ambiguous {
+                prefix: text.to_owned(),
+                candidates: ids,
+            }),
         }
-    }
-
-    /// Walks the whole audit chain and compares every case with its last row. `expected_head` is a
-    /// hash that was kept from an earlier audit.
-    ///
-    /// # Errors
-    /// [`Error::Store`]; a broken chain is part of the report, not an error.
-    pub async fn audit(&self, expected_head: Option<&str>) -> Result<AuditReport, Error> {
-        // Nobody writes between the head and the cases; rows appended later are beyond `end`.
-        let mut walk = ChainWalk::new();
-        let mut after = 0;
-        let mut head = GENESIS.to_owned();
-        let mut head_seen = expected_head.is_none_or(|expected| expected == GENESIS);
-        let mut fault = None;
-        let mut tx = self.store.begin().await?;
-        let end = tx.head().await?.map_or(0, |(seq, _)| seq);
-        let cases = self.store.fingerprints().await?;
-        drop(tx);
-        'chain: while after < end {
-            let mut page = self.store.events(after, AUDIT_PAGE).await?;
-            page.retain(|event| event.seq <= end);
-            if page.is_empty() {
-                fault = Some(ChainFault::Missing { seq: after + 1, found: end });
-                break;
-            }
-            for event in &page {
-                if let Err(found) = walk.step(event) {
-                    fault = Some(found);
-                    break 'chain;
-                }
-                after = event.seq;
-                head.clone_from(&event.hash);
-                head_seen |= expected_head == Some(event.hash.as_str());
-            }
-        }
-        let checked = cases.len();
-        if fault.is_none() {
-            fault = cases
-                .iter()
-                .find_map(|(id, version, hash)| walk.case(id, *version, hash).err())
-                .or_else(|| walk.finish().err());
-        }
-        if let (None, false, Some(expected)) = (&fault, head_seen, expected_head) {
-            fault = Some(ChainFault::HeadMissing { expected: expected.to_owned() });
-        }
-        Ok(AuditReport { rows: after, cases: checked, head, fault })
-    }
-
-    /// The states in which something waits for a role.
-    fn states_of(&self, role: Role) -> Vec<String> {
-        self.machine()
-            .states()
-            .iter()
-            .filter(|state| state.holder == role)
-            .map(|state| state.name.clone())
-            .collect()
-    }
-
-    fn acts_here(&self, case: &Case, role: Role) -> bool {
-        self.machine().from(&case.state).any(|way| way.roles.contains(&role))
-    }
-
-    /// Work that is handed out is work the person can do: not a second signature of their own, not
-    /// the review of what they handled, not a case whose deadline is about to move it.
-    fn may_take(&self, case: &Case, actor: &Actor, now: i64) -> bool {
-        let signed = case.signature.as_ref().is_some_and(|first| first.by == actor.name);
-        let handled = actor.role == Role::Reviewer && case.handlers.contains(&actor.name);
-        let moves_now = case.timer_at.is_some_and(|at| at <= now)
-            && self.desk.timer_of(case).is_some();
-        !signed && !handled && !moves_now && self.acts_here(case, actor.role)
-    }
-
-    fn claimed(&self, case: &Case, actor: &Actor, now: i64) -> Moved {
-        let until = self.config.claim_until(now);
-        Desk::mark(case, "claim", actor, Input::default(), now, |after| {
-            after.assignee = Some(actor.name.clone());
-            after.claimed_until = Some(until);
-        })
     }
 
     /// One change of one case in a transaction, tried again when another writer was faster.
@@ -315,7 +163,9 @@ impl Service {
         let mut attempt = 1;
         loop {
             match self.try_change(case_id, &decide).await {
-                Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => attempt += 1,
+                Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                    attempt += 1
+                }
                 other => return other,
             }
         }
@@ -329,10 +179,16 @@ impl Service {
         let mut tx = self.store.begin().await?;
         // The clock is read inside the transaction: the order of the chain is the order of time.
         let now = self.clock.now_micros();
-        let mut case =
-            tx.case(case_id).await?.ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        let mut case = tx
+            .case(case_id)
+            .await?
+            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
         if now < case.updated_at {
-            return Err(Error::ClockBehind { case_id: case.case_id, now, last: case.updated_at });
+            return Err(Error::ClockBehind {
+                case_id: case.case_id,
+                now,
+                last: case.updated_at,
+            });
         }
         while case.timer_at.is_some_and(|at| at <= now) {
             let moves = self.expire(&case)?;
@@ -354,14 +210,26 @@ impl Service {
 
     /// What the engine does when a case's timer is due, as of the moment it was due.
     pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
-        let due = case.timer_at.unwrap_or(case.entered_at).max(case.entered_at);
+        let due = case
+            .timer_at
+            .unwrap_or(case.entered_at)
+            .max(case.entered_at);
         let engine = Actor::engine();
         match self.desk.timer_of(case) {
-            Some(action) => self.desk.step(case, action, &engine, &Input::default(), due),
-            None => Ok(vec![Desk::mark(case, "overdue", &engine, Input::default(), due, |after| {
-                after.overdue = true;
-                after.timer_at = None;
-            })]),
+            Some(action) => self
+                .desk
+                .step(case, action, &engine, &Input::default(), due),
+            None => Ok(vec![Desk::mark(
+                case,
+                "overdue",
+                &engine,
+                Input::default(),
+                due,
+                |after| {
+                    after.overdue = true;
+                    after.timer_at = None;
+                },
+            )]),
         }
     }
 
@@ -390,8 +258,10 @@ impl Service {
     ) -> Result<Case, Error> {
         let mut case = moved.case;
         case.updated_at = now;
-        let (seq, prev_hash) =
-            tx.head().await?.map_or((1, GENESIS.to_owned()), |(seq, hash)| (seq + 1, hash));
+        let (seq, prev_hash) = tx
+            .head()
+            .await?
+            .map_or((1, GENESIS.to_owned()), |(seq, hash)| (seq + 1, hash));
         let mut event = Event {
             seq,
             case_id: case.case_id.clone(),

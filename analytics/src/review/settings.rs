@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::case::Case;
 use super::error::Error;
-use super::machine::UnitKind;
+use super::parts::UnitKind;
 
 /// Settings of the review queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +56,16 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         let fault = |key, problem: String| Err(Error::Config { key, problem });
         if self.database.as_os_str().is_empty() {
-            return fault("database", "empty: give the path of the queue's file".to_owned());
+            return fault(
+                "database",
+                "empty: give the path of the queue's file".to_owned(),
+            );
         }
         if !(1..=720).contains(&self.claim_hours) {
-            return fault("claim_hours", format!("{} is out of range: 1 to 720", self.claim_hours));
+            return fault(
+                "claim_hours",
+                format!("{} is out of range: 1 to 720", self.claim_hours),
+            );
         }
         if !(1..=300).contains(&self.busy_timeout_s) {
             return fault(
@@ -71,14 +77,20 @@ impl Config {
             return fault("workdays", format!("{day} is a holiday as well"));
         }
         if let Some(permit) = self.key_units.intersection(&self.incineration_units).next() {
-            return fault("key_units", format!("{permit} is in incineration_units as well"));
+            return fault(
+                "key_units",
+                format!("{permit} is in incineration_units as well"),
+            );
         }
         Ok(())
     }
 
     /// The calendar of the deadlines.
     pub fn calendar(&self) -> Calendar {
-        Calendar { holidays: self.holidays.clone(), workdays: self.workdays.clone() }
+        Calendar {
+            holidays: self.holidays.clone(),
+            workdays: self.workdays.clone(),
+        }
     }
 
     pub(super) fn unit_kind(&self, permit_no: Option<&str>) -> UnitKind {

@@ -10,7 +10,7 @@ use nonsite_schemas::tables::timestamp_type;
 
 use super::error::Error;
 use super::intake::Finding;
-use super::machine::Severity;
+use super::parts::Severity;
 
 const TEXTS: [&str; 15] = [
     "anomaly_id",
@@ -48,7 +48,12 @@ pub async fn load_findings(session: &SessionContext) -> Result<Vec<Finding>, Err
         .map(|column| col(*column))
         .collect();
     let table = session.table("anomalies").await.map_err(fault)?;
-    let batches = table.select(columns).map_err(fault)?.collect().await.map_err(fault)?;
+    let batches = table
+        .select(columns)
+        .map_err(fault)?
+        .collect()
+        .await
+        .map_err(fault)?;
     findings_from_batches(&batches)
 }
 
@@ -79,7 +84,10 @@ struct Rows(BTreeMap<&'static str, ArrayRef>);
 impl Rows {
     fn of(batch: &RecordBatch) -> Result<Self, Error> {
         let typed = |columns: &[&'static str], as_type: DataType| {
-            columns.iter().map(|&column| (column, as_type.clone())).collect::<Vec<_>>()
+            columns
+                .iter()
+                .map(|&column| (column, as_type.clone()))
+                .collect::<Vec<_>>()
         };
         let mut wanted = typed(&TEXTS, DataType::Utf8);
         wanted.extend(typed(&OTHER_TEXTS, DataType::Utf8));
@@ -100,11 +108,16 @@ impl Rows {
 
     fn text(&self, column: &str, row: usize) -> Option<String> {
         let array = self.0.get(column)?.as_string::<i32>();
-        array.is_valid(row).then(|| array.value(row).to_owned()).filter(|text| !text.is_empty())
+        array
+            .is_valid(row)
+            .then(|| array.value(row).to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     fn instant(&self, column: &str, row: usize) -> i64 {
-        self.0.get(column).map_or(0, |array| array.as_primitive::<TimestampMicrosecondType>().value(row))
+        self.0.get(column).map_or(0, |array| {
+            array.as_primitive::<TimestampMicrosecondType>().value(row)
+        })
     }
 
     fn number(&self, column: &str, row: usize) -> Option<f64> {
@@ -123,10 +136,13 @@ impl Rows {
         };
         let code = must("severity")?;
         let severity = Severity::from_code(&code).ok_or_else(|| {
-            Error::Anomalies(format!("anomaly {anomaly_id}: severity `{code}` is not S1 to S4"))
+            Error::Anomalies(format!(
+                "anomaly {anomaly_id}: severity `{code}` is not S1 to S4"
+            ))
         })?;
         let withdrawn = (must("status")? == "withdrawn").then(|| {
-            self.text("withdrawn_reason", row).unwrap_or_else(|| "no reason was given".to_owned())
+            self.text("withdrawn_reason", row)
+                .unwrap_or_else(|| "no reason was given".to_owned())
         });
         let finding = Finding {
             rule_id: must("rule_id")?,

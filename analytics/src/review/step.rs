@@ -1,10 +1,12 @@
 //! Who does what with which papers: the input of every action, and what is possible next.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::machine::Role;
+use super::parts::Role;
 
 /// Who acts, and in which capacity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,22 @@ pub struct Attachment {
     pub sha256: String,
 }
 
+impl Attachment {
+    /// Name and hash of a file.
+    ///
+    /// # Errors
+    /// What reading the file ran into.
+    pub fn of_file(path: &Path) -> std::io::Result<Self> {
+        let mut hash = Sha256::new();
+        std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            sha256: hex::encode(hash.finalize()),
+        })
+    }
+}
+
 /// What an action carries.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Input {
@@ -63,7 +81,10 @@ impl Input {
 
     /// A field that is filled.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.fields
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// The different entries of a comma list.

@@ -10,7 +10,7 @@ use super::calendar::HOUR;
 use super::case::Case;
 use super::desk::Desk;
 use super::intake::Finding;
-use super::machine::{Role, Severity};
+use super::parts::{Role, Severity};
 use super::service::Service;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
@@ -81,14 +81,19 @@ pub(super) fn papers() -> Input {
     ] {
         input = input.with(name, value);
     }
-    input.attachments.push(Attachment { name: "pump.jpg".to_owned(), sha256: "ab".repeat(32) });
+    input.attachments.push(Attachment {
+        name: "pump.jpg".to_owned(),
+        sha256: "ab".repeat(32),
+    });
     input
 }
 
 /// A case in triage, without a store.
 pub(super) fn triaged(desk: &Desk, severity: Severity, now: i64) -> Case {
     let case = super::intake::new_case(&finding("x", severity), "detected", now);
-    let moves = desk.step(&case, "accept", &Actor::engine(), &Input::default(), now).unwrap();
+    let moves = desk
+        .step(&case, "accept", &Actor::engine(), &Input::default(), now)
+        .unwrap();
     moves.into_iter().last().unwrap().case
 }
 
@@ -104,19 +109,30 @@ impl Bench {
     pub(super) fn on(store: Arc<dyn Store>, config: &Config, folder: Option<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(monday()));
         let service = Service::on(store, config, clock.clone());
-        Self { service, clock, folder: folder }
+        Self {
+            service,
+            clock,
+            folder,
+        }
     }
 
     pub(super) async fn sqlite(config: &Config) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("queue").join("review.sqlite");
-        let store = SqliteStore::open(&path, Duration::from_secs(30)).await.unwrap();
+        let store = SqliteStore::open(&path, Duration::from_secs(30))
+            .await
+            .unwrap();
         Self::on(Arc::new(store), config, Some(folder))
     }
 
     /// The file of a SQLite queue.
     pub(super) fn path(&self) -> std::path::PathBuf {
-        self.folder.as_ref().unwrap().path().join("queue").join("review.sqlite")
+        self.folder
+            .as_ref()
+            .unwrap()
+            .path()
+            .join("queue")
+            .join("review.sqlite")
     }
 
     pub(super) fn clock_now(&self) -> i64 {
@@ -126,8 +142,11 @@ impl Bench {
     /// Opens one case and returns its id.
     pub(super) async fn open(&self, id: &str, severity: Severity) -> String {
         let finding = finding(id, severity);
-        self.service.take_anomalies(std::slice::from_ref(&finding)).await.unwrap();
-        super::case::Case::id_of(&finding.anomaly_id)
+        self.service
+            .take_anomalies(std::slice::from_ref(&finding))
+            .await
+            .unwrap();
+        Case::id_of(&finding.anomaly_id)
     }
 
     /// Acts with all papers; the state afterwards.
@@ -142,7 +161,11 @@ impl Bench {
 
     /// Acts and expects a refusal; its text.
     pub(super) async fn refuses(&self, case: &str, action: &str, name: &str, role: Role) -> String {
-        match self.service.act(case, action, &person(name, role), &papers()).await {
+        match self
+            .service
+            .act(case, action, &person(name, role), &papers())
+            .await
+        {
             Ok(case) => panic!("`{action}` was possible and led to `{}`", case.state),
             Err(error) => error.to_string(),
         }

@@ -34,7 +34,9 @@ impl Service {
         loop {
             let mut tx = self.store.begin().await?;
             let now = self.clock.now_micros();
-            let Some(case) = tx.next_timer(now).await? else { return Ok(fired) };
+            let Some(case) = tx.next_timer(now).await? else {
+                return Ok(fired);
+            };
             if now < case.updated_at {
                 return Err(Error::ClockBehind {
                     case_id: case.case_id,
@@ -49,7 +51,12 @@ impl Service {
                 other => other?,
             };
             tx.commit().await?;
-            fired.push(Fired { case_id: case.case_id, due_at, from: case.state, to: after.state });
+            fired.push(Fired {
+                case_id: case.case_id,
+                due_at,
+                from: case.state,
+                to: after.state,
+            });
         }
     }
 }

@@ -160,7 +160,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let (clock, client) = clock(args.at.as_deref())?;
     if let Action::Workflow { mermaid: diagram } = args.action {
         let machine = nonsite_analytics::review::Machine::built_in();
-        print!("{}", if diagram { mermaid(machine) } else { document(machine) });
+        print!(
+            "{}",
+            if diagram {
+                mermaid(machine)
+            } else {
+                document(machine)
+            }
+        );
         return Ok(Exit::Done);
     }
     let desk = Desk {
@@ -179,13 +186,18 @@ fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
         Some(text) => {
             let instant = nonsite_analytics::ratio::parse_as_of(text)
                 .map_err(|error| Usage(format!("--at: {error}")))?;
-            Ok((Arc::new(ManualClock::at(instant)), format!("cli --at {text}")))
+            Ok((
+                Arc::new(ManualClock::at(instant)),
+                format!("cli --at {text}"),
+            ))
         }
     }
 }
 
 async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
-    Service::open(config, clock).await.map_err(|error| exit_code(error.into()))
+    Service::open(config, clock)
+        .await
+        .map_err(|error| exit_code(error.into()))
 }
 
 /// Which failures are the caller's (2) and which are the database's (3).
@@ -209,7 +221,13 @@ struct Desk {
 impl Desk {
     async fn run(&self, action: Action, settings: &Settings) -> anyhow::Result<Exit> {
         match action {
-            Action::List { state, org, assignee, open, limit } => {
+            Action::List {
+                state,
+                org,
+                assignee,
+                open,
+                limit,
+            } => {
                 self.known_states(&state)?;
                 let filter = Filter {
                     states: state,
@@ -225,7 +243,12 @@ impl Desk {
             Action::Show { case } => {
                 let id = self.service.resolve(&case).await?;
                 let shown = self.service.show(&id).await?;
-                show::case(&shown, self.service.machine(), self.format, self.clock.now_micros())?;
+                show::case(
+                    &shown,
+                    self.service.machine(),
+                    self.format,
+                    self.clock.now_micros(),
+                )?;
             }
             Action::Counts => {
                 let counts = self.service.counts().await?;
@@ -236,7 +259,12 @@ impl Desk {
                 listing.print(self.format, &counts)?;
             }
             Action::Take => self.take(settings).await?,
-            Action::Claim { case, who, state, of } => {
+            Action::Claim {
+                case,
+                who,
+                state,
+                of,
+            } => {
                 self.known_states(&state)?;
                 return self.claim(case, &who, &state, of.as_deref()).await;
             }
@@ -343,15 +371,28 @@ impl Desk {
         let machine = self.service.machine();
         match states.iter().find(|state| machine.state(state).is_none()) {
             Some(unknown) => {
-                let names: Vec<&str> =
-                    machine.states().iter().map(|state| state.name.as_str()).collect();
-                Err(Usage(format!("`{unknown}` is no state; there are: {}", names.join(", "))).into())
+                let names: Vec<&str> = machine
+                    .states()
+                    .iter()
+                    .map(|state| state.name.as_str())
+                    .collect();
+                Err(Usage(format!(
+                    "`{unknown}` is no state; there are: {}",
+                    names.join(", ")
+                ))
+                .into())
             }
             None => Ok(()),
         }
     }
 
     fn report(&self, action: &str, after: &Case) -> anyhow::Result<()> {
-        show::done(action, after, self.service.machine(), self.format, self.clock.now_micros())
+        show::done(
+            action,
+            after,
+            self.service.machine(),
+            self.format,
+            self.clock.now_micros(),
+        )
     }
 }

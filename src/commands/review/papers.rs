@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use nonsite_analytics::review::{Actor, Attachment, Input, Machine, Role};
-use sha2::{Digest, Sha256};
 
 use crate::exit::Usage;
 
@@ -28,9 +27,16 @@ pub(super) struct Who {
 impl Who {
     pub(super) fn actor(&self, client: &str) -> anyhow::Result<Actor> {
         let role = Role::from_code(&self.role).ok_or_else(|| {
-            let roles: Vec<&str> =
-                Role::ALL.iter().filter(|role| **role != Role::Engine).map(|role| role.code()).collect();
-            Usage(format!("`{}` is no role; there are: {}", self.role, roles.join(", ")))
+            let roles: Vec<&str> = Role::ALL
+                .iter()
+                .filter(|role| **role != Role::Engine)
+                .map(|role| role.code())
+                .collect();
+            Usage(format!(
+                "`{}` is no role; there are: {}",
+                self.role,
+                roles.join(", ")
+            ))
         })?;
         Ok(Actor {
             name: self.by.trim().to_owned(),
@@ -110,7 +116,10 @@ pub(super) struct Papers {
 
 impl Papers {
     pub(super) fn input(self, machine: &Machine) -> anyhow::Result<Input> {
-        let mut input = Input { note: self.note, ..Input::default() };
+        let mut input = Input {
+            note: self.note,
+            ..Input::default()
+        };
         let given = [
             ("reason", self.reason),
             ("channel", self.channel),
@@ -140,23 +149,20 @@ impl Papers {
                 .split_once('=')
                 .ok_or_else(|| Usage(format!("--field `{field}`: write NAME=VALUE")))?;
             if !machine.fields().iter().any(|known| known.name == name) {
-                let known: Vec<&str> =
-                    machine.fields().iter().map(|field| field.name.as_str()).collect();
+                let known: Vec<&str> = machine
+                    .fields()
+                    .iter()
+                    .map(|field| field.name.as_str())
+                    .collect();
                 let message = format!("`{name}` is no field; there are: {}", known.join(", "));
                 return Err(Usage(message).into());
             }
             input.fields.insert(name.to_owned(), value.to_owned());
         }
         for path in self.attach {
-            let content = std::fs::read(&path)
+            let attachment = Attachment::of_file(&path)
                 .map_err(|error| Usage(format!("--attach `{}`: {error}", path.display())))?;
-            let name = path
-                .file_name()
-                .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-            input.attachments.push(Attachment {
-                name,
-                sha256: hex::encode(Sha256::digest(&content)),
-            });
+            input.attachments.push(attachment);
         }
         Ok(input)
     }

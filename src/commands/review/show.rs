@@ -1,8 +1,6 @@
 //! How cases look on a terminal.
 
-use nonsite_analytics::review::{
-    AuditReport, Case, Event, Fired, Machine, Shown, beijing_text,
-};
+use nonsite_analytics::review::{AuditReport, Case, Event, Fired, Machine, Shown, beijing_text};
 
 use crate::exit::Exit;
 use crate::output::{Format, Listing};
@@ -22,10 +20,17 @@ pub(super) fn list(cases: &[Case], format: Format, now: i64) -> anyhow::Result<(
             countdown(case, now),
             case.held_by(now).unwrap_or_default().to_owned(),
             case.unit_name.clone().unwrap_or_default(),
-            case.outlet_uid.clone().or_else(|| case.mn.clone()).unwrap_or_default(),
+            case.outlet_uid
+                .clone()
+                .or_else(|| case.mn.clone())
+                .unwrap_or_default(),
             case.factor.clone().unwrap_or_default(),
             case.rule_id.clone(),
-            if shorten { short(&case.reason, 40) } else { case.reason.clone() },
+            if shorten {
+                short(&case.reason, 40)
+            } else {
+                case.reason.clone()
+            },
         ]);
     }
     listing.print(format, cases)
@@ -43,20 +48,29 @@ pub(super) fn done(
         println!("{}", serde_json::to_string_pretty(after)?);
         return Ok(());
     }
-    if let Some(first) = after.signature.as_ref().filter(|first| first.action == action) {
+    if let Some(first) = after
+        .signature
+        .as_ref()
+        .filter(|first| first.action == action)
+    {
         println!(
             "{}: {} signed `{action}`; a second person has to sign as well",
             after.case_id, first.by
         );
         return Ok(());
     }
-    let holder = machine.state(&after.state).map_or("", |state| state.holder.code());
+    let holder = machine
+        .state(&after.state)
+        .map_or("", |state| state.holder.code());
     let left = countdown(after, now);
     let until = after
         .due_at
         .map(|due| format!("; due {} ({left})", beijing_text(due)))
         .unwrap_or_default();
-    println!("{}: {action} -> {} ({holder}){until}", after.case_id, after.state);
+    println!(
+        "{}: {action} -> {} ({holder}){until}",
+        after.case_id, after.state
+    );
     Ok(())
 }
 
@@ -71,32 +85,70 @@ pub(super) fn case(
         return Ok(());
     }
     let case = &shown.case;
-    let zh = machine.state(&case.state).map_or("", |state| state.zh.as_str());
-    println!("{}  {}  {} {zh}", case.case_id, case.severity.code(), case.state);
+    let zh = machine
+        .state(&case.state)
+        .map_or("", |state| state.zh.as_str());
+    println!(
+        "{}  {}  {} {zh}",
+        case.case_id,
+        case.severity.code(),
+        case.state
+    );
     let line = |name: &str, value: String| {
         if !value.is_empty() {
             println!("  {name:<10} {value}");
         }
     };
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    line("unit", format!("{} {}", text(&case.unit_name), text(&case.permit_no)).trim().to_owned());
+    line(
+        "unit",
+        format!("{} {}", text(&case.unit_name), text(&case.permit_no))
+            .trim()
+            .to_owned(),
+    );
     let subject = [&case.outlet_uid, &case.mn, &case.factor];
-    line("subject", subject.into_iter().flatten().cloned().collect::<Vec<_>>().join("  "));
+    line(
+        "subject",
+        subject
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("  "),
+    );
     line("finding", case.reason.clone());
     if let Some(observed) = case.observed {
         let unit = text(&case.unit);
-        let limit = case.limit_value.map(|limit| format!(", compared with {limit} {unit}"));
-        line("observed", format!("{observed} {unit}{}", limit.unwrap_or_default()));
+        let limit = case
+            .limit_value
+            .map(|limit| format!(", compared with {limit} {unit}"));
+        line(
+            "observed",
+            format!("{observed} {unit}{}", limit.unwrap_or_default()),
+        );
     }
     line(
         "window",
-        format!("{} to {}", beijing_text(case.window_start), beijing_text(case.window_end)),
+        format!(
+            "{} to {}",
+            beijing_text(case.window_start),
+            beijing_text(case.window_end)
+        ),
     );
     line(
         "rule",
-        format!("{} version {}, {} findings", case.rule_id, case.rule_version, case.fire_count),
+        format!(
+            "{} version {}, {} findings",
+            case.rule_id, case.rule_version, case.fire_count
+        ),
     );
-    line("evidence", format!("anomaly {}, sha256 {}", case.anomaly_id, case.evidence_sha256));
+    line(
+        "evidence",
+        format!(
+            "anomaly {}, sha256 {}",
+            case.anomaly_id, case.evidence_sha256
+        ),
+    );
     line("withdrawn", text(&case.withdrawn));
     line("part of", text(&case.parent_id));
     line("held by", case.held_by(now).unwrap_or_default().to_owned());
@@ -104,17 +156,31 @@ pub(super) fn case(
         let then = shown.timer.as_ref().map(|timer| format!(", then {timer}"));
         line(
             "due",
-            format!("{} ({}{})", beijing_text(due), countdown(case, now), then.unwrap_or_default()),
+            format!(
+                "{} ({}{})",
+                beijing_text(due),
+                countdown(case, now),
+                then.unwrap_or_default()
+            ),
         );
     }
     if case.return_count + case.extension_count > 0 {
         line(
             "order",
-            format!("returned {} times, extended {} times", case.return_count, case.extension_count),
+            format!(
+                "returned {} times, extended {} times",
+                case.return_count, case.extension_count
+            ),
         );
     }
     if let Some(first) = &case.signature {
-        line("signed", format!("{} by {}; a second person is missing", first.action, first.by));
+        line(
+            "signed",
+            format!(
+                "{} by {}; a second person is missing",
+                first.action, first.by
+            ),
+        );
     }
     println!("\ntimeline (Beijing)");
     for event in &shown.events {
@@ -124,12 +190,24 @@ pub(super) fn case(
     for step in &shown.next {
         let mut needs = step.requires.join(", ");
         if !step.conditions.is_empty() {
-            needs = format!("{needs}{}if {}", if needs.is_empty() { "" } else { "; " }, step.conditions.join(", "));
+            needs = format!(
+                "{needs}{}if {}",
+                if needs.is_empty() { "" } else { "; " },
+                step.conditions.join(", ")
+            );
         }
         if step.two_signatures {
             needs.push_str("; two persons sign");
         }
-        println!("  {step} -> {}{}", step.to, if needs.is_empty() { String::new() } else { format!("  [{needs}]") });
+        println!(
+            "  {step} -> {}{}",
+            step.to,
+            if needs.is_empty() {
+                String::new()
+            } else {
+                format!("  [{needs}]")
+            }
+        );
     }
     if shown.next.is_empty() {
         println!("  nothing: the case rests here");
@@ -140,9 +218,15 @@ pub(super) fn case(
 fn timeline(event: &Event) -> String {
     let mut text = format!("{:>5}  {}", event.seq, beijing_text(event.at));
     if event.effective_at < event.at {
-        text.push_str(&format!(" (effective {})", beijing_text(event.effective_at)));
+        text.push_str(&format!(
+            " (effective {})",
+            beijing_text(event.effective_at)
+        ));
     }
-    text.push_str(&format!("  {} by {} ({})", event.action, event.actor, event.role));
+    text.push_str(&format!(
+        "  {} by {} ({})",
+        event.action, event.actor, event.role
+    ));
     match &event.from_state {
         Some(from) if *from != event.to_state => {
             text.push_str(&format!(": {from} -> {}", event.to_state));
@@ -150,11 +234,18 @@ fn timeline(event: &Event) -> String {
         Some(_) => {}
         None => text.push_str(&format!(": {}", event.to_state)),
     }
-    let mut papers: Vec<String> =
-        event.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut papers: Vec<String> = event
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     papers.extend(event.note.iter().map(|note| format!("note={note}")));
     papers.extend(event.attachments.iter().map(|file| {
-        format!("{} ({})", file.name, file.sha256.get(..12).unwrap_or(&file.sha256))
+        format!(
+            "{} ({})",
+            file.name,
+            file.sha256.get(..12).unwrap_or(&file.sha256)
+        )
     }));
     if !papers.is_empty() {
         text.push_str(&format!("  [{}]", papers.join("; ")));
@@ -169,8 +260,17 @@ pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
     }
     let mut listing = Listing::new(&["case", "due", "from", "to"]);
     for timer in fired {
-        let to = if timer.from == timer.to { "overdue".to_owned() } else { timer.to.clone() };
-        listing.row([timer.case_id.clone(), beijing_text(timer.due_at), timer.from.clone(), to]);
+        let to = if timer.from == timer.to {
+            "overdue".to_owned()
+        } else {
+            timer.to.clone()
+        };
+        listing.row([
+            timer.case_id.clone(),
+            beijing_text(timer.due_at),
+            timer.from.clone(),
+            to,
+        ]);
     }
     listing.print(format, fired)
 }
@@ -185,12 +285,18 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
         }
         println!("head {}", report.head);
     }
-    Ok(if report.fault.is_some() { Exit::Finding } else { Exit::Done })
+    Ok(if report.fault.is_some() {
+        Exit::Finding
+    } else {
+        Exit::Done
+    })
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.
 fn countdown(case: &Case, now: i64) -> String {
-    let Some(due) = case.due_at else { return String::new() };
+    let Some(due) = case.due_at else {
+        return String::new();
+    };
     let minutes = (due - now).abs() / 60_000_000;
     let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
     let length = match (days, hours) {

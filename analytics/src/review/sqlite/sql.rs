@@ -5,8 +5,7 @@ pub(super) const SCHEMA: [&str; 1] = [include_str!("schema_1.sql")];
 
 pub(super) const CASE: &str = "SELECT case_id, document FROM review_cases WHERE case_id = ?1";
 
-pub(super) const IDS_LIKE: &str =
-    "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length(?1)) = ?1 \
+pub(super) const IDS_LIKE: &str = "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length(?1)) = ?1 \
      ORDER BY case_id LIMIT ?2";
 
 /// An empty list of states means all of them; a limit of -1 means no bound.
