@@ -2,11 +2,14 @@
 //! prints the result. No logic lives here.
 
 pub(crate) mod detect;
+mod demo;
 mod import;
 mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
+mod ratio;
+mod review;
 mod rules;
 mod schema;
 mod sql;
@@ -19,6 +22,8 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The whole pipeline on a generated province with known faults.
+    Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
     Detect(detect::Args),
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
@@ -31,6 +36,10 @@ pub(crate) enum Command {
     Packet(packet::Args),
     /// Messages that could not be used: list, show, drive again.
     Quarantine(quarantine::Args),
+    /// The off-site ratio with its band, and the inspections behind it.
+    Ratio(ratio::Args),
+    /// Work on the review queue.
+    Review(review::Args),
     /// The rule catalogue: list, show, test, check a series.
     Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
@@ -43,12 +52,15 @@ impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Demo(args) => demo::run(&args, settings).await,
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
+            Self::Ratio(args) => ratio::run(&args, settings).await,
+            Self::Review(args) => review::run(args, settings).await,
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
             Self::Sql(args) => sql::run(args, settings).await,
