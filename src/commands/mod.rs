@@ -1,8 +1,8 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
-pub(crate) mod detect;
 mod demo;
+pub(crate) mod detect;
 mod import;
 mod ingest;
 mod maintain;

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rdkafka::client::DefaultClientContext;
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
 
 use crate::exit::Unreachable;
 
@@ -23,7 +23,7 @@ const PARTITION_RECORDS: usize = 60_000;
 /// Where the demo's messages go through.
 pub(crate) enum Broker {
     /// In this process; lives as long as this value.
-    Embedded(MockCluster<'static, DefaultClientContext>),
+    Embedded(MockCluster<'static, DefaultProducerContext>),
     /// Somewhere else.
     External(String),
 }
@@ -78,7 +78,10 @@ impl HoldBack {
 
     /// Records the tables have, over all partitions that were asked for.
     pub(crate) fn committed_records(&self) -> u64 {
-        lock(&self.committed).values().map(|next| u64::try_from(*next).unwrap_or(0)).sum()
+        lock(&self.committed)
+            .values()
+            .map(|next| u64::try_from(*next).unwrap_or(0))
+            .sum()
     }
 
     /// Whether a message may go to a partition that would then have got `bytes` in all.
@@ -113,7 +116,10 @@ mod tests {
         assert!(hold_back.may_send("t", 0, step));
         assert!(hold_back.may_send("t", 0, 2 * step));
         assert!(!hold_back.may_send("t", 0, 3 * step));
-        assert!(hold_back.may_send("t", 1, step), "partitions do not hold each other back");
+        assert!(
+            hold_back.may_send("t", 1, step),
+            "partitions do not hold each other back"
+        );
         hold_back.committed("t", 0, 1);
         assert!(hold_back.may_send("t", 0, 3 * step));
         assert!(!hold_back.may_send("t", 0, 4 * step));

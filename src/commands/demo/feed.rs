@@ -1,8 +1,8 @@
 //! The demo's input: a generated province, sent as fast as the tables take it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -57,8 +57,8 @@ pub(super) fn start(
     let kafka = kafka.clone();
     let names = names.clone();
     let truth_dir = truth_dir.to_owned();
-    let mut province = Province::new(scale)
-        .map_err(|error| crate::exit::Usage(error.to_string()))?;
+    let mut province =
+        Province::new(scale).map_err(|error| crate::exit::Usage(error.to_string()))?;
     let thread = std::thread::Builder::new()
         .name("demo-feed".to_owned())
         .spawn(move || {
@@ -79,14 +79,21 @@ pub(super) fn start(
                 shared.readings.store(so_far.readings, Ordering::Relaxed);
                 shared.messages.store(so_far.messages, Ordering::Relaxed);
                 shared.bytes.store(so_far.bytes, Ordering::Relaxed);
-                shared.arrival_ms.store(so_far.last_timestamp_ms, Ordering::Relaxed);
+                shared
+                    .arrival_ms
+                    .store(so_far.last_timestamp_ms, Ordering::Relaxed);
             });
-            let outcome = sent.context("the generated messages could not be sent").and_then(|_| {
-                province
-                    .write_truth(&truth_dir)
-                    .with_context(|| format!("truth files in `{}`", truth_dir.display()))?;
-                Ok(Generated { summary: province.summary(), truth: province.truth() })
-            });
+            let outcome = sent
+                .context("the generated messages could not be sent")
+                .and_then(|_| {
+                    province
+                        .write_truth(&truth_dir)
+                        .with_context(|| format!("truth files in `{}`", truth_dir.display()))?;
+                    Ok(Generated {
+                        summary: province.summary(),
+                        truth: province.truth(),
+                    })
+                });
             shared.ended.store(true, Ordering::Release);
             outcome
         })
@@ -106,7 +113,9 @@ pub(super) fn watch_progress(
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<()> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &kafka.brokers).set("group.id", group);
+    config
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("group.id", group);
     let consumer: BaseConsumer = config.create().context("Kafka client of the demo")?;
     let mut asked = TopicPartitionList::new();
     for (topic, partitions) in topics {
@@ -135,7 +144,10 @@ pub(super) fn topics(names: &Topics, partitions: i32) -> Vec<(&str, i32)> {
     Topic::ALL
         .iter()
         .map(|topic| {
-            (names.name(*topic), nonsite_generator::produce::partitions_of(*topic, partitions))
+            (
+                names.name(*topic),
+                nonsite_generator::produce::partitions_of(*topic, partitions),
+            )
         })
         .collect()
 }

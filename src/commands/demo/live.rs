@@ -107,8 +107,14 @@ impl Watch<'_> {
         let as_of = self.fed.arrival_ms.load(Ordering::Relaxed) * 1_000;
         let store = &self.settings.store.path;
         let options = Options { as_of, full: false };
-        detect::run(store, &self.settings.detect, &self.settings.session, catalogue, options)
-            .await?;
+        detect::run(
+            store,
+            &self.settings.detect,
+            &self.settings.session,
+            catalogue,
+            options,
+        )
+        .await?;
         let session = nonsite_analytics::session::open(store, &self.settings.session).await?;
         let mut found = false;
         for finding in load_findings(session.ctx()).await? {
@@ -124,11 +130,15 @@ impl Watch<'_> {
 }
 
 fn line(began: Instant, finding: &Finding) -> String {
-    let subject = finding.outlet_uid.as_deref().or(finding.mn.as_deref()).unwrap_or("-");
+    let subject = finding
+        .outlet_uid
+        .as_deref()
+        .or(finding.mn.as_deref())
+        .unwrap_or("-");
     format!(
         "{:5.1} s  {} {}  {subject}  {}",
         began.elapsed().as_secs_f64(),
-        finding.severity,
+        finding.severity.code(),
         finding.rule_id,
         finding.reason.replace('\n', "  "),
     )

@@ -90,7 +90,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         summary::beijing_day_text(period.0),
         args.seed,
         broker.address(),
-        if broker.is_embedded() { "inside this program" } else { "external" },
+        if broker.is_embedded() {
+            "inside this program"
+        } else {
+            "external"
+        },
     ));
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -160,8 +164,13 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         println!("{}", summary.text(&args.data_dir));
     }
     if !args.exit && !args.json {
-        eprintln!("Tables and queue stay in `{}`. Ctrl-C ends the demo.", args.data_dir.display());
-        tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
+        eprintln!(
+            "Tables and queue stay in `{}`. Ctrl-C ends the demo.",
+            args.data_dir.display()
+        );
+        tokio::signal::ctrl_c()
+            .await
+            .context("waiting for Ctrl-C")?;
     }
     Ok(Exit::Done)
 }
@@ -207,8 +216,11 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
         std::fs::remove_dir_all(dir).with_context(|| format!("`{shown}` cannot be emptied"))?;
     }
     std::fs::create_dir_all(dir).with_context(|| format!("`{shown}` cannot be created"))?;
-    std::fs::write(&marker, "made by `nonsite demo`; the next demo empties this folder\n")
-        .with_context(|| format!("`{shown}` cannot be written"))
+    std::fs::write(
+        &marker,
+        "made by `nonsite demo`; the next demo empties this folder\n",
+    )
+    .with_context(|| format!("`{shown}` cannot be written"))
 }
 
 fn demo_settings(given: &Settings, args: &Args, broker: &Broker, names: &Topics) -> Settings {

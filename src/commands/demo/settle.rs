@@ -33,8 +33,14 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
     let store = &settings.store.path;
     let catalogue = Catalogue::load(&settings.detect)?;
     let options = Options { as_of, full: false };
-    let report =
-        detect::run(store, &settings.detect, &settings.session, &catalogue, options).await?;
+    let report = detect::run(
+        store,
+        &settings.detect,
+        &settings.session,
+        &catalogue,
+        options,
+    )
+    .await?;
     let session = nonsite_analytics::session::open(store, &settings.session).await?;
     let findings = load_findings(session.ctx()).await?;
     let review = Service::open(&settings.review, Arc::new(ManualClock::at(as_of))).await?;
@@ -50,7 +56,11 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
     let period = Period::containing(policy.period, as_of);
     let ratio = compute(&acts, policy, Cutoff::as_of(as_of), &period);
     Ok(Settled {
-        quarantined: counts(&session, "select reason, count(*) from quarantine group by reason").await?,
+        quarantined: counts(
+            &session,
+            "select reason, count(*) from quarantine group by reason",
+        )
+        .await?,
         alerts: counts(&session, "select kind, count(*) from alerts group by kind")
             .await?
             .values()

@@ -1,6 +1,6 @@
 //! What the demo shows at its end: what came in, what was flagged and why, the queue, the ratio.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -59,6 +59,8 @@ struct FaultScore {
     injected: usize,
     found: usize,
     missed: Vec<String>,
+    /// Injected kinds that no rule of the catalogue looks for, and how often they were injected.
+    without_rule: BTreeMap<String, usize>,
     look_alikes: usize,
     look_alikes_flagged: Vec<String>,
 }
@@ -71,15 +73,21 @@ impl Summary {
         generated: &Generated,
         settled: Settled,
     ) -> Self {
-        let standing: Vec<&Finding> =
-            settled.findings.iter().filter(|finding| finding.withdrawn.is_none()).collect();
+        let standing: Vec<&Finding> = settled
+            .findings
+            .iter()
+            .filter(|finding| finding.withdrawn.is_none())
+            .collect();
         let rules = settled
             .report
             .rules
             .iter()
             .map(|rule| RuleLine {
                 rule: rule.rule.clone(),
-                findings: standing.iter().filter(|finding| finding.rule_id == rule.rule).count(),
+                findings: standing
+                    .iter()
+                    .filter(|finding| finding.rule_id == rule.rule)
+                    .count(),
                 withdrawn: settled
                     .findings
                     .iter()
@@ -100,10 +108,23 @@ impl Summary {
             first_anomaly_s,
             messages_sent: counts.messages.values().sum(),
             records_read: ingested.records,
-            rows: ingested.rows.iter().map(|(table, rows)| ((*table).to_owned(), *rows)).collect(),
+            rows: ingested
+                .rows
+                .iter()
+                .map(|(table, rows)| ((*table).to_owned(), *rows))
+                .collect(),
             quarantined: settled.quarantined,
             quarantined_truth,
-            faults: score(&generated.truth, &standing),
+            faults: score(
+                &generated.truth,
+                &standing,
+                &settled
+                    .report
+                    .rules
+                    .iter()
+                    .map(|rule| rule.rule.clone())
+                    .collect(),
+            ),
             alerts: settled.alerts,
             intake: settled.intake,
             queue: settled.queue,
@@ -144,8 +165,14 @@ impl Summary {
         }
 
         writeln!(out, "\nWhat was flagged")?;
-        let mut listing =
-            Listing::new(&["rule", "findings", "withdrawn", "flagged", "passed", "not evaluated"]);
+        let mut listing = Listing::new(&[
+            "rule",
+            "findings",
+            "withdrawn",
+            "flagged",
+            "passed",
+            "not evaluated",
+        ]);
         for rule in &self.rules {
             listing.row([
                 rule.rule.clone(),
@@ -169,15 +196,32 @@ impl Summary {
         for missed in &self.faults.missed {
             writeln!(out, "  missed: {missed}")?;
         }
+        if !self.faults.without_rule.is_empty() {
+            let kinds: Vec<String> = self
+                .faults
+                .without_rule
+                .iter()
+                .map(|(kind, count)| format!("{kind} {count}"))
+                .collect();
+            writeln!(
+                out,
+                "  injected without a rule that looks for them: {}",
+                kinds.join(", ")
+            )?;
+        }
         for flagged in &self.faults.look_alikes_flagged {
             writeln!(out, "  flagged though it must not be: {flagged}")?;
         }
         for finding in &self.examples {
-            let subject = finding.outlet_uid.as_deref().or(finding.mn.as_deref()).unwrap_or("-");
+            let subject = finding
+                .outlet_uid
+                .as_deref()
+                .or(finding.mn.as_deref())
+                .unwrap_or("-");
             writeln!(
                 out,
                 "  {} {} {subject} {}\n      {}",
-                finding.severity,
+                finding.severity.code(),
                 finding.rule_id,
                 beijing_text(finding.window_start),
                 finding.reason.replace('\n', "\n      "),
@@ -185,8 +229,11 @@ impl Summary {
         }
 
         writeln!(out, "\nReview queue")?;
-        let states: Vec<String> =
-            self.queue.iter().map(|(state, count)| format!("{state} {count}")).collect();
+        let states: Vec<String> = self
+            .queue
+            .iter()
+            .map(|(state, count)| format!("{state} {count}"))
+            .collect();
         writeln!(
             out,
             "  {} to triage, {} reminders, {} merged; now: {}",
@@ -216,9 +263,13 @@ impl Summary {
 fn worst(standing: &[&Finding]) -> Vec<Finding> {
     let mut sorted = standing.to_vec();
     sorted.sort_by(|a, b| {
-        (a.severity, a.window_start, &a.anomaly_id).cmp(&(b.severity, b.window_start, &b.anomaly_id))
+        (a.severity, a.window_start, &a.anomaly_id).cmp(&(
+            b.severity,
+            b.window_start,
+            &b.anomaly_id,
+        ))
     });
-    let mut rules = std::collections::BTreeSet::new();
+    let mut rules = BTreeSet::new();
     sorted
         .into_iter()
         .filter(|finding| rules.insert(finding.rule_id.clone()))
@@ -228,14 +279,14 @@ fn worst(standing: &[&Finding]) -> Vec<Finding> {
 }
 
 /// Holds findings against the truth: same rule, same logger or permit, overlapping time.
-fn score(truth: &[TruthRow], standing: &[&Finding]) -> FaultScore {
+fn score(truth: &[TruthRow], standing: &[&Finding], rules: &BTreeSet<String>) -> FaultScore {
     let mut score = FaultScore::default();
     for row in truth {
         let hit = |rules: &[String]| {
             standing.iter().any(|finding| {
                 rules.contains(&finding.rule_id)
                     && (finding.mn.as_deref() == Some(row.mn.as_str())
-                        || (finding.mn.is_none()
+                        || (finding.rule_group == "permit"
                             && finding.permit_no.as_deref() == Some(row.permit_no.as_str())))
                     && (finding.factor.is_none()
                         || row.factor.is_none()
@@ -254,7 +305,9 @@ fn score(truth: &[TruthRow], standing: &[&Finding]) -> FaultScore {
                 row.end
             )
         };
-        if !row.expected.is_empty() {
+        if !row.expected.is_empty() && !row.expected.iter().any(|rule| rules.contains(rule)) {
+            *score.without_rule.entry(row.kind.clone()).or_default() += 1;
+        } else if !row.expected.is_empty() {
             score.injected += 1;
             if hit(&row.expected) {
                 score.found += 1;
