@@ -1,13 +1,17 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+pub(crate) mod detect;
 mod import;
+mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
 mod ratio;
 mod review;
+mod rules;
 mod schema;
+mod sql;
 
 use clap::Subcommand;
 
@@ -17,8 +21,12 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the rules over what is new, or over everything.
+    Detect(detect::Args),
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
+    /// Consume the configured topics into the tables, exactly once.
+    Ingest(ingest::Args),
     /// Compaction, checkpoints, vacuum and log cleanup of the tables.
     Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
@@ -29,21 +37,29 @@ pub(crate) enum Command {
     Ratio(ratio::Args),
     /// Work on the review queue.
     Review(review::Args),
+    /// The rule catalogue: list, show, test, check a series.
+    Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Query the tables and views, read-only.
+    Sql(sql::Args),
 }
 
 impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
+            Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
             Self::Ratio(args) => ratio::run(&args, settings).await,
             Self::Review(args) => review::run(args, settings).await,
+            Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Sql(args) => sql::run(args, settings).await,
         }
     }
 }
