@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use nonsite_analytics::detect::{Report, Service};
+use nonsite_analytics::session::Error;
 use nonsite_schemas::time::SystemClock;
 
 use crate::exit::{Exit, Unreachable, Usage};
@@ -29,6 +30,17 @@ pub(crate) struct Args {
     no_alerts: bool,
 }
 
+/// The exit code a failure of the analytics stands for.
+pub(crate) fn classed(error: Error) -> anyhow::Error {
+    match error {
+        Error::Store { .. } | Error::Table { .. } | Error::Kafka { .. } => {
+            Unreachable(error.to_string()).into()
+        }
+        Error::Rule { .. } | Error::Config { .. } => Usage(error.to_string()).into(),
+        other => other.into(),
+    }
+}
+
 /// The detection part as configured.
 pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
     Service::new(
@@ -39,7 +51,7 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
         settings.alerts.clone(),
         Arc::new(SystemClock),
     )
-    .map_err(|error| Usage(error.to_string()).into())
+    .map_err(classed)
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -50,18 +62,13 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             // Without a signal handler there is nothing to wait for: stop after the first run.
             let _ = tokio::signal::ctrl_c().await;
         };
-        service
-            .run(shutdown, |report| show(report, args.json))
-            .await?;
+        service.run(shutdown, |report| show(report, args.json)).await?;
         return Ok(Exit::Done);
     }
-    let report = service.once(as_of, args.full).await?;
+    let report = service.once(as_of, args.full).await.map_err(classed)?;
     show(&report, args.json);
     if !args.no_alerts {
-        service
-            .deliver()
-            .await
-            .map_err(|error| Unreachable(error.to_string()))?;
+        service.deliver().await.map_err(classed)?;
     }
     Ok(Exit::Done)
 }
@@ -74,10 +81,7 @@ pub(crate) fn instant(text: &str) -> anyhow::Result<i64> {
     for form in ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
         if let Ok(time) = chrono::NaiveDateTime::parse_from_str(text, form) {
             let beijing = chrono::FixedOffset::east_opt(8 * 3_600).context("UTC+8 exists")?;
-            let time = time
-                .and_local_timezone(beijing)
-                .single()
-                .context("UTC+8 has no gaps")?;
+            let time = time.and_local_timezone(beijing).single().context("UTC+8 has no gaps")?;
             return Ok(time.timestamp_micros());
         }
     }
@@ -108,14 +112,8 @@ fn show(report: &Report, json: bool) {
 }
 
 fn table(report: &Report) -> Listing {
-    let mut listing = Listing::new(&[
-        "rule",
-        "flagged",
-        "passed",
-        "not evaluated",
-        "mostly because",
-        "ms",
-    ]);
+    let mut listing =
+        Listing::new(&["rule", "flagged", "passed", "not evaluated", "mostly because", "ms"]);
     for rule in &report.rules {
         let skipped: u64 = rule.not_evaluated.values().sum();
         let mostly = rule.not_evaluated.iter().max_by_key(|(_, count)| **count);
@@ -130,3 +128,4 @@ fn table(report: &Report) -> Listing {
     }
     listing
 }
+
