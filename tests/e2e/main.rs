@@ -11,5 +11,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod harness;
+mod ledger;
 
 mod command_line;
+mod kill;
+mod loss;
+mod plain;
+mod rebalance;
+mod store_faults;

@@ -1,5 +1,6 @@
 //! A test's own corner: a folder, a configuration file, topics, and `nonsite` run inside it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -133,7 +134,7 @@ impl Sandbox {
 
     /// `nonsite ARGS`, not started yet, in this folder and free of the caller's environment.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nonsite"));
+        let mut command = Command::new(binary());
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("NONSITE") {
                 command.env_remove(key);
@@ -195,6 +196,12 @@ impl Sandbox {
         let cell = cells.values().next().expect("one column");
         cell.as_i64().unwrap_or_else(|| panic!("`{sql}` answered {cell}, not a whole number"))
     }
+}
+
+/// The binary under test: the one cargo built with this test, or the one named in `NONSITE_BIN`
+/// (a release build, a package).
+fn binary() -> OsString {
+    std::env::var_os("NONSITE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_nonsite").into())
 }
 
 impl Drop for Sandbox {

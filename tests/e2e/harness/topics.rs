@@ -104,3 +104,15 @@ pub(crate) fn read_all(topic: &str, partitions: i32) -> Vec<Vec<u8>> {
     }
     messages
 }
+
+#[test]
+fn what_is_written_is_read_back_and_deleted_records_are_gone() {
+    let name = format!("harness-{}", std::process::id());
+    create(&name, 2);
+    produce(&name, (0..10_u8).map(|n| (i32::from(n % 2), vec![n])));
+    assert_eq!(watermarks(&name, 1), (0, 5));
+    delete_before(&name, 1, 3);
+    assert_eq!(watermarks(&name, 1), (3, 5));
+    let read: Vec<u8> = read_all(&name, 2).concat();
+    assert_eq!(read, [0, 2, 4, 6, 8, 7, 9]);
+}
