@@ -12,3 +12,4 @@ pub mod reason;
 pub mod settings;
 pub mod tables;
 pub mod time;
+pub mod wire;

@@ -8,8 +8,13 @@
 //! only before the first call of the sink, so that it ends up either in the tables or in
 //! quarantine as a whole, and what is bad in an accepted message is handed over as a part.
 
+mod clock;
+mod crc;
+pub mod encode;
 mod notes;
 mod types;
 
+pub use clock::{beijing_digits, parse_beijing_digits, parse_qn, qn_digits};
+pub use crc::{CrcDialect, crc, crc_modbus, parse_crc};
 pub use notes::Notes;
 pub use types::{Extra, Granularity, Head, Sink, Value};

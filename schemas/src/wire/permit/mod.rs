@@ -1,0 +1,478 @@
+//! The permit document: what one unit may discharge, where, and which logger measures it.
+//!
+//! One message on the permits topic is one whole document, one version of one permit. The model
+//! follows the national permit platform's forms (HJ 608 codes, HJ 942 contents) reduced to what
+//! enforcement needs.
+//!
+//! Only the identity (`permit_no`, `issued_at`) decides whether a document can be stored at all.
+//! Everything else has a default in the reader, and validation says what is missing:
+//! a faulty document is kept and marked, and nothing of it is used for judging.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Day, Instant};
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $code:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        pub enum $name {
+            $($(#[$item])* #[serde(rename = $code)] $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The text in messages and tables.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $code,)+
+                }
+            }
+        }
+    };
+}
+pub(super) use codes;
+
+codes! {
+    /// What an outlet discharges into.
+    Medium {
+        /// Waste gas.
+        Air = "air",
+        /// Waste water.
+        Water = "water",
+    }
+}
+
+codes! {
+    /// Management class of the unit.
+    MgmtClass {
+        /// Key management.
+        Key = "key",
+        /// Simplified management.
+        Simplified = "simplified",
+        /// Registration only.
+        Registration = "registration",
+    }
+}
+
+codes! {
+    /// Legal status of the permit.
+    PermitStatus {
+        /// In force.
+        Valid = "valid",
+        /// Run out.
+        Expired = "expired",
+        /// Given back or cancelled.
+        Cancelled = "cancelled",
+        /// Revoked by the authority.
+        Revoked = "revoked",
+        /// Suspended.
+        Suspended = "suspended",
+        /// A change is being handled; the permit stays in force.
+        Changing = "changing",
+    }
+}
+
+codes! {
+    /// Environmental element for which a unit is a key unit.
+    KeyElement {
+        /// Water environment.
+        Water = "water",
+        /// Atmospheric environment.
+        Air = "air",
+        /// Soil.
+        Soil = "soil",
+        /// Environmental risk.
+        Risk = "risk",
+    }
+}
+
+codes! {
+    /// Grade of the unit for heavy-pollution emergencies.
+    EmergencyGrade {
+        /// Leading enterprise.
+        Leading = "leading",
+        /// Grade A.
+        A = "A",
+        /// Grade B.
+        B = "B",
+        /// Grade B minus.
+        BMinus = "B-",
+        /// Grade C.
+        C = "C",
+        /// Grade D.
+        D = "D",
+    }
+}
+
+codes! {
+    /// Rank of an outlet.
+    OutletKind {
+        /// Main outlet: concentration and mass are limited.
+        Main = "main",
+        /// General outlet: concentration is limited.
+        General = "general",
+    }
+}
+
+codes! {
+    /// How an outlet discharges.
+    DischargeMode {
+        /// Continuous.
+        Continuous = "continuous",
+        /// Intermittent.
+        Intermittent = "intermittent",
+    }
+}
+
+codes! {
+    /// What a concentration limit is compared with.
+    Basis {
+        /// The value as measured.
+        Raw = "raw",
+        /// The value converted to reference oxygen.
+        Converted = "converted",
+    }
+}
+
+codes! {
+    /// The mean a limit is for.
+    Averaging {
+        /// Hourly mean.
+        Hour = "hour",
+        /// Daily mean.
+        Day = "day",
+        /// Monthly mean.
+        Month = "month",
+    }
+}
+
+codes! {
+    /// What a permitted mass covers.
+    MassLevel {
+        /// One outlet.
+        Outlet = "outlet",
+        /// All main outlets.
+        MainTotal = "main_total",
+        /// All general outlets.
+        GeneralTotal = "general_total",
+        /// All organised emissions of the plant.
+        OrganisedTotal = "organised_total",
+        /// Fugitive emissions.
+        Fugitive = "fugitive",
+        /// The whole plant.
+        PlantTotal = "plant_total",
+    }
+}
+
+codes! {
+    /// Kind of a special period.
+    PeriodKind {
+        /// Heavy-pollution warning.
+        HeavyPollution = "heavy_pollution",
+        /// Staggered (off-peak) production.
+        Staggered = "staggered",
+        /// Any other special clause.
+        Other = "other",
+    }
+}
+
+codes! {
+    /// Warning level of a heavy-pollution period.
+    WarningLevel {
+        /// Yellow.
+        Yellow = "yellow",
+        /// Orange.
+        Orange = "orange",
+        /// Red, the highest.
+        Red = "red",
+    }
+}
+
+/// How the five permit years are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum YearBasis {
+    /// Year 1 is the calendar year in which the permit becomes valid.
+    #[default]
+    Calendar,
+    /// Year 1 begins on the day the permit becomes valid.
+    Anniversary,
+}
+
+/// One version of one pollutant-discharge permit, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = [
+    "permit_no", "version", "issued_at", "uscc", "unit_name", "mgmt_class", "valid_from",
+    "valid_to", "status", "outlets",
+]))]
+pub struct Permit {
+    /// Permit code, 22 characters: credit code (18), sequence (3 digits), mark letter (HJ 608).
+    pub permit_no: String,
+    /// Version of the document, from 1.
+    pub version: i32,
+    /// When this version was issued; orders the versions of one permit.
+    pub issued_at: Instant,
+    /// Unified social credit code, 18 characters (GB 32100-2015).
+    pub uscc: String,
+    /// Name of the unit.
+    pub unit_name: String,
+    /// Legal representative.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_person: Option<String>,
+    /// Technical contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tech_contact: Option<String>,
+    /// Address of the production site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Longitude in degrees, CGCS2000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// Latitude in degrees, CGCS2000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Administrative division, 6 digits (GB/T 2260).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_code: Option<String>,
+    /// Enforcement body in whose area the site lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org_code: Option<String>,
+    /// Industry codes, 4 digits each (GB/T 4754).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub industry_codes: Vec<String>,
+    /// Management class.
+    #[schemars(with = "MgmtClass")]
+    pub mgmt_class: Option<MgmtClass>,
+    /// Issuing authority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue_authority: Option<String>,
+    /// Day of the first issue of this permit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_issued_on: Option<Day>,
+    /// First day of validity.
+    #[schemars(with = "Day")]
+    pub valid_from: Option<Day>,
+    /// Last day of validity.
+    #[schemars(with = "Day")]
+    pub valid_to: Option<Day>,
+    /// Legal status.
+    #[schemars(with = "PermitStatus")]
+    pub status: Option<PermitStatus>,
+    /// Whether it is a key pollutant-discharging unit.
+    pub is_key_unit: bool,
+    /// For which elements it is a key unit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_elements: Vec<KeyElement>,
+    /// Grade for heavy-pollution emergencies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency_grade: Option<EmergencyGrade>,
+    /// Whether the unit is on the enforcement positive list.
+    pub positive_list: bool,
+    /// How the years of `mass_limits` are counted.
+    pub year_basis: YearBasis,
+    /// Outlets with their limits.
+    pub outlets: Vec<Outlet>,
+    /// Permitted masses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mass_limits: Vec<MassLimit>,
+    /// Special periods; limits and masses refer to them by `period_id`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub special_periods: Vec<SpecialPeriod>,
+    /// Which data logger measures which outlet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bindings: Vec<Binding>,
+}
+
+/// One outlet of a permit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["code", "kind"]))]
+pub struct Outlet {
+    /// `DAnnn` for waste gas, `DWnnn` for waste water (HJ 608).
+    pub code: String,
+    /// Main or general outlet.
+    #[schemars(with = "OutletKind")]
+    pub kind: Option<OutletKind>,
+    /// Air or water; must agree with the code, and follows from it when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub medium: Option<Medium>,
+    /// Name of the outlet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Longitude in degrees, CGCS2000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// Latitude in degrees, CGCS2000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Height of the stack in m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height_m: Option<f64>,
+    /// Inner diameter at the mouth in m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner_diameter_m: Option<f64>,
+    /// Continuous or intermittent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discharge_mode: Option<DischargeMode>,
+    /// Receiving water or waste-water treatment plant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// Factors that must be monitored automatically.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub required_auto: Vec<String>,
+    /// Why automatic monitoring is not required, if approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_exempt_reason: Option<String>,
+    /// Discharge standard, number and clause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard: Option<String>,
+    /// Limits of this outlet.
+    pub limits: Vec<Limit>,
+}
+
+/// One concentration or rate limit of an outlet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["factor"]))]
+pub struct Limit {
+    /// Factor code of HJ 524/525, e.g. `a21026`.
+    pub factor: String,
+    /// Name of the pollutant as the permit writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pollutant: Option<String>,
+    /// Upper concentration limit in `unit`; for pH the upper bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conc_limit: Option<f64>,
+    /// Lower bound in `unit` (pH).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_limit: Option<f64>,
+    /// Unit of the limit: `mg/m3`, `mg/L`, `ug/L`, `1` for pH ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Compare with the value as measured or as converted; required for a concentration in gas,
+    /// `raw` when left out for water.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Reference oxygen in percent by volume, required with basis `converted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ref_o2: Option<f64>,
+    /// The mean the concentration limit is for; `hour` when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub averaging: Option<Averaging>,
+    /// Standard number and clause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard: Option<String>,
+    /// Emission-rate limit in kg/h.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit_kg_h: Option<f64>,
+    /// The special period in which this limit replaces the ordinary one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_id: Option<String>,
+    /// Start of this limit, when it differs from the document's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Instant>,
+    /// End (exclusive) of this limit, when it differs from the document's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Instant>,
+}
+
+/// Permitted masses of one pollutant at one level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["level", "factor"]))]
+pub struct MassLimit {
+    /// What the mass covers.
+    #[schemars(with = "MassLevel")]
+    pub level: Option<MassLevel>,
+    /// Outlet code, with level `outlet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outlet: Option<String>,
+    /// Factor code of HJ 524/525.
+    pub factor: String,
+    /// Name of the pollutant as the permit writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pollutant: Option<String>,
+    /// Mass of permit year 1 in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year_1: Option<f64>,
+    /// Mass of permit year 2 in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year_2: Option<f64>,
+    /// Mass of permit year 3 in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year_3: Option<f64>,
+    /// Mass of permit year 4 in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year_4: Option<f64>,
+    /// Mass of permit year 5 in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub year_5: Option<f64>,
+    /// Masses of the months January to December in t; empty, or twelve entries with null where
+    /// a month has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<Option<f64>>,
+    /// The special period `daily` and `total` hold in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_id: Option<String>,
+    /// Mass per day of the special period in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub daily: Option<f64>,
+    /// Mass of the whole special period in t.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<f64>,
+}
+
+/// A period with stricter limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["period_id", "kind", "starts_at", "ends_at"]))]
+pub struct SpecialPeriod {
+    /// Id within the permit.
+    pub period_id: String,
+    /// Why the period is special.
+    #[schemars(with = "PeriodKind")]
+    pub kind: Option<PeriodKind>,
+    /// Warning level of a heavy-pollution period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<WarningLevel>,
+    /// Start of the period.
+    #[schemars(with = "Instant")]
+    pub starts_at: Option<Instant>,
+    /// End of the period (exclusive).
+    #[schemars(with = "Instant")]
+    pub ends_at: Option<Instant>,
+    /// Measures the unit has to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measures: Option<String>,
+}
+
+/// A data logger bound to an outlet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["mn", "outlet"]))]
+pub struct Binding {
+    /// Unique id of the data logger (HJ 212 MN).
+    pub mn: String,
+    /// Outlet code, `DAnnn` or `DWnnn`.
+    pub outlet: String,
+    /// Factors this logger measures there; empty means all it reports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<String>,
+    /// Seconds between two values of the analyser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cadence_s: Option<i32>,
+    /// Start of the binding, when it differs from the document's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Instant>,
+    /// End (exclusive) of the binding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Instant>,
+    /// Who filed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
