@@ -25,7 +25,10 @@ pub(crate) struct Listing {
 impl Listing {
     /// An empty list under these headings.
     pub(crate) fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+        Self {
+            headings: headings.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     /// Appends one row; a missing value is an empty text.

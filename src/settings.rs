@@ -23,7 +23,9 @@ pub(crate) struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { path: PathBuf::from("data/tables") }
+        Self {
+            path: PathBuf::from("data/tables"),
+        }
     }
 }
 

@@ -1,1 +1,5 @@
 //! Kafka to Delta, exactly once.
+
+pub mod faults;
+pub mod log;
+pub mod store;

@@ -1,0 +1,281 @@
+//! Where the tables live, and how they come into being.
+//!
+//! A [`Store`] is a folder (or a bucket prefix) with one Delta table per subfolder. It hands out
+//! the same object store to our own log ([`crate::log`]) and to the library, so that a fault
+//! injected below is felt by both.
+//!
+//! Invariant: `delta.setTransactionRetentionDuration` is never set. It would let the offset of an
+//! idle partition expire, and the partition would be read again from the start.
+//!
+//! Failure modes: [`StoreError`] names the table and whether it is the library or the store.
+
+mod durable;
+
+use std::path::Path as FsPath;
+use std::sync::Arc;
+
+use deltalake::kernel::StructField;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use nonsite_schemas::tables::TableDef;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use url::Url;
+
+pub use self::durable::DurableFiles;
+use crate::faults::{FaultPlan, FaultyStore};
+
+/// Why a table could not be created or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be used.
+    #[error("store `{path}`: {detail}; give another folder as store.path")]
+    Folder {
+        /// Path as configured.
+        path: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// The library could not do it.
+    #[error("table `{table}` in {root}: {source}")]
+    Table {
+        /// Table name.
+        table: String,
+        /// Root of the store.
+        root: String,
+        /// What the library reported.
+        #[source]
+        source: Box<DeltaTableError>,
+    },
+    /// A table's columns are not what this version writes.
+    #[error(
+        "table `{table}`: column `{column}` is {found} in the store and {expected} here; the table \
+         was written by another version or another program, move it away or migrate it"
+    )]
+    Schema {
+        /// Table name.
+        table: String,
+        /// Column name.
+        column: String,
+        /// Type in the store.
+        found: String,
+        /// Type in this version.
+        expected: String,
+    },
+}
+
+impl StoreError {
+    /// The table it is about; empty when it is about the whole store.
+    pub fn table(&self) -> &str {
+        match self {
+            Self::Folder { .. } => "",
+            Self::Table { table, .. } | Self::Schema { table, .. } => table,
+        }
+    }
+}
+
+/// A folder of Delta tables. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: Url,
+    objects: Arc<dyn ObjectStore>,
+}
+
+impl Store {
+    /// Opens a local folder, creating it if need be. Writes are durable ([`DurableFiles`]).
+    /// The environment variable `NONSITE_FAULTS` puts a fault injector in between: a test aid,
+    /// see [`crate::faults`].
+    ///
+    /// # Errors
+    /// The folder cannot be created, or `NONSITE_FAULTS` cannot be read.
+    pub fn open(path: impl AsRef<FsPath>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let folder = |detail: String| StoreError::Folder {
+            path: path.display().to_string(),
+            detail,
+        };
+        std::fs::create_dir_all(path).map_err(|error| folder(error.to_string()))?;
+        let path = path
+            .canonicalize()
+            .map_err(|error| folder(error.to_string()))?;
+        let root = Url::from_directory_path(&path)
+            .map_err(|()| folder("it has no absolute path".to_owned()))?;
+        let files: Arc<dyn ObjectStore> = Arc::new(DurableFiles::new());
+        let objects = match FaultPlan::from_env().map_err(folder)? {
+            Some(plan) => Arc::new(FaultyStore::new(files, plan)),
+            None => files,
+        };
+        Ok(Self { root, objects })
+    }
+
+    /// A store on any object store; `objects` has its "/" where `root` has it.
+    pub fn with_objects(objects: Arc<dyn ObjectStore>, root: Url) -> Self {
+        Self { root, objects }
+    }
+
+    /// Where the store is.
+    pub fn root(&self) -> &Url {
+        &self.root
+    }
+
+    /// The object store below, with "/" at the root of its scheme.
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects)
+    }
+
+    /// Address of a table.
+    pub fn table_url(&self, table: &str) -> Url {
+        let mut url = self.root.clone();
+        let path = format!("{}/{table}", self.root.path().trim_end_matches('/'));
+        url.set_path(&path);
+        url
+    }
+
+    /// The object store with "/" at a table's folder.
+    pub fn table_objects(&self, table: &str) -> Arc<dyn ObjectStore> {
+        let prefix =
+            Path::from_url_path(self.table_url(table).path()).unwrap_or_else(|_| Path::from(table));
+        Arc::new(PrefixStore::new(self.objects(), prefix))
+    }
+
+    /// A handle of the library that has loaded nothing yet.
+    ///
+    /// # Errors
+    /// The library does not accept the address.
+    pub fn handle(&self, table: &str) -> Result<DeltaTable, StoreError> {
+        let url = self.table_url(table);
+        DeltaTableBuilder::from_url(url.clone())
+            .and_then(|builder| builder.with_storage_backend(self.objects(), url).build())
+            .map_err(|source| self.table_error(table, source))
+    }
+
+    /// The table at its latest version.
+    ///
+    /// # Errors
+    /// It does not exist, or the store does not answer.
+    pub async fn load(&self, table: &str) -> Result<DeltaTable, StoreError> {
+        let mut handle = self.handle(table)?;
+        handle
+            .load()
+            .await
+            .map_err(|source| self.table_error(table, source))?;
+        Ok(handle)
+    }
+
+    /// Whether the table exists.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn exists(&self, table: &str) -> Result<bool, StoreError> {
+        self.handle(table)?
+            .verify_deltatable_existence()
+            .await
+            .map_err(|source| self.table_error(table, source))
+    }
+
+    /// Creates the tables that are missing, with a comment on every column, and adds columns
+    /// that an older version did not have.
+    ///
+    /// # Errors
+    /// The store does not answer, or a column has another type than this version writes.
+    pub async fn ensure_tables(&self, tables: &[TableDef]) -> Result<(), StoreError> {
+        for table in tables {
+            self.ensure_table(table).await?;
+        }
+        Ok(())
+    }
+
+    async fn ensure_table(&self, def: &TableDef) -> Result<(), StoreError> {
+        if !self.exists(def.name).await? {
+            let created = self
+                .handle(def.name)?
+                .create()
+                .with_table_name(def.name)
+                .with_comment(def.comment)
+                .with_columns(self.fields(def)?)
+                .with_partition_columns(def.partition_columns.iter().copied())
+                .await;
+            match created {
+                Ok(_) => return Ok(()),
+                // Another process was faster; what it made is checked below.
+                Err(_) if self.exists(def.name).await? => {}
+                Err(source) => return Err(self.table_error(def.name, source)),
+            }
+        }
+        let table = self.load(def.name).await?;
+        let schema = table
+            .snapshot()
+            .map_err(|source| self.table_error(def.name, source))?
+            .schema();
+        let mut missing = Vec::new();
+        for field in self.fields(def)? {
+            match schema.field(field.name()) {
+                None => missing.push(field),
+                Some(found) if found.data_type() == field.data_type() => {}
+                Some(found) => {
+                    return Err(StoreError::Schema {
+                        table: def.name.to_owned(),
+                        column: field.name().clone(),
+                        found: found.data_type().to_string(),
+                        expected: field.data_type().to_string(),
+                    });
+                }
+            }
+        }
+        if !missing.is_empty() {
+            table
+                .add_columns()
+                .with_fields(missing)
+                .await
+                .map_err(|source| self.table_error(def.name, source))?;
+        }
+        Ok(())
+    }
+
+    fn fields(&self, def: &TableDef) -> Result<Vec<StructField>, StoreError> {
+        def.schema
+            .fields()
+            .iter()
+            .map(|field| {
+                field
+                    .as_ref()
+                    .try_into_kernel()
+                    .map_err(|source| self.table_error(def.name, DeltaTableError::Arrow { source }))
+            })
+            .collect()
+    }
+
+    fn table_error(&self, table: &str, source: DeltaTableError) -> StoreError {
+        StoreError::Table {
+            table: table.to_owned(),
+            root: self.root.to_string(),
+            source: Box::new(source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tables_are_created_once_with_comments_and_without_txn_retention() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("tables")).unwrap();
+        let defs = nonsite_schemas::tables::all();
+        store.ensure_tables(&defs).await.unwrap();
+        store.ensure_tables(&defs).await.unwrap();
+        for def in &defs {
+            let table = store.load(def.name).await.unwrap();
+            assert_eq!(table.version(), Some(0), "{}", def.name);
+            let snapshot = table.snapshot().unwrap();
+            for field in snapshot.schema().fields() {
+                let comment = field.metadata().get("comment");
+                assert!(comment.is_some(), "{}.{}", def.name, field.name());
+            }
+            let configuration = snapshot.metadata().configuration();
+            assert!(!configuration.contains_key("delta.setTransactionRetentionDuration"));
+        }
+    }
+}
