@@ -14,8 +14,10 @@ mod harness;
 mod ledger;
 
 mod command_line;
+mod garbage;
 mod kill;
 mod loss;
 mod plain;
+mod plants;
 mod rebalance;
 mod store_faults;
