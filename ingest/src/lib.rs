@@ -1,5 +1,6 @@
 //! Kafka to Delta, exactly once.
 
 pub mod faults;
+pub mod import;
 pub mod log;
 pub mod store;

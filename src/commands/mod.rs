@@ -1,6 +1,7 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+mod import;
 mod packet;
 
 use clap::Subcommand;
@@ -11,6 +12,8 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Send a CSV or Parquet export to Kafka as readings (backfill).
+    Import(import::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
 }
@@ -19,6 +22,7 @@ impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Import(args) => import::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
         }
     }
