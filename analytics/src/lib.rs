@@ -1,1 +1,3 @@
 //! Detection, ratio, review and SQL over the tables
+
+pub mod ratio;

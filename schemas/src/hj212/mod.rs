@@ -8,13 +8,22 @@
 //! only before the first call of the sink, so that it ends up either in the tables or in
 //! quarantine as a whole, and what is bad in an accepted message is handed over as a part.
 
+mod cipher;
 mod clock;
 mod crc;
 pub mod encode;
+mod frame;
 mod notes;
+mod packet;
+pub mod reference;
+mod stations;
 mod types;
 
+pub use cipher::Sm4Key;
 pub use clock::{beijing_digits, parse_beijing_digits, parse_qn, qn_digits};
 pub use crc::{CrcDialect, crc, crc_modbus, parse_crc};
+pub use frame::{Frame, Frames, frames};
 pub use notes::Notes;
+pub use packet::{BadPacket, Packet};
+pub use stations::{Station, Stations, StationsError};
 pub use types::{Extra, Granularity, Head, Sink, Value};

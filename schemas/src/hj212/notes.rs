@@ -57,6 +57,10 @@ notes! {
     LONG_FLAG = 16, "long_flag";
     /// Factor and mark came as separate items.
     SPLIT_ITEM = 17, "split_item";
+    /// The packet ends with something else than CR LF.
+    REPAIRED_TAIL = 18, "repaired_tail";
+    /// The text is not UTF-8; unreadable characters were replaced, parts with them put aside.
+    LOSSY_TEXT = 19, "lossy_text";
 }
 
 impl Notes {

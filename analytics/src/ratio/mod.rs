@@ -1,0 +1,57 @@
+//! The off-site ratio: off-site inspections as a share of all inspections, against the target.
+//!
+//! A county reports between 60 and 200 inspections a year, so one wrongly counted record moves
+//! the figure by up to 1.7 points. This module therefore prefers being explainable over being
+//! quick: every act that was seen ends in exactly one [`Decision`], counted or not counted with a
+//! reason, and the headline is nothing but the sum of the counted ones.
+//!
+//! How to count is not fixed by a published text. It is data: one [`RatioPolicy`] row with an id
+//! and a date of effect. Every figure names the policy it was made with, and is shown beside the
+//! [`Band`] that the open questions span.
+//!
+//! Invariants:
+//! - **R1** Counted plus not counted equals the acts visible at the [`Cutoff`].
+//! - **R2** Ratios are compared as integers (`off x 100 x scale >= target x total`); a float never
+//!   decides, and a figure that rounds up to the target without reaching it says so.
+//! - **R3** Nothing depends on the order in which acts are given.
+//! - **R4** The sum over bodies is the total: a city's figure is never a mean of ratios.
+//! - **R5** Same acts, policy, period and [`Cutoff`] give the same figures; `acts_digest` proves that
+//!   the acts are the same.
+//!
+//! Failure modes: a policy that contradicts itself is refused when it is loaded ([`PolicyError`]);
+//! a row of `inspections` that cannot be read as an act is an error that names the act
+//! ([`SourceError`]), because leaving it out would change the figure unseen.
+
+mod act;
+mod band;
+mod compute;
+mod decide;
+mod period;
+mod policy;
+mod report;
+mod share;
+mod source;
+mod versions;
+mod view;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod vectors;
+
+pub use act::{Act, Mode, OrgLevel};
+pub use band::{Band, BandPoint};
+pub use compute::compute;
+pub use decide::{Decision, NotCounted, Outcome};
+pub use period::{Period, PeriodError, parse_as_of};
+pub use policy::{
+    BandClasses, CountUnit, Escalation, OrgAttribution, PeriodKind, PolicyError, RatioPolicies,
+    RatioPolicy, Target,
+};
+pub use report::{Dimension, Flag, Group, RatioReport, Snapshot, SnapshotDifference};
+pub use share::{Share, Verdict};
+pub use source::{SourceError, acts_from_batches, load_acts};
+pub use versions::Cutoff;
+pub use view::{OffSiteRatio, register_view};

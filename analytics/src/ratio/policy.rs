@@ -1,0 +1,495 @@
+//! How to count, as data: one versioned row per policy.
+//!
+//! The provincial guide that fixes the counting rule is not published, so nothing about it is
+//! hard-wired. A policy carries an id and a date of effect; changing a switch means a new id, and
+//! [`RatioPolicy::fingerprint`] shows when somebody changed a switch and kept the id.
+
+use std::path::Path;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::period::date_of;
+
+/// What is counted once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountUnit {
+    /// One unit times one approved act (家次); the published figures fit it.
+    Act,
+    /// One task, however many units it visited.
+    Task,
+    /// One unit, however often it was inspected.
+    Firm,
+}
+
+/// Which stretch of time a figure covers unless the command names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeriodKind {
+    /// 1 January to the day of the figure.
+    YearToDate,
+    /// The calendar quarter.
+    Quarter,
+    /// The calendar month.
+    Month,
+    /// The twelve months that end with the day of the figure.
+    #[serde(rename = "rolling_12_months")]
+    Rolling12Months,
+}
+
+/// What an off-site act that turned on-site in the same task counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Escalation {
+    /// Once, on-site: the conservative reading.
+    Collapse,
+    /// Twice, if the on-site act has an approval of its own; otherwise as `Collapse`.
+    Separate,
+    /// Once, off-site.
+    OffsiteOnly,
+}
+
+impl Escalation {
+    pub(super) const ALL: [Self; 3] = [Self::Collapse, Self::Separate, Self::OffsiteOnly];
+
+    /// The switch as it is written in a policy.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Collapse => "collapse",
+            Self::Separate => "separate",
+            Self::OffsiteOnly => "offsite_only",
+        }
+    }
+}
+
+/// Which body an act is credited to (the lead body of a joint inspection goes before all).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgAttribution {
+    /// The body that carried it out.
+    Executing,
+    /// The body that gave the task.
+    Dispatching,
+    /// The body in whose territory the unit lies.
+    Territorial,
+}
+
+/// Which sets of classes the band looks at besides the policy's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandClasses {
+    /// Every non-empty subset of the three classes: the widest band the open question allows.
+    EverySubset,
+    /// These sets.
+    Sets(Vec<Vec<String>>),
+}
+
+/// The share to be reached, exact to a hundredth of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Target(u32);
+
+impl Target {
+    /// Reads a percentage from 0 to 100 with at most two decimals, such as `40` or `42.5`.
+    ///
+    /// # Errors
+    /// [`PolicyError::Target`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let bad = || PolicyError::Target(text.to_owned());
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty()
+            || whole.len() > 3
+            || decimals.len() > 2
+            || !digits(whole)
+            || !digits(decimals)
+        {
+            return Err(bad());
+        }
+        let hundredths: u32 = format!("{whole}{decimals:0<2}")
+            .parse()
+            .map_err(|_| bad())?;
+        if hundredths > 10_000 {
+            Err(bad())
+        } else {
+            Ok(Self(hundredths))
+        }
+    }
+
+    /// Hundredths of a percent: 4000 for 40 %.
+    pub fn basis_points(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = PolicyError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Target> for String {
+    fn from(target: Target) -> Self {
+        target.to_string()
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 % 100 {
+            0 => write!(f, "{}", self.0 / 100),
+            rest => write!(f, "{}.{rest:02}", self.0 / 100),
+        }
+    }
+}
+
+/// A policy file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The file is missing or unreadable.
+    #[error("policy file `{path}`: {source}; give the path of a TOML or JSON file")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file's text is not a policy.
+    #[error("policy file `{path}`: {message}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// Where and what.
+        message: String,
+    },
+    /// The target is not a percentage.
+    #[error("`{0}` is not a target: write a percentage from 0 to 100 with at most two decimals")]
+    Target(String),
+    /// A key contradicts another or is empty.
+    #[error("policy `{policy}`, key `{key}`: {problem}")]
+    Key {
+        /// Id of the policy row.
+        policy: String,
+        /// The key at fault.
+        key: &'static str,
+        /// What to change.
+        problem: String,
+    },
+    /// No policy had taken effect yet.
+    #[error("no policy is in force on {day}: the earliest takes effect on {earliest}")]
+    NoneInForce {
+        /// The day of the figure.
+        day: NaiveDate,
+        /// First `effective_from` of the file.
+        earliest: NaiveDate,
+    },
+}
+
+/// One row of `ratio_policy`. Keys that a file leaves out take the defaults shown at the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RatioPolicy {
+    /// Id printed beside every figure. Required.
+    pub policy_id: String,
+    /// First Beijing day the policy holds for. Required.
+    pub effective_from: Option<NaiveDate>,
+    /// Where the rule comes from, for people.
+    pub basis: String,
+    /// Share to reach, percent; default 40.
+    pub target_percent: Target,
+    /// What is counted once; default `act`.
+    pub count_unit: CountUnit,
+    /// Period of a figure when none is named; default `year_to_date`.
+    pub period: PeriodKind,
+    /// Classes that enter; default daily, special and case.
+    pub denominator_classes: Vec<String>,
+    /// Methods that are off-site inspections. An alarm, an order by the system, guidance, an
+    /// audit of a sub-bureau and a station's sampling are not in the list.
+    pub offsite_methods: Vec<String>,
+    /// Count reviews of rectification in both modes; default no.
+    pub count_rectification_review: bool,
+    /// An off-site act that turned on-site; default `collapse`.
+    pub escalation: Escalation,
+    /// Acts on one unit by one method and one team within this many Beijing days are one act;
+    /// 0 switches it off, 1 (default) is the calendar day, at most 30.
+    pub dedup_window_days: u32,
+    /// Merge over methods as well; default no.
+    pub dedup_ignores_method: bool,
+    /// Off-site acts a day above which an officer is listed for audit (nothing is left out).
+    pub daily_cap_per_officer: u32,
+    /// Count teams of the province and the ministry; default no, they are shown apart.
+    pub include_higher_level: bool,
+    /// Count units on the positive list; default yes, they are shown apart as well.
+    pub include_positive_list: bool,
+    /// Require the minimum record; switch off only to recompute years before it was kept.
+    pub min_evidence: bool,
+    /// Which body is credited; default `executing`.
+    pub org_attribution: OrgAttribution,
+    /// Leave out withdrawn acts; default yes.
+    pub exclude_withdrawn: bool,
+    /// Month and day (`MM-DD`) of the next year from which on a year's acts are frozen: later
+    /// versions need a reason and a second person. Empty switches it off.
+    pub freeze_on: String,
+    /// Sets of classes the band looks at.
+    pub band_classes: BandClasses,
+}
+
+impl Default for RatioPolicy {
+    /// The defaults without an identity: a file must give its own.
+    fn default() -> Self {
+        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        Self {
+            policy_id: String::new(),
+            effective_from: None,
+            basis: String::new(),
+            target_percent: Target(4_000),
+            count_unit: CountUnit::Act,
+            period: PeriodKind::YearToDate,
+            denominator_classes: texts(&CLASSES),
+            offsite_methods: texts(&[
+                "auto_monitor",
+                "power",
+                "video",
+                "uav",
+                "remote_sensing",
+                "documents",
+            ]),
+            count_rectification_review: false,
+            escalation: Escalation::Collapse,
+            dedup_window_days: 1,
+            dedup_ignores_method: false,
+            daily_cap_per_officer: 12,
+            include_higher_level: false,
+            include_positive_list: true,
+            min_evidence: true,
+            org_attribution: OrgAttribution::Executing,
+            exclude_withdrawn: true,
+            freeze_on: "01-10".to_owned(),
+            band_classes: BandClasses::Sets(vec![texts(&CLASSES), texts(&["daily", "special"])]),
+        }
+    }
+}
+
+/// Class codes of inspections: planned daily checks, campaigns, checks triggered by a case.
+pub(super) const CLASSES: [&str; 3] = ["daily", "special", "case"];
+
+impl RatioPolicy {
+    /// The policy used when no file is configured.
+    pub fn built_in() -> Self {
+        Self {
+            policy_id: "nonsite-default-1".to_owned(),
+            effective_from: NaiveDate::from_ymd_opt(1970, 1, 1),
+            basis: "conservative reading of published practice: share of inspections (家次), \
+                    year to date, target 40 % or more"
+                .to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// First 16 hex digits of the SHA-256 over the row: two rows of one id that differ show it.
+    pub fn fingerprint(&self) -> String {
+        // Serialising a plain struct of texts and numbers into memory cannot fail.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        hex::encode(&Sha256::digest(text.as_bytes())[..8])
+    }
+
+    /// Month and day of the freeze, if there is one.
+    pub(super) fn freeze(&self) -> Option<(u32, u32)> {
+        let (month, day) = self.freeze_on.split_once('-')?;
+        Some((month.parse().ok()?, day.parse().ok()?))
+    }
+
+    fn check(&self) -> Result<(), PolicyError> {
+        let fault = |key, problem: String| {
+            Err(PolicyError::Key {
+                policy: self.policy_id.clone(),
+                key,
+                problem,
+            })
+        };
+        if self.policy_id.trim().is_empty() {
+            return fault(
+                "policy_id",
+                "missing: every figure names its policy".to_owned(),
+            );
+        }
+        if self.effective_from.is_none() {
+            return fault(
+                "effective_from",
+                "missing: give the first day, such as 2026-01-01".to_owned(),
+            );
+        }
+        if self.denominator_classes.is_empty() {
+            return fault(
+                "denominator_classes",
+                "empty: nothing could ever be counted".to_owned(),
+            );
+        }
+        let band_sets: &[Vec<String>] = match &self.band_classes {
+            BandClasses::EverySubset => &[],
+            BandClasses::Sets(sets) => sets,
+        };
+        for (key, classes) in std::iter::once(("denominator_classes", &self.denominator_classes))
+            .chain(band_sets.iter().map(|set| ("band_classes", set)))
+        {
+            if let Some(class) = classes
+                .iter()
+                .find(|class| !CLASSES.contains(&class.as_str()))
+            {
+                return fault(
+                    key,
+                    format!("`{class}` is no class: use daily, special or case"),
+                );
+            }
+        }
+        if self.offsite_methods.is_empty() {
+            return fault(
+                "offsite_methods",
+                "empty: no off-site act could ever count".to_owned(),
+            );
+        }
+        if self.dedup_window_days > 30 {
+            return fault(
+                "dedup_window_days",
+                format!("{} is out of range: 0 to 30", self.dedup_window_days),
+            );
+        }
+        let freeze_is_a_date = self
+            .freeze()
+            .is_some_and(|(month, day)| NaiveDate::from_ymd_opt(2023, month, day).is_some());
+        if !self.freeze_on.is_empty() && !freeze_is_a_date {
+            return fault(
+                "freeze_on",
+                format!("`{}` is no month and day, such as 01-10", self.freeze_on),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The versioned rows of one policy file, earliest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatioPolicies {
+    ratio_policy: Vec<RatioPolicy>,
+}
+
+impl Default for RatioPolicies {
+    fn default() -> Self {
+        Self {
+            ratio_policy: vec![RatioPolicy::built_in()],
+        }
+    }
+}
+
+impl RatioPolicies {
+    /// Reads a TOML (`[[ratio_policy]]` tables) or JSON (`{"ratio_policy": [...]}`) file.
+    ///
+    /// # Errors
+    /// [`PolicyError`], naming the file, the row and the key.
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| PolicyError::Read {
+            path: name.clone(),
+            source,
+        })?;
+        let is_json = path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        Self::parse(&text, is_json, &name)
+    }
+
+    /// As [`RatioPolicies::load`], from text; `name` is used in messages.
+    ///
+    /// # Errors
+    /// See [`RatioPolicies::load`].
+    pub fn parse(text: &str, is_json: bool, name: &str) -> Result<Self, PolicyError> {
+        let syntax = |message: String| PolicyError::Syntax {
+            path: name.to_owned(),
+            message,
+        };
+        let policies: Self = if is_json {
+            serde_json::from_str(text).map_err(|error| syntax(error.to_string()))?
+        } else {
+            toml::from_str(text).map_err(|error| syntax(error.to_string()))?
+        };
+        Self::of(policies.ratio_policy).map_err(|error| match error {
+            PolicyError::Key { .. } => error,
+            other => syntax(other.to_string()),
+        })
+    }
+
+    /// Checks the rows and puts them in order of effect.
+    ///
+    /// # Errors
+    /// [`PolicyError::Key`] for a row that contradicts itself or repeats an id or a date.
+    pub fn of(mut rows: Vec<RatioPolicy>) -> Result<Self, PolicyError> {
+        for row in &rows {
+            row.check()?;
+        }
+        rows.sort_by_key(|row| row.effective_from);
+        for (index, row) in rows.iter().enumerate() {
+            let repeated = |key, problem: String| {
+                Err(PolicyError::Key {
+                    policy: row.policy_id.clone(),
+                    key,
+                    problem,
+                })
+            };
+            let earlier = rows.iter().take(index);
+            for other in earlier {
+                if other.policy_id == row.policy_id {
+                    return repeated(
+                        "policy_id",
+                        "used by two rows: every version has its own id".to_owned(),
+                    );
+                }
+                if other.effective_from == row.effective_from {
+                    return repeated(
+                        "effective_from",
+                        format!("the same day as policy `{}`", other.policy_id),
+                    );
+                }
+            }
+        }
+        if rows.is_empty() {
+            return Err(PolicyError::Key {
+                policy: String::new(),
+                key: "ratio_policy",
+                problem: "the file has no row".to_owned(),
+            });
+        }
+        Ok(Self { ratio_policy: rows })
+    }
+
+    /// The row in force at an instant (microseconds UTC): the latest that has taken effect.
+    ///
+    /// # Errors
+    /// [`PolicyError::NoneInForce`] before the first row.
+    pub fn in_force(&self, at: i64) -> Result<&RatioPolicy, PolicyError> {
+        let day = date_of(at);
+        self.ratio_policy
+            .iter()
+            .rev()
+            .find(|row| row.effective_from.is_some_and(|from| from <= day))
+            .ok_or_else(|| PolicyError::NoneInForce {
+                day,
+                earliest: self
+                    .ratio_policy
+                    .first()
+                    .and_then(|row| row.effective_from)
+                    .unwrap_or(NaiveDate::MAX),
+            })
+    }
+
+    /// The row with this id.
+    pub fn by_id(&self, policy_id: &str) -> Option<&RatioPolicy> {
+        self.ratio_policy
+            .iter()
+            .find(|row| row.policy_id == policy_id)
+    }
+}

@@ -1,0 +1,324 @@
+//! What a figure is printed with: its parts, its drill-down, and what it takes to reproduce it.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::act::{Act, Mode};
+use super::band::Band;
+use super::decide::Decision;
+use super::period::{Period, date_of};
+use super::policy::{OrgAttribution, RatioPolicy};
+use super::share::{Share, Verdict};
+use super::versions::Cutoff;
+
+/// How a report is broken down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// The body the act is credited to.
+    Org,
+    /// The Beijing month of completion (`2026-06`).
+    Month,
+    /// The method.
+    Method,
+    /// The class.
+    Class,
+}
+
+impl Dimension {
+    /// All dimensions, in the order they are shown.
+    pub const ALL: [Self; 4] = [Self::Org, Self::Month, Self::Method, Self::Class];
+
+    /// The dimension as it is written on the command line and in tables.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Org => "org",
+            Self::Month => "month",
+            Self::Method => "method",
+            Self::Class => "class",
+        }
+    }
+
+    fn key(self, act: &Act, policy: &RatioPolicy) -> String {
+        match self {
+            Self::Org => credited_org(act, policy).to_owned(),
+            Self::Month => act
+                .completed_at
+                .map(|at| date_of(at).format("%Y-%m").to_string())
+                .unwrap_or_default(),
+            Self::Method => match act.mode {
+                Mode::Offsite => act.method.clone(),
+                Mode::Onsite => "onsite".to_owned(),
+            },
+            Self::Class => act.class.clone(),
+        }
+    }
+}
+
+/// The body an act is credited to: the lead of a joint inspection, else as the policy attributes.
+pub(super) fn credited_org<'a>(act: &'a Act, policy: &RatioPolicy) -> &'a str {
+    let given = |org: &'a Option<String>| org.as_deref().filter(|org| !org.is_empty());
+    let by_policy = match policy.org_attribution {
+        OrgAttribution::Executing => None,
+        OrgAttribution::Dispatching => given(&act.dispatching_org),
+        OrgAttribution::Territorial => given(&act.territorial_org),
+    };
+    given(&act.lead_org).or(by_policy).unwrap_or(&act.org_code)
+}
+
+/// One line of a breakdown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Body, month, method or class.
+    pub key: String,
+    /// Its counted acts.
+    pub share: Share,
+    /// Its ratio in percent with two decimals.
+    pub percent: Option<String>,
+    /// The ratio with more decimals, when two of them hide that the target is missed.
+    pub percent_below_target: Option<String>,
+    /// Against the policy's target.
+    pub verdict: Verdict,
+}
+
+/// Something for an auditor to look at; it does not change the figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "flag", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Flag {
+    /// An officer closed more off-site acts on one day than is plausible.
+    OfficerOverDailyCap {
+        /// Certificate number.
+        officer: String,
+        /// Beijing day.
+        day: NaiveDate,
+        /// Counted off-site acts of that day.
+        acts: u32,
+        /// The policy's cap.
+        cap: u32,
+    },
+    /// A version that came after the year was frozen was not admitted; the one before it holds.
+    LateEditRefused {
+        /// The act.
+        act_id: String,
+        /// The version that was refused.
+        act_version: i64,
+    },
+    /// Records dated before a year's freeze arrived after it: an import, or back-dating.
+    ArrivedAfterFreeze {
+        /// The frozen year.
+        year: i32,
+        /// How many acts.
+        acts: u64,
+    },
+}
+
+impl std::fmt::Display for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OfficerOverDailyCap {
+                officer,
+                day,
+                acts,
+                cap,
+            } => write!(
+                f,
+                "officer {officer} closed {acts} off-site acts on {day} (cap {cap}): for audit"
+            ),
+            Self::LateEditRefused {
+                act_id,
+                act_version,
+            } => write!(
+                f,
+                "act {act_id}: version {act_version} came after the year was frozen, without \
+                 reason and second person; the version before it holds"
+            ),
+            Self::ArrivedAfterFreeze { year, acts } => write!(
+                f,
+                "{acts} acts of {year} are dated before that year was frozen but arrived after: \
+                 an import of old records, or back-dating"
+            ),
+        }
+    }
+}
+
+/// A figure with everything that is printed beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RatioReport<'a> {
+    /// The policy row the figure was made with.
+    pub policy: RatioPolicy,
+    /// [`RatioPolicy::fingerprint`].
+    pub policy_fingerprint: String,
+    /// The instant the figure stands for, and the one until which records had arrived.
+    pub cutoff: Cutoff,
+    /// The days it covers.
+    pub period: Period,
+    /// The counted acts.
+    pub share: Share,
+    /// Against the target, compared without rounding.
+    pub verdict: Verdict,
+    /// Percent with two decimals, half up; `None` without acts.
+    pub percent: Option<String>,
+    /// More decimals, when two of them hide that the target is missed.
+    pub percent_below_target: Option<String>,
+    /// The span of the open questions.
+    pub band: Band,
+    /// Acts of bodies above the city.
+    pub higher_level: Share,
+    /// Acts on units of the positive list.
+    pub positive_list: Share,
+    /// Hints for auditors.
+    pub flags: Vec<Flag>,
+    /// SHA-256 over every version that the cutoff lets through.
+    pub acts_digest: String,
+    /// Every act that was seen, counted or not, by time of completion.
+    #[serde(skip)]
+    pub decisions: Vec<Decision<'a>>,
+}
+
+impl RatioReport<'_> {
+    /// The counted acts by one dimension, sorted by key; their sum is the headline.
+    pub fn by(&self, dimension: Dimension) -> Vec<Group> {
+        let mut groups: BTreeMap<String, Share> = BTreeMap::new();
+        for decision in self
+            .decisions
+            .iter()
+            .filter(|decision| decision.is_counted())
+        {
+            let share = groups
+                .entry(dimension.key(decision.act, &self.policy))
+                .or_default();
+            match decision.act.mode {
+                Mode::Offsite => share.off += 1,
+                Mode::Onsite => share.on += 1,
+            }
+        }
+        let target = self.policy.target_percent;
+        groups
+            .into_iter()
+            .map(|(key, share)| Group {
+                key,
+                share,
+                percent: share.percent(),
+                percent_below_target: share.percent_below_target(target),
+                verdict: share.verdict(target),
+            })
+            .collect()
+    }
+
+    /// The headline in one sentence.
+    pub fn sentence(&self) -> String {
+        let target = self.policy.target_percent;
+        let Some(percent) = &self.percent else {
+            return format!("no ratio: no inspection counts in {} yet", self.period);
+        };
+        let exactly = match &self.percent_below_target {
+            Some(exact) => format!(" (exactly {exact} %)"),
+            None => String::new(),
+        };
+        format!(
+            "{percent} %{exactly}: {} off-site of {} inspections; target {target} % {}",
+            self.share.off,
+            self.share.total(),
+            self.verdict.text()
+        )
+    }
+
+    /// What must be kept to prove or reproduce the figure later.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            policy: self.policy.clone(),
+            policy_fingerprint: self.policy_fingerprint.clone(),
+            cutoff: self.cutoff,
+            period: self.period.clone(),
+            share: self.share,
+            percent: self.percent.clone(),
+            band_min: self.band.min.as_ref().map(|point| point.share),
+            band_max: self.band.max.as_ref().map(|point| point.share),
+            by_org: self
+                .by(Dimension::Org)
+                .into_iter()
+                .map(|group| (group.key, group.share))
+                .collect(),
+            acts_digest: self.acts_digest.clone(),
+        }
+    }
+}
+
+/// A reported figure with what it was made from. Computing again with its policy, period and
+/// `as_of` must give the same; [`Snapshot::differences`] names what does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    /// The whole policy row.
+    pub policy: RatioPolicy,
+    /// Its fingerprint.
+    pub policy_fingerprint: String,
+    /// The two instants of the figure.
+    pub cutoff: Cutoff,
+    /// Days covered.
+    pub period: Period,
+    /// The counts.
+    pub share: Share,
+    /// The printed percentage.
+    pub percent: Option<String>,
+    /// Lower end of the band.
+    pub band_min: Option<Share>,
+    /// Upper end of the band.
+    pub band_max: Option<Share>,
+    /// Counts by body.
+    pub by_org: BTreeMap<String, Share>,
+    /// Digest of the acts.
+    pub acts_digest: String,
+}
+
+/// One thing that came out differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SnapshotDifference {
+    /// What differs.
+    pub what: &'static str,
+    /// As it was reported.
+    pub reported: String,
+    /// As it comes out now.
+    pub now: String,
+}
+
+impl Snapshot {
+    /// Compares a reported figure with one computed again; empty means reproduced.
+    pub fn differences(&self, now: &Self) -> Vec<SnapshotDifference> {
+        let mut found = Vec::new();
+        let mut compare = |what, reported: String, now: String| {
+            if reported != now {
+                found.push(SnapshotDifference {
+                    what,
+                    reported,
+                    now,
+                });
+            }
+        };
+        let counts = |share: &Share| format!("{} of {}", share.off, share.total());
+        let maybe =
+            |share: &Option<Share>| share.as_ref().map_or_else(|| "none".to_owned(), counts);
+        compare(
+            "policy",
+            self.policy_fingerprint.clone(),
+            now.policy_fingerprint.clone(),
+        );
+        compare("acts", self.acts_digest.clone(), now.acts_digest.clone());
+        compare("counts", counts(&self.share), counts(&now.share));
+        compare("band minimum", maybe(&self.band_min), maybe(&now.band_min));
+        compare("band maximum", maybe(&self.band_max), maybe(&now.band_max));
+        let orgs: std::collections::BTreeSet<&String> =
+            self.by_org.keys().chain(now.by_org.keys()).collect();
+        for org in orgs {
+            let of = |snapshot: &Self| snapshot.by_org.get(org).map(|share| counts(share));
+            let shown = |text: Option<String>| {
+                format!("{org}: {}", text.unwrap_or_else(|| "none".to_owned()))
+            };
+            compare("body", shown(of(self)), shown(of(now)));
+        }
+        found
+    }
+}

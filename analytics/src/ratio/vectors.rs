@@ -1,0 +1,572 @@
+//! Test vectors of the counting rule: published figures, the target's edge, and every reason for
+//! which an act is not counted.
+
+use super::act::{Act, Mode, OrgLevel};
+use super::decide::NotCounted;
+use super::period::{Period, parse_as_of};
+use super::policy::{
+    BandClasses, CountUnit, Escalation, OrgAttribution, PeriodKind, RatioPolicies, RatioPolicy,
+};
+use super::report::{Dimension, Flag};
+use super::share::Verdict;
+use super::testing::{act, acts, counts, noon, policy, reason, report};
+use super::versions::Cutoff;
+use super::{Target, compute};
+
+#[test]
+fn published_figures() {
+    let cases = [
+        (142, 165, "46.25", Verdict::Reached),
+        (29, 31, "48.33", Verdict::Reached),
+        (2, 3, "40.00", Verdict::Reached),
+        (399, 601, "39.90", Verdict::Missed),
+    ];
+    for (off, on, percent, verdict) in cases {
+        let acts = acts(off, on);
+        let report = report(&acts, &policy());
+        assert_eq!(report.percent.as_deref(), Some(percent));
+        assert_eq!(report.verdict, verdict);
+        assert_eq!(report.percent_below_target, None);
+        assert_eq!(report.share.total(), (off + on) as u64);
+    }
+}
+
+#[test]
+fn rounding_up_to_the_target_is_not_reaching_it() {
+    let acts = acts(39_999, 60_001);
+    let report = report(&acts, &policy());
+    assert_eq!(report.percent.as_deref(), Some("40.00"));
+    assert_eq!(report.verdict, Verdict::Missed);
+    assert_eq!(report.percent_below_target.as_deref(), Some("39.999"));
+    assert_eq!(
+        report.sentence(),
+        "40.00 % (exactly 39.999 %): 39999 off-site of 100000 inspections; target 40 % missed"
+    );
+}
+
+#[test]
+fn no_inspections_have_no_ratio() {
+    let report = report(&[], &policy());
+    assert_eq!(report.percent, None);
+    assert_eq!(report.verdict, Verdict::NoInspections);
+    assert_eq!(report.band.min, None);
+    assert!(!report.band.crosses_target);
+    assert!(report.sentence().starts_with("no ratio"));
+}
+
+fn escalated_pair() -> Vec<Act> {
+    let mut off = act("off", Mode::Offsite);
+    let mut on = act("on", Mode::Onsite);
+    for act in [&mut off, &mut on] {
+        act.task_id = Some("T".to_owned());
+        act.unit_id = "U".to_owned();
+    }
+    on.completed_at = Some(noon(12));
+    vec![off, on]
+}
+
+#[test]
+fn an_escalated_act_counts_by_the_policy() {
+    let of = |escalation| RatioPolicy {
+        escalation,
+        ..policy()
+    };
+    assert_eq!(counts(&escalated_pair(), &of(Escalation::Collapse)), (0, 1));
+    assert_eq!(counts(&escalated_pair(), &of(Escalation::Separate)), (1, 2));
+    assert_eq!(
+        counts(&escalated_pair(), &of(Escalation::OffsiteOnly)),
+        (1, 1)
+    );
+
+    let pair = escalated_pair();
+    let report = report(&pair, &policy());
+    assert_eq!(reason(&report, "off"), Some(NotCounted::Escalated));
+    let min = report.band.min.as_ref().unwrap();
+    let max = report.band.max.as_ref().unwrap();
+    assert_eq!(
+        (min.percent.as_deref(), max.percent.as_deref()),
+        (Some("0.00"), Some("100.00"))
+    );
+    assert!(report.band.crosses_target);
+    assert!(
+        report
+            .band
+            .sentence(policy().target_percent)
+            .contains("CROSSES")
+    );
+}
+
+#[test]
+fn a_shared_approval_is_no_approval_of_its_own() {
+    let mut pair = escalated_pair();
+    let approval = pair[0].approval_id.clone();
+    pair[1].approval_id = approval;
+    let separate = RatioPolicy {
+        escalation: Escalation::Separate,
+        ..policy()
+    };
+    assert_eq!(counts(&pair, &separate), (0, 1));
+    pair[1].approval_id = None;
+    assert_eq!(counts(&pair, &separate), (0, 1));
+}
+
+#[test]
+fn an_escalation_by_reference_needs_no_common_task() {
+    for (names, field) in [(true, "to"), (false, "from")] {
+        let mut off = act("off", Mode::Offsite);
+        let mut on = act("on", Mode::Onsite);
+        if names {
+            off.escalated_to = Some("on".to_owned());
+        } else {
+            on.escalated_from = Some("off".to_owned());
+        }
+        assert_eq!(counts(&[off, on], &policy()), (0, 1), "escalated_{field}");
+    }
+}
+
+#[test]
+fn an_unfinished_on_site_act_keeps_the_pair_open() {
+    let mut pair = escalated_pair();
+    pair[1].status = "running".to_owned();
+    pair[1].completed_at = None;
+    let seen = report(&pair, &policy());
+    assert_eq!(seen.share.total(), 0);
+    assert_eq!(reason(&seen, "off"), Some(NotCounted::EscalationOpen));
+
+    let mut unseen = act("off", Mode::Offsite);
+    unseen.escalated_to = Some("not-here-yet".to_owned());
+    let unseen = [unseen];
+    assert_eq!(
+        reason(&report(&unseen, &policy()), "off"),
+        Some(NotCounted::EscalationOpen)
+    );
+
+    // A withdrawn on-site act never was; the off-site act stands again.
+    let mut pair = escalated_pair();
+    pair[0].escalated_to = Some("on".to_owned());
+    pair[1].status = "withdrawn".to_owned();
+    assert_eq!(counts(&pair, &policy()), (1, 1));
+}
+
+#[test]
+fn one_review_cannot_be_sliced_into_many() {
+    let twice = |change: &dyn Fn(&mut Act)| {
+        let mut first = act("a", Mode::Offsite);
+        let mut second = act("b", Mode::Offsite);
+        first.unit_id = "U".to_owned();
+        second.unit_id = "U".to_owned();
+        second.completed_at = Some(noon(10) + 3_600_000_000);
+        change(&mut second);
+        vec![first, second]
+    };
+    assert_eq!(counts(&twice(&|_| ()), &policy()), (1, 1));
+    let other_method = twice(&|act| act.method = "uav".to_owned());
+    assert_eq!(counts(&other_method, &policy()), (2, 2));
+    let ignoring = RatioPolicy {
+        dedup_ignores_method: true,
+        ..policy()
+    };
+    assert_eq!(counts(&other_method, &ignoring), (1, 1));
+    let other_team = twice(&|act| act.officers = vec!["o-3".to_owned()]);
+    assert_eq!(counts(&other_team, &policy()), (2, 2));
+    let same_team_listed_otherwise =
+        twice(&|act| act.officers = vec!["o-2".to_owned(), "o-1".to_owned()]);
+    assert_eq!(counts(&same_team_listed_otherwise, &policy()), (1, 1));
+    let next_day = twice(&|act| act.completed_at = Some(noon(11)));
+    assert_eq!(counts(&next_day, &policy()), (2, 2));
+    let wide = RatioPolicy {
+        dedup_window_days: 2,
+        ..policy()
+    };
+    assert_eq!(counts(&next_day, &wide), (1, 1));
+    let off = RatioPolicy {
+        dedup_window_days: 0,
+        ..policy()
+    };
+    assert_eq!(counts(&twice(&|_| ()), &off), (2, 2));
+}
+
+#[test]
+fn the_calendar_day_is_a_beijing_day() {
+    let mut late = act("a", Mode::Offsite);
+    let mut early = act("b", Mode::Offsite);
+    late.unit_id = "U".to_owned();
+    early.unit_id = "U".to_owned();
+    late.completed_at = Some(parse_as_of("2026-03-01T23:50:00").unwrap());
+    early.completed_at = Some(parse_as_of("2026-03-02T00:10:00").unwrap());
+    assert_eq!(counts(&[late, early], &policy()), (2, 2));
+}
+
+#[test]
+fn one_task_counts_a_unit_once_whatever_is_counted() {
+    let mut first = act("a", Mode::Offsite);
+    let mut again = act("b", Mode::Offsite);
+    again.task_id = first.task_id.clone();
+    again.unit_id = first.unit_id.clone();
+    again.completed_at = Some(noon(20));
+    let pair = [first.clone(), again.clone()];
+    assert_eq!(
+        reason(&report(&pair, &policy()), "b"),
+        Some(NotCounted::SameTask)
+    );
+
+    let mut patrol = act("c", Mode::Offsite);
+    patrol.task_id = first.task_id.clone();
+    let per_unit = [first.clone(), patrol.clone()];
+    assert_eq!(counts(&per_unit, &policy()), (2, 2));
+    let per_task = RatioPolicy {
+        count_unit: CountUnit::Task,
+        ..policy()
+    };
+    assert_eq!(counts(&per_unit, &per_task), (1, 1));
+
+    first.task_id = Some("other".to_owned());
+    let per_firm = RatioPolicy {
+        count_unit: CountUnit::Firm,
+        ..policy()
+    };
+    assert_eq!(counts(&[first, again], &per_firm), (1, 1));
+}
+
+#[test]
+fn a_joint_inspection_is_one_act_of_its_lead_body() {
+    let mut lead = act("z-lead", Mode::Onsite);
+    let mut follower = act("a-follower", Mode::Onsite);
+    for act in [&mut lead, &mut follower] {
+        act.task_id = Some("T".to_owned());
+        act.unit_id = "U".to_owned();
+        act.lead_org = Some("lead".to_owned());
+    }
+    lead.org_code = "lead".to_owned();
+    let pair = [lead, follower];
+    let report = report(&pair, &policy());
+    assert_eq!(reason(&report, "a-follower"), Some(NotCounted::SameTask));
+    let groups = report.by(Dimension::Org);
+    assert_eq!(groups.len(), 1);
+    assert_eq!((groups[0].key.as_str(), groups[0].share.on), ("lead", 1));
+}
+
+#[test]
+fn every_reason_for_not_counting_is_given() {
+    let changed = |change: &dyn Fn(&mut Act)| {
+        let mut act = act("x", Mode::Offsite);
+        change(&mut act);
+        vec![act]
+    };
+    let why = |acts: &[Act], policy: &RatioPolicy| reason(&report(acts, policy), "x");
+    let cases: [(&dyn Fn(&mut Act), NotCounted); 11] = [
+        (
+            &|act| act.document_faults.push("unit: missing".to_owned()),
+            NotCounted::DocumentFaults,
+        ),
+        (
+            &|act| act.status = "withdrawn".to_owned(),
+            NotCounted::Withdrawn,
+        ),
+        (
+            &|act| act.status = "completed".to_owned(),
+            NotCounted::NotClosed,
+        ),
+        (&|act| act.completed_at = None, NotCounted::NotClosed),
+        (
+            &|act| act.completed_at = Some(noon(400)),
+            NotCounted::OutsidePeriod,
+        ),
+        (
+            &|act| act.method = "alarm".to_owned(),
+            NotCounted::MethodNotCounted,
+        ),
+        (
+            &|act| act.rectification_review = true,
+            NotCounted::RectificationReview,
+        ),
+        (
+            &|act| act.class = "guidance".to_owned(),
+            NotCounted::ClassNotCounted,
+        ),
+        (
+            &|act| act.counts_for_ratio = false,
+            NotCounted::DeclaredNotCounted,
+        ),
+        (
+            &|act| act.missing_evidence.push("no data".to_owned()),
+            NotCounted::MinimumRecord,
+        ),
+        (
+            &|act| act.org_level = OrgLevel::Province,
+            NotCounted::HigherLevel,
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(why(&changed(change), &policy()), Some(expected));
+    }
+    let merged = changed(&|act| act.collapsed_into = Some("y".to_owned()));
+    assert_eq!(why(&merged, &policy()), Some(NotCounted::Merged));
+    let listed = changed(&|act| act.positive_list = true);
+    assert_eq!(why(&listed, &policy()), None);
+    assert_eq!(report(&listed, &policy()).positive_list.off, 1);
+    let without = RatioPolicy {
+        include_positive_list: false,
+        ..policy()
+    };
+    assert_eq!(why(&listed, &without), Some(NotCounted::PositiveList));
+    let higher = changed(&|act| act.org_level = OrgLevel::Ministry);
+    assert_eq!(report(&higher, &policy()).higher_level.off, 1);
+    let lenient = RatioPolicy {
+        min_evidence: false,
+        ..policy()
+    };
+    let thin = changed(&|act| act.missing_evidence.push("no data".to_owned()));
+    assert_eq!(why(&thin, &lenient), None);
+}
+
+#[test]
+fn reviews_of_rectification_count_in_both_modes_or_in_none() {
+    let mut off = act("off", Mode::Offsite);
+    let mut on = act("on", Mode::Onsite);
+    off.rectification_review = true;
+    off.method = "rectification_review".to_owned();
+    on.rectification_review = true;
+    let pair = [off, on, act("plain", Mode::Onsite)];
+    assert_eq!(counts(&pair, &policy()), (0, 1));
+    let counting = RatioPolicy {
+        count_rectification_review: true,
+        ..policy()
+    };
+    assert_eq!(counts(&pair, &counting), (1, 3));
+}
+
+#[test]
+fn corrections_are_versions_and_the_past_can_be_reproduced() {
+    let first = act("x", Mode::Offsite);
+    let mut corrected = first.clone();
+    corrected.act_version = 2;
+    corrected.mode = Mode::Onsite;
+    corrected.recorded_at = noon(40);
+    corrected.received_at = noon(41);
+    let acts = [corrected, first];
+    let year = Period::year(2026).unwrap();
+    let at = |as_of, known_at| compute(&acts, &policy(), Cutoff { as_of, known_at }, &year).share;
+    assert_eq!(
+        (at(noon(30), noon(99)).off, at(noon(30), noon(99)).on),
+        (1, 0)
+    );
+    assert_eq!(
+        (at(noon(50), noon(99)).off, at(noon(50), noon(99)).on),
+        (0, 1)
+    );
+    // Recorded on day 40, known from day 41 on: a figure of day 40 did not have it.
+    assert_eq!(at(noon(40), noon(40)).off, 1);
+}
+
+#[test]
+fn a_frozen_year_takes_edits_only_with_a_reason_and_a_second_person() {
+    let first = act("x", Mode::Offsite);
+    let mut late = first.clone();
+    late.act_version = 2;
+    late.status = "withdrawn".to_owned();
+    late.recorded_at = parse_as_of("2027-01-10 00:00:00").unwrap();
+    late.received_at = late.recorded_at;
+    let year = Period::year(2026).unwrap();
+    let after = Cutoff::at(parse_as_of("2027-02-01").unwrap());
+    let acts = [first.clone(), late.clone()];
+    let refused = compute(&acts, &policy(), after, &year);
+    assert_eq!(refused.share.off, 1);
+    assert_eq!(
+        refused.flags,
+        [Flag::LateEditRefused {
+            act_id: "x".to_owned(),
+            act_version: 2
+        }]
+    );
+    late.edit_reason = Some("double entry".to_owned());
+    let acts = [first.clone(), late.clone()];
+    assert_eq!(
+        compute(&acts, &policy(), after, &year).share.off,
+        1,
+        "one person is not enough"
+    );
+    late.edit_second_person = Some("o-9".to_owned());
+    let acts = [first.clone(), late.clone()];
+    assert_eq!(compute(&acts, &policy(), after, &year).share.off, 0);
+
+    // Entered for the first time after the freeze: nothing to fall back on.
+    let mut entered = first.clone();
+    entered.recorded_at = late.recorded_at;
+    entered.received_at = late.received_at;
+    let acts = [entered];
+    let report = compute(&acts, &policy(), after, &year);
+    assert_eq!(reason(&report, "x"), Some(NotCounted::LateEdit));
+
+    // In the figure of another year it is simply outside.
+    let next = compute(&acts, &policy(), after, &Period::year(2027).unwrap());
+    assert_eq!(reason(&next, "x"), Some(NotCounted::OutsidePeriod));
+
+    // Dated before, arrived after: admitted, and told.
+    let mut imported = first;
+    imported.received_at = late.received_at;
+    let acts = [imported];
+    let report = compute(&acts, &policy(), after, &year);
+    assert_eq!(report.share.off, 1);
+    assert_eq!(
+        report.flags,
+        [Flag::ArrivedAfterFreeze {
+            year: 2026,
+            acts: 1
+        }]
+    );
+}
+
+#[test]
+fn breakdowns_add_up_to_the_headline() {
+    let mut acts = acts(5, 7);
+    for (index, act) in acts.iter_mut().enumerate() {
+        act.org_code = format!("body-{}", index % 3);
+        act.completed_at = Some(noon(index as i32 * 20));
+        act.class = ["daily", "special", "case"][index % 3].to_owned();
+    }
+    let report = report(&acts, &policy());
+    for dimension in Dimension::ALL {
+        let sum = report
+            .by(dimension)
+            .iter()
+            .fold(super::Share::default(), |sum, group| sum.plus(group.share));
+        assert_eq!(sum, report.share, "by {}", dimension.code());
+    }
+    let months = report.by(Dimension::Month);
+    assert_eq!(months[0].key, "2026-01");
+    let territorial = RatioPolicy {
+        org_attribution: OrgAttribution::Dispatching,
+        ..policy()
+    };
+    acts[0].dispatching_org = Some("city".to_owned());
+    let again = super::testing::report(&acts, &territorial);
+    assert!(
+        again
+            .by(Dimension::Org)
+            .iter()
+            .any(|group| group.key == "city")
+    );
+}
+
+#[test]
+fn an_officer_above_the_daily_cap_is_flagged_and_still_counted() {
+    let acts = acts(13, 0);
+    let report = report(&acts, &policy());
+    assert_eq!(report.share.off, 13);
+    assert_eq!(report.flags.len(), 2, "both officers of the team");
+    assert!(
+        report.flags[0]
+            .to_string()
+            .contains("13 off-site acts on 2026-01-11 (cap 12)")
+    );
+}
+
+#[test]
+fn a_snapshot_names_what_came_out_differently() {
+    let acts = acts(2, 3);
+    let snapshot = report(&acts, &policy()).snapshot();
+    assert!(
+        snapshot
+            .differences(&report(&acts, &policy()).snapshot())
+            .is_empty()
+    );
+    let text = serde_json::to_string(&snapshot).unwrap();
+    assert_eq!(
+        serde_json::from_str::<super::Snapshot>(&text).unwrap(),
+        snapshot
+    );
+    let fewer = &acts[1..];
+    let differences = snapshot.differences(&report(fewer, &policy()).snapshot());
+    let named: Vec<&str> = differences
+        .iter()
+        .map(|difference| difference.what)
+        .collect();
+    assert!(named.contains(&"acts") && named.contains(&"counts") && named.contains(&"body"));
+}
+
+#[test]
+fn the_band_of_every_subset_contains_the_band_of_the_named_sets() {
+    let mut acts = acts(3, 3);
+    acts[0].class = "case".to_owned();
+    acts[1].class = "special".to_owned();
+    let named = report(&acts, &policy());
+    let widest = RatioPolicy {
+        band_classes: BandClasses::EverySubset,
+        ..policy()
+    };
+    let wide = report(&acts, &widest);
+    assert_eq!(wide.band.points.len(), 7 * 6);
+    assert_eq!(named.band.points.len(), 2 * 6);
+    let (narrow_min, wide_min) = (named.band.min.unwrap(), wide.band.min.unwrap());
+    assert_ne!(
+        wide_min.share.compare(narrow_min.share),
+        std::cmp::Ordering::Greater
+    );
+    assert_eq!(wide.band.max.unwrap().percent.as_deref(), Some("100.00"));
+}
+
+#[test]
+fn policies_are_versioned_rows_and_bad_ones_name_the_key() {
+    let text = r#"
+        [[ratio_policy]]
+        policy_id = "city-2"
+        effective_from = "2026-07-01"
+        escalation = "separate"
+        target_percent = "42.5"
+        period = "rolling_12_months"
+
+        [[ratio_policy]]
+        policy_id = "city-1"
+        effective_from = "2026-01-01"
+        band_classes = "every_subset"
+    "#;
+    let policies = RatioPolicies::parse(text, false, "ratio.toml").unwrap();
+    let of = |day: &str| policies.in_force(parse_as_of(day).unwrap());
+    assert_eq!(of("2026-06-30").unwrap().policy_id, "city-1");
+    let later = of("2026-07-01").unwrap();
+    assert_eq!(later.policy_id, "city-2");
+    assert_eq!(later.target_percent, Target::parse("42.50").unwrap());
+    assert_eq!(later.period, PeriodKind::Rolling12Months);
+    assert_ne!(later.fingerprint(), of("2026-06-30").unwrap().fingerprint());
+    let early = of("2025-12-31").unwrap_err().to_string();
+    assert!(early.contains("2026-01-01"), "{early}");
+
+    let json = serde_json::to_string(&policies).unwrap();
+    assert_eq!(
+        RatioPolicies::parse(&json, true, "ratio.json").unwrap(),
+        policies
+    );
+
+    let fault = |keys: &str| {
+        let row = format!("[[ratio_policy]]\neffective_from = \"2026-01-01\"\n{keys}");
+        RatioPolicies::parse(&row, false, "p.toml")
+            .unwrap_err()
+            .to_string()
+    };
+    for (keys, named) in [
+        ("", "policy_id"),
+        (
+            "policy_id = 'p'\ndedup_window_days = 31",
+            "dedup_window_days",
+        ),
+        (
+            "policy_id = 'p'\ndenominator_classes = []",
+            "denominator_classes",
+        ),
+        (
+            "policy_id = 'p'\ndenominator_classes = ['weekly']",
+            "weekly",
+        ),
+        ("policy_id = 'p'\nfreeze_on = '13-40'", "freeze_on"),
+        ("policy_id = 'p'\ntarget_percent = '101'", "101"),
+        ("policy_id = 'p'\ntarget = '40'", "target"),
+        (
+            "policy_id = 'p'\n[[ratio_policy]]\npolicy_id = 'p'\neffective_from = '2027-01-01'",
+            "two rows",
+        ),
+    ] {
+        let message = fault(keys);
+        assert!(message.contains(named), "{keys}: {message}");
+    }
+}

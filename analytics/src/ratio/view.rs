@@ -1,0 +1,440 @@
+//! `off_site_ratio` and `off_site_ratio_acts`: the ratio for SQL.
+//!
+//! Both are computed from `inspections` when they are scanned, so they are never older than the
+//! table they stand on. `off_site_ratio` has one row per year for the total and for every body,
+//! month, method and class; `off_site_ratio_acts` is the drill-down: one row per year and act with
+//! its fate. The tables are small (a province has some hundred thousand acts), so each scan
+//! computes anew instead of keeping a copy that could go stale.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use chrono::Datelike;
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableType};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::{SessionContext, col};
+use nonsite_schemas::tables::timestamp_type;
+use nonsite_schemas::time::{Clock, beijing_day_start};
+
+use super::act::Act;
+use super::compute::compute;
+use super::period::{Period, date_of, day_number};
+use super::policy::RatioPolicies;
+use super::report::{Dimension, RatioReport, credited_org};
+use super::share::{Share, Verdict};
+use super::source::{COLUMNS, acts_from_batches};
+use super::versions::Cutoff;
+
+/// Which of the two views a provider answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    Figures,
+    Acts,
+}
+
+/// The views' table provider.
+#[derive(Debug)]
+pub struct OffSiteRatio {
+    view: View,
+    inspections: Arc<dyn TableProvider>,
+    policies: RatioPolicies,
+    clock: Arc<dyn Clock>,
+    schema: SchemaRef,
+}
+
+/// Registers `off_site_ratio` and `off_site_ratio_acts` in a session that has `inspections`.
+///
+/// A year that is over is counted to its end, the running one to the clock's instant; the policy is
+/// the one in force at that instant.
+///
+/// # Errors
+/// When the session has no table `inspections`, or a view of that name already.
+pub async fn register_view(
+    session: &SessionContext,
+    policies: &RatioPolicies,
+    clock: Arc<dyn Clock>,
+) -> Result<()> {
+    let inspections = session.table_provider("inspections").await?;
+    for (name, view) in [
+        ("off_site_ratio", View::Figures),
+        ("off_site_ratio_acts", View::Acts),
+    ] {
+        let provider = OffSiteRatio {
+            view,
+            inspections: Arc::clone(&inspections),
+            policies: policies.clone(),
+            clock: Arc::clone(&clock),
+            schema: schema_of(view),
+        };
+        session.register_table(name, Arc::new(provider))?;
+    }
+    Ok(())
+}
+
+fn schema_of(view: View) -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let text_or_null = |name: &str| Field::new(name, DataType::Utf8, true);
+    let number_or_null = |name: &str| Field::new(name, DataType::Float64, true);
+    Arc::new(Schema::new(match view {
+        View::Figures => vec![
+            text("policy_id"),
+            Field::new("as_of", timestamp_type(), false),
+            Field::new("year", DataType::Int32, false),
+            text("breakdown"),
+            text("key"),
+            Field::new("n_off", DataType::Int64, false),
+            Field::new("n_on", DataType::Int64, false),
+            number_or_null("ratio"),
+            text_or_null("percent"),
+            text("target_percent"),
+            Field::new("reached", DataType::Boolean, true),
+            number_or_null("band_low"),
+            number_or_null("band_high"),
+            Field::new("band_crosses_target", DataType::Boolean, true),
+        ],
+        View::Acts => vec![
+            text("policy_id"),
+            Field::new("year", DataType::Int32, false),
+            text("act_id"),
+            Field::new("act_version", DataType::Int64, false),
+            text("unit_id"),
+            text("org_code"),
+            text("mode"),
+            text("method"),
+            text("class"),
+            Field::new("completed_at", timestamp_type(), true),
+            Field::new("counted", DataType::Boolean, false),
+            text_or_null("reason"),
+            text_or_null("detail"),
+            text_or_null("in_favour_of"),
+        ],
+    }))
+}
+
+#[async_trait::async_trait]
+impl TableProvider for OffSiteRatio {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = provider_as_source(Arc::clone(&self.inspections));
+        let logical = LogicalPlanBuilder::scan("inspections", source, None)?
+            .project(COLUMNS.map(col))?
+            .build()?;
+        let plan = state.create_physical_plan(&logical).await?;
+        let batches = collect(plan, state.task_ctx()).await?;
+        let outside = |error| DataFusionError::External(Box::new(error));
+        let acts = acts_from_batches(&batches).map_err(outside)?;
+        let rows = self.rows(&acts)?;
+        MemTable::try_new(self.schema(), vec![vec![rows]])?
+            .scan(state, projection, filters, limit)
+            .await
+    }
+}
+
+impl OffSiteRatio {
+    fn rows(&self, acts: &[Act]) -> Result<RecordBatch> {
+        let now = self.clock.now_micros();
+        let mut years: Vec<i32> = acts
+            .iter()
+            .filter_map(|act| act.completed_at)
+            .map(|at| date_of(at).year())
+            .collect();
+        years.sort_unstable();
+        years.dedup();
+        let mut figures = Figures::default();
+        let mut fates = Fates::default();
+        for year in years {
+            let Ok(period) = Period::year(year) else {
+                continue;
+            };
+            let end_of_year = beijing_day_start(day_number(period.until)) - 1;
+            let as_of = now.min(end_of_year);
+            let policy = self
+                .policies
+                .in_force(as_of)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            // A year that is over is shown as it is known now: later corrections belong to it.
+            let cutoff = Cutoff {
+                as_of: if as_of < now { now } else { as_of },
+                known_at: now,
+            };
+            let report = compute(acts, policy, cutoff, &period);
+            match self.view {
+                View::Figures => figures.add(year, as_of, &report),
+                View::Acts => fates.add(year, &report),
+            }
+        }
+        match self.view {
+            View::Figures => figures.batch(self.schema()),
+            View::Acts => fates.batch(self.schema()),
+        }
+        .map_err(DataFusionError::from)
+    }
+}
+
+/// Columns of `off_site_ratio` while they are filled.
+#[derive(Default)]
+struct Figures {
+    policy_id: Vec<String>,
+    as_of: Vec<i64>,
+    year: Vec<i32>,
+    breakdown: Vec<&'static str>,
+    key: Vec<String>,
+    share: Vec<Share>,
+    target: Vec<String>,
+    reached: Vec<Option<bool>>,
+    band: Vec<Option<(Share, Share, bool)>>,
+}
+
+impl Figures {
+    fn add(&mut self, year: i32, as_of: i64, report: &RatioReport<'_>) {
+        let band = match (&report.band.min, &report.band.max) {
+            (Some(min), Some(max)) => Some((min.share, max.share, report.band.crosses_target)),
+            _ => None,
+        };
+        let total = [("total", "all".to_owned(), report.share, band)];
+        let parts = Dimension::ALL.into_iter().flat_map(|dimension| {
+            report
+                .by(dimension)
+                .into_iter()
+                .map(move |group| (dimension.code(), group.key, group.share, None))
+        });
+        for (breakdown, key, share, band) in total.into_iter().chain(parts) {
+            self.policy_id.push(report.policy.policy_id.clone());
+            self.as_of.push(as_of);
+            self.year.push(year);
+            self.breakdown.push(breakdown);
+            self.key.push(key);
+            self.share.push(share);
+            self.target.push(report.policy.target_percent.to_string());
+            self.reached
+                .push(match share.verdict(report.policy.target_percent) {
+                    Verdict::Reached => Some(true),
+                    Verdict::Missed => Some(false),
+                    Verdict::NoInspections => None,
+                });
+            self.band.push(band);
+        }
+    }
+
+    fn batch(self, schema: SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let ratio = |share: Share| share.approximate_percent().map(|percent| percent / 100.0);
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let percent: Vec<Option<String>> = self.share.iter().map(|share| share.percent()).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(self.policy_id)),
+            Arc::new(TimestampMicrosecondArray::from(self.as_of).with_timezone("UTC")),
+            Arc::new(Int32Array::from(self.year)),
+            Arc::new(StringArray::from(self.breakdown)),
+            Arc::new(StringArray::from(self.key)),
+            Arc::new(Int64Array::from_iter_values(
+                self.share.iter().map(|share| count(share.off)),
+            )),
+            Arc::new(Int64Array::from_iter_values(
+                self.share.iter().map(|share| count(share.on)),
+            )),
+            Arc::new(Float64Array::from_iter(
+                self.share.iter().map(|&share| ratio(share)),
+            )),
+            Arc::new(StringArray::from(percent)),
+            Arc::new(StringArray::from(self.target)),
+            Arc::new(BooleanArray::from(self.reached)),
+            Arc::new(Float64Array::from_iter(
+                self.band
+                    .iter()
+                    .map(|band| band.and_then(|(low, _, _)| ratio(low))),
+            )),
+            Arc::new(Float64Array::from_iter(
+                self.band
+                    .iter()
+                    .map(|band| band.and_then(|(_, high, _)| ratio(high))),
+            )),
+            Arc::new(BooleanArray::from_iter(
+                self.band
+                    .iter()
+                    .map(|band| band.map(|(_, _, crosses)| crosses)),
+            )),
+        ];
+        RecordBatch::try_new(schema, columns)
+    }
+}
+
+/// Columns of `off_site_ratio_acts` while they are filled.
+#[derive(Default)]
+struct Fates {
+    policy_id: Vec<String>,
+    year: Vec<i32>,
+    act_id: Vec<String>,
+    act_version: Vec<i64>,
+    unit_id: Vec<String>,
+    org_code: Vec<String>,
+    mode: Vec<&'static str>,
+    method: Vec<String>,
+    class: Vec<String>,
+    completed_at: Vec<Option<i64>>,
+    counted: Vec<bool>,
+    reason: Vec<Option<&'static str>>,
+    detail: Vec<Option<String>>,
+    in_favour_of: Vec<Option<String>>,
+}
+
+impl Fates {
+    fn add(&mut self, year: i32, report: &RatioReport<'_>) {
+        use super::decide::{NotCounted, Outcome};
+        for decision in &report.decisions {
+            // An act outside this year appears under its own year, and an open one under none.
+            if decision.reason() == Some(NotCounted::OutsidePeriod) {
+                continue;
+            }
+            let act = decision.act;
+            if act.completed_at.is_none_or(|at| date_of(at).year() != year) {
+                continue;
+            }
+            let (detail, in_favour_of) = match &decision.outcome {
+                Outcome::Counted => (None, None),
+                Outcome::NotCounted {
+                    detail,
+                    in_favour_of,
+                    ..
+                } => (Some(detail.clone()), in_favour_of.clone()),
+            };
+            self.policy_id.push(report.policy.policy_id.clone());
+            self.year.push(year);
+            self.act_id.push(act.act_id.clone());
+            self.act_version.push(act.act_version);
+            self.unit_id.push(act.unit_id.clone());
+            self.org_code
+                .push(credited_org(act, &report.policy).to_owned());
+            self.mode.push(act.mode.code());
+            self.method.push(act.method.clone());
+            self.class.push(act.class.clone());
+            self.completed_at.push(act.completed_at);
+            self.counted.push(decision.is_counted());
+            self.reason.push(decision.reason().map(NotCounted::code));
+            self.detail.push(detail);
+            self.in_favour_of.push(in_favour_of);
+        }
+    }
+
+    fn batch(self, schema: SchemaRef) -> Result<RecordBatch, arrow::error::ArrowError> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(self.policy_id)),
+            Arc::new(Int32Array::from(self.year)),
+            Arc::new(StringArray::from(self.act_id)),
+            Arc::new(Int64Array::from(self.act_version)),
+            Arc::new(StringArray::from(self.unit_id)),
+            Arc::new(StringArray::from(self.org_code)),
+            Arc::new(StringArray::from(self.mode)),
+            Arc::new(StringArray::from(self.method)),
+            Arc::new(StringArray::from(self.class)),
+            Arc::new(TimestampMicrosecondArray::from(self.completed_at).with_timezone("UTC")),
+            Arc::new(BooleanArray::from(self.counted)),
+            Arc::new(StringArray::from(self.reason)),
+            Arc::new(StringArray::from(self.detail)),
+            Arc::new(StringArray::from(self.in_favour_of)),
+        ];
+        RecordBatch::try_new(schema, columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::util::pretty::pretty_format_batches;
+    use nonsite_schemas::time::ManualClock;
+
+    use super::super::act::Mode;
+    use super::super::testing::{act, acts, noon, rows};
+    use super::*;
+
+    async fn session(acts: &[Act]) -> SessionContext {
+        let session = SessionContext::new();
+        let rows = rows(acts);
+        let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).unwrap();
+        session
+            .register_table("inspections", Arc::new(table))
+            .unwrap();
+        let clock = Arc::new(ManualClock::at(noon(200)));
+        register_view(&session, &RatioPolicies::default(), clock)
+            .await
+            .unwrap();
+        session
+    }
+
+    async fn shown(session: &SessionContext, sql: &str) -> String {
+        let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn the_figures_are_there_for_sql() {
+        let session = session(&acts(142, 165)).await;
+        let total = shown(
+            &session,
+            "SELECT year, n_off, n_on, percent, reached, band_crosses_target FROM off_site_ratio \
+             WHERE breakdown = 'total'",
+        )
+        .await;
+        assert!(
+            total.contains("| 2026 | 142   | 165  | 46.25   | true    | false "),
+            "{total}"
+        );
+        let sums = shown(
+            &session,
+            "SELECT breakdown, sum(n_off) AS off, sum(n_on) AS on_site FROM off_site_ratio \
+             GROUP BY breakdown HAVING sum(n_off) = 142 AND sum(n_on) = 165",
+        )
+        .await;
+        for breakdown in ["total", "org", "month", "method", "class"] {
+            assert!(
+                sums.contains(breakdown),
+                "{breakdown} does not add up: {sums}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_drill_down_gives_every_act_its_fate() {
+        let mut withdrawn = act("w", Mode::Offsite);
+        withdrawn.status = "withdrawn".to_owned();
+        let session = session(&[act("a", Mode::Offsite), withdrawn]).await;
+        let fates = shown(
+            &session,
+            "SELECT act_id, counted, reason FROM off_site_ratio_acts ORDER BY act_id",
+        )
+        .await;
+        assert!(
+            fates.contains("| a      | true    |           |"),
+            "{fates}"
+        );
+        assert!(
+            fates.contains("| w      | false   | withdrawn |"),
+            "{fates}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_empty_table_gives_empty_views() {
+        let session = session(&[]).await;
+        let count = shown(&session, "SELECT count(*) AS n FROM off_site_ratio").await;
+        assert!(count.contains("| 0 |"), "{count}");
+    }
+}
