@@ -7,7 +7,6 @@
 //!
 //! No test asserts how long something takes; the limits in `harness` only end a test that hangs.
 
-#![allow(missing_docs, reason = "a test's name says what it checks")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod harness;
@@ -17,6 +16,7 @@ mod command_line;
 mod garbage;
 mod kill;
 mod loss;
+mod pipeline;
 mod plain;
 mod plants;
 mod rebalance;

@@ -121,10 +121,9 @@ fn plant_k_is_accounted_for_and_its_means_gaps_runs_and_exceedances_are_right() 
     );
     assert_eq!(rows.len() as i64, COLUMNS);
     for row in &rows {
-        assert_eq!((&row["n"], &row["instants"], &row["v"]), {
-            let n = &json!(INSTANTS);
-            (n, n, n)
-        });
+        for count in ["n", "instants", "v"] {
+            assert_eq!(row[count], INSTANTS, "{count} of {row}");
+        }
     }
     assert_eq!(sandbox.count("SELECT count(*) FROM quarantine"), 0);
     sandbox.run(&["verify", "--against-broker"]).done();
