@@ -17,8 +17,7 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     topics::delete_before(&topic, 0, 37);
 
     let stopped = sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
-    let stopped = stopped.complains(&[&topic, "17"]);
-    assert!(stopped.stderr.contains("resume"), "says what to do:\n{}", stopped.stderr);
+    stopped.complains(&[&format!("{topic}/0"), "17 records are gone", "--resume-after-loss"]);
     let per_partition = || {
         sandbox.query(
             "SELECT kafka_partition AS p, count(DISTINCT kafka_offset) AS n \
@@ -29,4 +28,25 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     assert_eq!(rows[0]["n"], 20, "the partition with the loss stands still");
     assert_eq!(rows[1]["n"], 30, "the other one goes on");
     sandbox.run(&["verify", "--against-broker"]).exits(1);
+
+    // Another run does not forget; only the operator's word makes it go on, and it is written down.
+    sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
+    assert_eq!(sandbox.count("SELECT count(*) FROM operator_actions"), 0);
+    let partition = format!("{topic}/0");
+    let resume = ["ingest", "--until-caught-up", "--resume-after-loss", &partition];
+    sandbox.run(&resume).exits(2).complains(&["--why"]);
+    sandbox.run(&[&resume[..], &["--why", "retention was too short", "--by", "tester"]].concat()).done();
+    let actions = sandbox.query(
+        "SELECT action, topic, partition, from_offset, to_offset, records, by, why FROM operator_actions",
+    );
+    let expected = serde_json::json!([{
+        "action": "resume_after_loss", "topic": topic, "partition": 0, "from_offset": 20,
+        "to_offset": 37, "records": 17, "by": "tester", "why": "retention was too short"
+    }]);
+    assert_eq!(serde_json::Value::from(actions), expected);
+    let rows = per_partition();
+    assert_eq!(rows[0]["n"], 33, "20 before the hole, 13 after it");
+    assert_eq!(rows[1]["n"], 30);
+    sandbox.run(&["verify", "--against-broker"]).done();
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
 }
