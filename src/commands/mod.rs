@@ -3,6 +3,7 @@
 
 mod import;
 mod packet;
+mod schema;
 
 use clap::Subcommand;
 
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Work on single HJ 212 packets.
     Packet(packet::Args),
+    /// Print JSON Schemas of the messages, or the reference of the tables.
+    Schema(schema::Args),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
         match self {
             Self::Import(args) => import::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
+            Self::Schema(args) => schema::run(&args),
         }
     }
 }

@@ -1,8 +1,16 @@
 //! `nonsite packet check`: a verdict per HJ 212 packet.
+//!
+//! One JSON line in, one JSON line out, in the same order; a line that is no JSON gets a verdict as
+//! well. Verdicts are the result, not a fault: the command ends with 0 whatever they are.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
-use crate::exit::Exit;
+use nonsite_schemas::hj212::Stations;
+use nonsite_schemas::hj212::check::Checker;
+
+use crate::exit::{Exit, Usage};
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -18,10 +26,60 @@ enum Action {
         /// File to read, `-` for standard input.
         #[arg(default_value = "-")]
         file: PathBuf,
+        /// Stations file: which CRC dialects and SM4 keys hold for which station.
+        #[arg(long, value_name = "FILE")]
+        stations: Option<PathBuf>,
     },
 }
 
 pub(crate) fn run(args: &Args, _settings: &Settings) -> anyhow::Result<Exit> {
-    let Action::Check { file } = &args.action;
-    anyhow::bail!("no packet could be read from `{}`", file.display())
+    let Action::Check { file, stations } = &args.action;
+    let stations = match stations {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+            Stations::from_toml(&text)
+                .map_err(|error| Usage(format!("{}: {error}", path.display())))
+                .map_err(anyhow::Error::new)?
+        }
+        None => Stations::default(),
+    };
+    let checker = Checker::new(stations);
+    let outcome = if file == Path::new("-") {
+        check_all(&checker, io::stdin().lock(), file)
+    } else {
+        let input = File::open(file).map_err(|error| unreadable(file, &error))?;
+        check_all(&checker, BufReader::new(input), file)
+    };
+    outcome.map(|()| Exit::Done)
+}
+
+fn check_all(checker: &Checker, mut input: impl BufRead, file: &Path) -> anyhow::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let length = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| unreadable(file, &error))?;
+        if length == 0 {
+            break;
+        }
+        let text = String::from_utf8_lossy(line.trim_ascii());
+        if text.is_empty() {
+            continue;
+        }
+        match writeln!(output, "{}", checker.check_line(&text)) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            other => other?,
+        }
+    }
+    match output.flush() {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> anyhow::Error {
+    anyhow::Error::new(Usage(format!("cannot read `{}`: {error}", path.display())))
 }

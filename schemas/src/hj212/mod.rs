@@ -8,22 +8,33 @@
 //! only before the first call of the sink, so that it ends up either in the tables or in
 //! quarantine as a whole, and what is bad in an accepted message is handed over as a part.
 
+pub mod check;
 mod cipher;
 mod clock;
+mod content;
 mod crc;
+mod decode;
+mod edition;
 pub mod encode;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod notes;
+mod number;
 mod packet;
 pub mod reference;
+mod split;
 mod stations;
 mod types;
+mod unit;
 
 pub use cipher::Sm4Key;
 pub use clock::{beijing_digits, parse_beijing_digits, parse_qn, qn_digits};
 pub use crc::{CrcDialect, crc, crc_modbus, parse_crc};
+pub use decode::{Decoded, Decoder, Limits, Outcome, Rejected};
 pub use frame::{Frame, Frames, frames};
 pub use notes::Notes;
 pub use packet::{BadPacket, Packet};
+pub use split::{Assembler, Held, SplitKey};
 pub use stations::{Station, Stations, StationsError};
 pub use types::{Extra, Granularity, Head, Sink, Value};

@@ -61,6 +61,8 @@ notes! {
     REPAIRED_TAIL = 18, "repaired_tail";
     /// The text is not UTF-8; unreadable characters were replaced, parts with them put aside.
     LOSSY_TEXT = 19, "lossy_text";
+    /// A JSON field that is neither text nor number was left out.
+    IGNORED_FIELD = 30, "ignored_field";
 }
 
 impl Notes {

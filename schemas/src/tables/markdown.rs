@@ -24,7 +24,11 @@ fn section(text: &mut String, table: &TableDef) {
     // Writing to a String cannot fail.
     let _ = write!(text, "\n## {}\n\n{}\n\n", table.name, table.comment);
     if !table.partition_columns.is_empty() {
-        let _ = writeln!(text, "Partitioned by: {}. ", names(table.partition_columns));
+        let _ = writeln!(
+            text,
+            "Partitioned by: {}.\n",
+            names(table.partition_columns)
+        );
     }
     if !table.sort_columns.is_empty() {
         let _ = writeln!(

@@ -34,6 +34,7 @@ mod ratio_snapshots;
 mod readings_raw;
 mod review_cases;
 mod review_events;
+mod rows;
 mod rule_outcomes;
 
 use arrow::datatypes::SchemaRef;
@@ -59,6 +60,7 @@ pub use ratio_snapshots::ratio_snapshots;
 pub use readings_raw::readings_raw;
 pub use review_cases::review_cases;
 pub use review_events::review_events;
+pub use rows::{Cell, Rows};
 pub use rule_outcomes::rule_outcomes;
 
 /// What one Delta table looks like.

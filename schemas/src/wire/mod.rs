@@ -12,9 +12,18 @@
 //! - a reading is decoded without building a tree; a bad element of an array costs that element;
 //! - no input is a reason to panic.
 
+pub mod alert;
 pub mod code;
+pub mod document;
+pub mod export;
+pub mod fault;
 pub mod inspection;
 pub mod moment;
+mod origin;
 pub mod permit;
+pub mod reading;
 
+pub use document::{Document, Refused};
+pub use fault::Fault;
 pub use moment::{Day, Instant};
+pub use origin::Origin;

@@ -2,8 +2,12 @@
 //!
 //! One message on the inspections topic is one version of one act; a correction is a further
 //! version. Whether an off-site act may count towards the off-site ratio depends on how complete
-//! its record is: an alarm somebody glanced at is not an inspection. The minimum record is that
+//! its record is: an alarm somebody glanced at is not an inspection. [`minimum_record`] is that
 //! gate.
+
+mod minimum;
+mod rows;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +15,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
+use super::document::{self, Document, Refused};
 use super::permit::codes;
+
+pub use minimum::{MINIMUM_DURATION_MICROS, minimum_record};
+pub use rows::{InspectionRows, act_key};
+
+/// Reads one inspection record from a message.
+///
+/// # Errors
+/// [`Refused`] when it is not JSON, or lacks `act_id`; any other fault is in the document's list.
+pub fn decode(message: &[u8]) -> Result<Document<Inspection>, Refused> {
+    document::read(message)
+}
 
 codes! {
     /// How an act was carried out.
@@ -381,3 +397,6 @@ pub struct Notice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

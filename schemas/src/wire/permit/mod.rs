@@ -5,13 +5,28 @@
 //! enforcement needs.
 //!
 //! Only the identity (`permit_no`, `issued_at`) decides whether a document can be stored at all.
-//! Everything else has a default in the reader, and validation says what is missing:
+//! Everything else has a default in the reader, and [`Permit::validate`] says what is missing:
 //! a faulty document is kept and marked, and nothing of it is used for judging.
+
+mod rows;
+mod validate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::document::{self, Document, Refused};
 use super::{Day, Instant};
+
+pub use rows::PermitRows;
+
+/// Reads one permit document from a message.
+///
+/// # Errors
+/// [`Refused`] when it is not JSON, or lacks `permit_no` or `issued_at`; any other fault is in
+/// the document's list.
+pub fn decode(message: &[u8]) -> Result<Document<Permit>, Refused> {
+    document::read(message)
+}
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $code:literal,)+ }) => {
@@ -476,3 +491,6 @@ pub struct Binding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! One query session over all tables at fixed versions.
+//!
+//! Everything that reads (rules, ratio, review, analysts) goes through a [`Session`], so that a
+//! table means the same everywhere: the Delta tables of `nonsite_schemas::tables`, the views of
+//! [`crate::views`] and the functions of [`crate::functions`].
+//!
+//! Invariants:
+//! - the version of every table is fixed when the session opens and is told by
+//!   [`Session::version`]; two queries of one session see the same data;
+//! - a table that does not exist yet is an empty table with its declared columns, so that a query
+//!   written for a full system runs on an empty one;
+//! - a query that needs more than the configured memory fails with an error instead of growing.
+//!
+//! Failure modes: an unreadable folder or log ([`Error::Store`], [`Error::Table`]).
+
+mod error;
+pub mod rows;
+mod store;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::datasource::MemTable;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use nonsite_schemas::tables;
+use serde::{Deserialize, Serialize};
+
+pub use error::Error;
+pub(crate) use store::{append, ensure, load, replace_partitions, table_url, transaction};
+
+/// `[session]`: what one query may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Memory a session's queries may hold together, MiB (at least 64).
+    pub memory_mb: usize,
+    /// Parallelism of one query; 0 means one per core. Results do not depend on it.
+    pub partitions: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { memory_mb: 1_024, partitions: 0 }
+    }
+}
+
+impl Config {
+    /// Refuses settings that cannot work, naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.memory_mb < 64 {
+            return Err(Error::Config {
+                key: "session.memory_mb".to_owned(),
+                what: format!("{} is too small, use at least 64", self.memory_mb),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A query session over one store at fixed table versions; derefs to the engine's context.
+#[derive(Clone)]
+pub struct Session {
+    ctx: SessionContext,
+    store: PathBuf,
+    versions: BTreeMap<String, i64>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("store", &self.store)
+            .field("versions", &self.versions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deref for Session {
+    type Target = SessionContext;
+
+    fn deref(&self) -> &SessionContext {
+        &self.ctx
+    }
+}
+
+impl Session {
+    /// The engine's context.
+    pub fn ctx(&self) -> &SessionContext {
+        &self.ctx
+    }
+
+    /// Folder of the tables.
+    pub fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Version of a table this session reads; -1 when the table does not exist yet.
+    pub fn version(&self, table: &str) -> i64 {
+        self.versions.get(table).copied().unwrap_or(-1)
+    }
+
+    /// Versions of all tables that exist.
+    pub fn versions(&self) -> &BTreeMap<String, i64> {
+        &self.versions
+    }
+
+    /// Runs one query and collects its rows; `what` names it in an error.
+    pub async fn rows(&self, what: &str, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+        let frame = self.ctx.sql(sql).await.map_err(Error::query(what))?;
+        frame.collect().await.map_err(Error::query(what))
+    }
+
+    /// Runs one query and keeps its rows under `name` for the rest of the session, replacing a
+    /// view of that name. Rules then share the result instead of computing it again.
+    pub(crate) async fn materialise(&self, name: &str, sql: &str) -> Result<usize, Error> {
+        let what = format!("intermediate table `{name}`");
+        let frame = self.ctx.sql(sql).await.map_err(Error::query(&what))?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let parts = frame.collect_partitioned().await.map_err(Error::query(&what))?;
+        let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
+        let table = MemTable::try_new(schema, parts).map_err(Error::query(&what))?;
+        self.ctx.deregister_table(name).map_err(Error::query(&what))?;
+        self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
+        Ok(rows)
+    }
+
+    /// Registers rows under `name`, replacing a table or view of that name.
+    pub(crate) fn put(&self, name: &str, batch: RecordBatch) -> Result<(), Error> {
+        let what = format!("table `{name}`");
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])
+            .map_err(Error::query(&what))?;
+        self.ctx.deregister_table(name).map_err(Error::query(&what))?;
+        self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
+        Ok(())
+    }
+}
+
+/// An engine context with the functions registered and no tables.
+pub fn context(config: &Config) -> Result<SessionContext, Error> {
+    config.validate()?;
+    let mut options = SessionConfig::new().with_information_schema(true);
+    if config.partitions > 0 {
+        options = options.with_target_partitions(config.partitions);
+    }
+    let settings = options.options_mut();
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    settings.execution.time_zone = Some("UTC".to_owned());
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(config.memory_mb.saturating_mul(1 << 20), 1.0)
+        .build_arc()
+        .map_err(Error::query("memory limit"))?;
+    let ctx = SessionContext::new_with_config_rt(options, runtime);
+    crate::functions::register(&ctx);
+    Ok(ctx)
+}
+
+/// Opens a session over the tables in `store`: all tables, views and functions registered.
+pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
+    let ctx = context(config)?;
+    let mut versions = BTreeMap::new();
+    for def in tables::all() {
+        match load(store, def.name).await? {
+            Some(table) => {
+                table
+                    .update_datafusion_session(&ctx.state())
+                    .map_err(Error::table(def.name))?;
+                let state = table.snapshot().map_err(Error::table(def.name))?;
+                let config = DeltaScanConfig::new_from_session(&ctx.state())
+                    .with_wrap_partition_values(false);
+                let scan = DeltaScanNext::new(state.snapshot().clone(), config)
+                    .map_err(Error::query(format!("table `{}`", def.name)))?;
+                versions.insert(
+                    def.name.to_owned(),
+                    i64::try_from(state.version()).unwrap_or(i64::MAX),
+                );
+                ctx.register_table(def.name, Arc::new(scan))
+            }
+            None => {
+                let empty = MemTable::try_new(Arc::clone(&def.schema), vec![vec![]])
+                    .map_err(Error::query(format!("table `{}`", def.name)))?;
+                ctx.register_table(def.name, Arc::new(empty))
+            }
+        }
+        .map_err(Error::query(format!("table `{}`", def.name)))?;
+    }
+    crate::views::register(&ctx).await?;
+    Ok(Session { ctx, store: store.to_owned(), versions })
+}
+
+/// A session over tables held in memory, for tests of views and rules: tables that are not given
+/// are empty.
+pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Result<Session, Error> {
+    let ctx = context(config)?;
+    let mut given: BTreeMap<&str, RecordBatch> = given.into_iter().collect();
+    for def in tables::all() {
+        let parts = given.remove(def.name).map_or_else(Vec::new, |batch| vec![batch]);
+        let table = MemTable::try_new(Arc::clone(&def.schema), vec![parts])
+            .map_err(Error::query(format!("table `{}`", def.name)))?;
+        ctx.register_table(def.name, Arc::new(table))
+            .map_err(Error::query(format!("table `{}`", def.name)))?;
+    }
+    crate::views::register(&ctx).await?;
+    Ok(Session { ctx, store: PathBuf::new(), versions: BTreeMap::new() })
+}

@@ -1,0 +1,158 @@
+//! Reading and writing the analytics tables: small commits, atomic with their markers.
+//!
+//! Invariant: rows and the transaction markers that say how far the run got are one commit, so a
+//! crash leaves either both or neither. A commit that meets another writer of the same marker is
+//! refused by the log (never rebased), and the caller starts its run again.
+
+use std::path::Path;
+
+use arrow::record_batch::RecordBatch;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, StructType, Transaction};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::writer::{DeltaWriter, RecordBatchWriter};
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use futures::TryStreamExt;
+use nonsite_schemas::tables::TableDef;
+use url::Url;
+
+use super::Error;
+
+/// Address of one table in the store.
+pub(crate) fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
+    let fault = |what: String| Error::Store { path: store.to_owned(), what };
+    let folder = std::path::absolute(store.join(name)).map_err(|error| fault(error.to_string()))?;
+    Url::from_directory_path(&folder)
+        .map_err(|()| fault("the folder has no absolute path".to_owned()))
+}
+
+/// The table at its latest version, or nothing when it was never created.
+pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
+    let url = table_url(store, name)?;
+    if !store.join(name).join("_delta_log").is_dir() {
+        return Ok(None);
+    }
+    let table = DeltaTableBuilder::from_url(url)
+        .map_err(Error::table(name))?
+        .load()
+        .await
+        .map_err(Error::table(name))?;
+    Ok(Some(table))
+}
+
+/// The table, created from its definition when it does not exist.
+pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
+    if let Some(table) = load(store, def.name).await? {
+        return Ok(table);
+    }
+    let url = table_url(store, def.name)?;
+    std::fs::create_dir_all(store.join(def.name))
+        .map_err(|error| Error::Store { path: store.to_owned(), what: error.to_string() })?;
+    let schema: StructType = def.schema.as_ref().try_into_kernel().map_err(|error| {
+        Error::Store { path: store.to_owned(), what: format!("table `{}`: {error}", def.name) }
+    })?;
+    CreateBuilder::new()
+        .with_location(url.as_str())
+        .with_table_name(def.name)
+        .with_comment(def.comment)
+        .with_columns(schema.fields().cloned())
+        .with_partition_columns(def.partition_columns.iter().copied())
+        .with_save_mode(SaveMode::Ignore)
+        .await
+        .map_err(Error::table(def.name))
+}
+
+/// Value of a transaction marker, if it was ever written.
+pub(crate) async fn transaction(table: &DeltaTable, app_id: &str) -> Result<Option<i64>, Error> {
+    let state = table.snapshot().map_err(Error::table(app_id))?;
+    state
+        .transaction_version(table.log_store().as_ref(), app_id)
+        .await
+        .map_err(Error::table(app_id))
+}
+
+/// Adds rows to a table in one commit with its markers.
+pub(crate) async fn append(
+    table: &DeltaTable,
+    def: &TableDef,
+    batch: RecordBatch,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    let actions = write(table, def, batch).await?;
+    commit(table, def, actions, SaveMode::Append, markers).await
+}
+
+/// Replaces the rows of whole partitions (or, in an unpartitioned table, all rows) in one commit
+/// with its markers: `batch` holds every row these partitions shall have.
+pub(crate) async fn replace_partitions(
+    table: &DeltaTable,
+    def: &TableDef,
+    partitions: &[String],
+    batch: RecordBatch,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    let mut actions = write(table, def, batch).await?;
+    let state = table.snapshot().map_err(Error::table(def.name))?;
+    let log_store = table.log_store();
+    let files: Vec<_> = state
+        .snapshot()
+        .file_views(log_store.as_ref(), None)
+        .try_collect()
+        .await
+        .map_err(Error::table(def.name))?;
+    for file in files {
+        let values = file.partition_values_map();
+        let replaced = def.partition_columns.iter().all(|column| {
+            values
+                .get(*column)
+                .and_then(Option::as_ref)
+                .is_some_and(|value| partitions.contains(value))
+        });
+        if replaced {
+            actions.push(Action::Remove(file.remove_action(true)));
+        }
+    }
+    commit(table, def, actions, SaveMode::Overwrite, markers).await
+}
+
+async fn write(
+    table: &DeltaTable,
+    def: &TableDef,
+    batch: RecordBatch,
+) -> Result<Vec<Action>, Error> {
+    if batch.num_rows() == 0 {
+        return Ok(Vec::new());
+    }
+    let mut writer = RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?;
+    writer.write(batch).await.map_err(Error::table(def.name))?;
+    let adds = writer.flush().await.map_err(Error::table(def.name))?;
+    Ok(adds.into_iter().map(Action::Add).collect())
+}
+
+async fn commit(
+    table: &DeltaTable,
+    def: &TableDef,
+    actions: Vec<Action>,
+    mode: SaveMode,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    if actions.is_empty() && markers.is_empty() {
+        return Ok(());
+    }
+    let state = table.snapshot().map_err(Error::table(def.name))?;
+    let properties = CommitProperties::default().with_application_transactions(markers);
+    let partition_by = (!def.partition_columns.is_empty())
+        .then(|| def.partition_columns.iter().map(|&column| column.to_owned()).collect());
+    CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(
+            Some(state.snapshot()),
+            table.log_store(),
+            DeltaOperation::Write { mode, partition_by, predicate: None },
+        )
+        .await
+        .map_err(Error::table(def.name))?;
+    Ok(())
+}

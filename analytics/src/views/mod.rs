@@ -1,0 +1,45 @@
+//! The views: one SQL file each, registered in dependency order.
+//!
+//! Analysts query them; rules see the same views, with the large ones computed once per run and
+//! kept as tables under the same name. Each file opens with what one row means.
+//!
+//! Cost: `hourly` and `daily` walk every reading of the dates asked for, so restrict them by
+//! `date`; the restriction reaches the scan.
+
+use datafusion::prelude::SessionContext;
+
+use crate::session::Error;
+
+/// Name and query of every view, each after the ones it reads.
+pub const VIEWS: [(&str, &str); 12] = [
+    ("readings", include_str!("readings.sql")),
+    ("series_hours", include_str!("series_hours.sql")),
+    ("hour_companions", include_str!("hour_companions.sql")),
+    ("permit_documents", include_str!("permit_documents.sql")),
+    ("limits_in_force", include_str!("limits_in_force.sql")),
+    ("mn_outlets", include_str!("mn_outlets.sql")),
+    ("mn_limits", include_str!("mn_limits.sql")),
+    ("reference_oxygen", include_str!("reference_oxygen.sql")),
+    ("hourly", include_str!("hourly.sql")),
+    ("daily", include_str!("daily.sql")),
+    ("ledger", include_str!("ledger.sql")),
+    ("anomalies_current", include_str!("anomalies_current.sql")),
+];
+
+/// The query behind a view.
+pub fn query(name: &str) -> Option<&'static str> {
+    VIEWS.iter().find(|(known, _)| *known == name).map(|(_, sql)| *sql)
+}
+
+/// Registers all views.
+pub async fn register(ctx: &SessionContext) -> Result<(), Error> {
+    for (name, sql) in VIEWS {
+        let what = format!("view `{name}`");
+        let frame = ctx.sql(sql).await.map_err(Error::query(&what))?;
+        ctx.register_table(name, frame.into_view()).map_err(Error::query(&what))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

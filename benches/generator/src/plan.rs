@@ -1,0 +1,549 @@
+//! What goes wrong, where and when, decided before the first packet.
+//!
+//! Faults, look-alikes that must not be flagged, and the routine of a plant (stops, maintenance,
+//! communication gaps) are episodes of whole hours at one point. Episodes never share a point and a
+//! day, so that each can be told from every other; what concerns a permit as a whole takes its unit
+//! for the entire run. Effects are strong enough to be unambiguous: an exceedance is at least 1.2
+//! times the limit, a decoy at most 0.95 times.
+
+use serde::Serialize;
+
+use crate::factor::Role;
+use crate::layout::{Edition, Layout, Medium, Point};
+use crate::noise::{Domain, Noise};
+use crate::scale::Scale;
+
+/// Kind of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Hours over the hourly limit, mark N, in production.
+    ExceedHour,
+    /// A day over the daily limit while every hour keeps the hourly limit (waste gas).
+    ExceedDayAir,
+    /// A day over the daily limit (wastewater).
+    ExceedDayWater,
+    /// One factor frozen for four hours or more.
+    Constant,
+    /// One factor exactly zero for two or three hours in production.
+    Zero,
+    /// One factor negative for an hour.
+    Negative,
+    /// One hour at several times the usual level, below the limit.
+    Spike,
+    /// Ambient air in the sample: oxygen up, pollutants and humidity down.
+    Dilution,
+    /// No packets for two hours or more, never back-filled.
+    Offline,
+    /// An hour with half of its minute packets.
+    HourIncomplete,
+    /// Slope of an analyser changed, said only by a parameter packet.
+    ParameterChange,
+    /// The permit limit is lowered during the run and the old level is kept.
+    LimitTightened,
+    /// Year-to-date mass passes the permitted annual mass.
+    MassOver,
+    /// The permit ends during the run, discharge goes on.
+    PermitExpired,
+    /// The permit ends within 60 days, no renewal filed.
+    PermitExpiring,
+    /// Look-alike: over the limit during marked maintenance or calibration.
+    MarkedExceed,
+    /// Look-alike: over a limit that was relaxed before.
+    RelaxedLimit,
+    /// Look-alike: over a limit that was tightened only afterwards.
+    BeforeTightening,
+    /// Look-alike: exactly at the limit.
+    AtLimit,
+    /// Look-alike: zeros while stopped and marked F, then a marked start-up.
+    Stopped,
+    /// Look-alike: packets held back by a broken line, sent when it is up again.
+    GapBackfilled,
+    /// Look-alike: values in their usual range, marked M.
+    Maintained,
+}
+
+impl Kind {
+    /// Name in the truth file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExceedHour => "exceed_hour",
+            Self::ExceedDayAir => "exceed_day_air",
+            Self::ExceedDayWater => "exceed_day_water",
+            Self::Constant => "constant",
+            Self::Zero => "zero",
+            Self::Negative => "negative",
+            Self::Spike => "spike",
+            Self::Dilution => "dilution",
+            Self::Offline => "offline",
+            Self::HourIncomplete => "hour_incomplete",
+            Self::ParameterChange => "parameter_change",
+            Self::LimitTightened => "limit_tightened",
+            Self::MassOver => "mass_over",
+            Self::PermitExpired => "permit_expired",
+            Self::PermitExpiring => "permit_expiring",
+            Self::MarkedExceed => "marked_exceed",
+            Self::RelaxedLimit => "relaxed_limit",
+            Self::BeforeTightening => "before_tightening",
+            Self::AtLimit => "at_limit",
+            Self::Stopped => "stopped",
+            Self::GapBackfilled => "gap_backfilled",
+            Self::Maintained => "maintained",
+        }
+    }
+
+    /// Rules of the catalogue that must flag it.
+    pub const fn expected(self) -> &'static [&'static str] {
+        match self {
+            Self::ExceedHour | Self::LimitTightened => &["E01"],
+            Self::ExceedDayAir => &["E03"],
+            Self::ExceedDayWater => &["E04"],
+            Self::Constant => &["Q01"],
+            Self::Zero => &["Q04"],
+            Self::Negative => &["Q03"],
+            Self::Spike => &["Q09"],
+            Self::Dilution => &["Q11"],
+            Self::Offline => &["T01", "T02"],
+            Self::HourIncomplete => &["T02"],
+            Self::ParameterChange => &["Q16"],
+            Self::MassOver => &["P06"],
+            Self::PermitExpired | Self::PermitExpiring => &["P02"],
+            _ => &[],
+        }
+    }
+
+    /// Rules that may flag it as well, since the same cause shows in several ways.
+    pub const fn allowed(self) -> &'static [&'static str] {
+        match self {
+            Self::ExceedHour | Self::LimitTightened => &["E02", "E03", "E09", "E10", "Q08", "Q09"],
+            Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E09", "E10", "Q09", "Q10"],
+            Self::Constant => &["Q02", "Q25", "Q34"],
+            Self::Zero => &["Q01", "Q25", "Q34"],
+            Self::Negative => &["Q34"],
+            Self::Spike => &["E09", "E10", "Q08"],
+            Self::Dilution => &["Q08", "Q25", "Q35"],
+            Self::Offline => &["T03", "T04", "Q31"],
+            Self::HourIncomplete => &["T01", "T03", "T04"],
+            Self::MassOver => &["P07", "P08"],
+            Self::PermitExpired => &["P01", "P03"],
+            _ => &[],
+        }
+    }
+
+    /// Rules that must not flag it.
+    pub const fn must_not(self) -> &'static [&'static str] {
+        match self {
+            Self::MarkedExceed | Self::RelaxedLimit | Self::BeforeTightening | Self::AtLimit => {
+                &["E01", "E03"]
+            }
+            Self::Stopped => &["E01", "Q01", "Q03", "Q04", "T01", "T02"],
+            Self::GapBackfilled => &["T01", "T02"],
+            Self::Maintained => &["E01", "E03", "Q01", "Q03", "Q04"],
+            _ => &[],
+        }
+    }
+
+    const FAULTS: [Self; 15] = [
+        Self::ExceedHour,
+        Self::Offline,
+        Self::Constant,
+        Self::ExceedDayWater,
+        Self::Zero,
+        Self::Negative,
+        Self::ExceedDayAir,
+        Self::LimitTightened,
+        Self::HourIncomplete,
+        Self::PermitExpired,
+        Self::MassOver,
+        Self::Spike,
+        Self::ParameterChange,
+        Self::Dilution,
+        Self::PermitExpiring,
+    ];
+
+    const DECOYS: [Self; 4] = [
+        Self::MarkedExceed,
+        Self::RelaxedLimit,
+        Self::GapBackfilled,
+        Self::AtLimit,
+    ];
+}
+
+/// What a unit's permit goes through during the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PermitCase {
+    /// Nothing.
+    Plain,
+    /// A new version with unchanged limits; a later version arrives before it.
+    Reissued,
+    /// The limit of `channel` is multiplied by `factor` from `from_hour` on.
+    Changed {
+        /// Channel whose limits change.
+        channel: usize,
+        /// Run-relative hour from which they hold.
+        from_hour: u32,
+        /// New limit over old limit.
+        factor: f64,
+    },
+    /// Annual mass of `channel` is reached in the middle of the run.
+    MassOver {
+        /// Channel whose mass is limited.
+        channel: usize,
+    },
+    /// The last valid day is this many days after the first day of the run.
+    Ends {
+        /// Run-relative day, 0 is the first.
+        last_day: i32,
+    },
+}
+
+/// Something that happens at one point for whole hours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Episode {
+    /// What happens.
+    pub kind: Kind,
+    /// Position of the point.
+    pub point: usize,
+    /// Channel it happens to; none for all of them.
+    pub channel: Option<usize>,
+    /// First hour, counted from the start of the run.
+    pub first_hour: u32,
+    /// Number of hours.
+    pub hours: u32,
+    /// Level to hold, on the basis of the limit, where there is one.
+    pub level: f64,
+    /// Limit it is to be compared with, where there is one.
+    pub limit: Option<f64>,
+}
+
+impl Episode {
+    /// Whether the hour belongs to it.
+    pub const fn covers(&self, hour: u32) -> bool {
+        hour >= self.first_hour && hour < self.first_hour + self.hours
+    }
+}
+
+/// Everything that is going to happen.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Episodes by point.
+    pub episodes: Vec<Vec<Episode>>,
+    /// Permit case by unit.
+    pub permits: Vec<PermitCase>,
+}
+
+impl Plan {
+    /// Decides what happens to every point of the layout.
+    pub fn new(scale: &Scale, layout: &Layout) -> Self {
+        let mut planner = Planner {
+            scale,
+            layout,
+            noise: Noise::new(scale.seed, Domain::Plan, 0),
+            busy: vec![false; layout.points.len() * scale.days as usize],
+            order: (0..layout.points.len()).collect(),
+            plan: Self {
+                episodes: vec![Vec::new(); layout.points.len()],
+                permits: vec![PermitCase::Plain; layout.units.len()],
+            },
+        };
+        let mut order = std::mem::take(&mut planner.order);
+        planner.noise.shuffle(&mut order);
+        planner.order = order;
+        planner.decide();
+        planner.plan
+    }
+}
+
+struct Planner<'a> {
+    scale: &'a Scale,
+    layout: &'a Layout,
+    noise: Noise,
+    /// By point and day.
+    busy: Vec<bool>,
+    order: Vec<usize>,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn decide(&mut self) {
+        let points = self.layout.points.len();
+        let share = |rate: f64| (points as f64 * rate).round() as usize;
+        if self.scale.fault_rate > 0.0 {
+            // Each kind once before any kind twice, decoys in between so that small worlds have both.
+            let faults = share(self.scale.fault_rate).max(Kind::FAULTS.len());
+            let mut decoys = 0;
+            for at in 0..faults {
+                self.place(Kind::FAULTS[at % Kind::FAULTS.len()]);
+                if at % 3 == 2 {
+                    self.place(Kind::DECOYS[decoys % Kind::DECOYS.len()]);
+                    decoys += 1;
+                }
+            }
+        }
+        let days = f64::from(self.scale.days);
+        for (kind, per_day) in [
+            (Kind::Stopped, 0.02),
+            (Kind::Maintained, 0.04),
+            (Kind::GapBackfilled, 0.03),
+        ] {
+            for _ in 0..share(per_day * days).max(1) {
+                self.place(kind);
+            }
+        }
+        for unit in 0..self.layout.units.len() {
+            if unit % 6 == 5 && self.plan.permits[unit] == PermitCase::Plain {
+                self.plan.permits[unit] = PermitCase::Reissued;
+            }
+        }
+        for episodes in &mut self.plan.episodes {
+            episodes.sort_by_key(|episode| episode.first_hour);
+        }
+    }
+
+    /// Places one episode of this kind at the first point, in shuffled order, that has room; or
+    /// none if no point has.
+    fn place(&mut self, kind: Kind) {
+        for turn in 0..self.order.len() {
+            let point = self.order[turn];
+            if self.place_at(kind, point) {
+                // To the end of the queue: spread what happens over all points.
+                let used = self.order.remove(turn);
+                self.order.push(used);
+                return;
+            }
+        }
+    }
+
+    fn place_at(&mut self, kind: Kind, index: usize) -> bool {
+        let point = &self.layout.points[index];
+        let air = point.medium == Medium::Air;
+        match kind {
+            Kind::ExceedHour | Kind::MarkedExceed | Kind::Spike if !air => return false,
+            Kind::ExceedDayAir | Kind::Zero | Kind::Negative if !air => return false,
+            Kind::ExceedDayWater if air => return false,
+            Kind::Dilution if point.reference_oxygen.is_none() || point.channels.len() <= 7 => {
+                return false;
+            }
+            Kind::AtLimit if !air || point.reference_oxygen.is_some() => return false,
+            Kind::ParameterChange if point.json || point.edition == Edition::E2005 => return false,
+            Kind::LimitTightened
+            | Kind::RelaxedLimit
+            | Kind::MassOver
+            | Kind::PermitExpired
+            | Kind::PermitExpiring => return self.place_permit(kind, index),
+            _ => {}
+        }
+        let Some(day) = self.free_day(index, kind == Kind::Spike) else {
+            return false;
+        };
+        let start = day * 24 + 2 + self.noise.below(13) as u32;
+        let pick = match kind {
+            Kind::Spike => Some(0),
+            Kind::Negative | Kind::Zero | Kind::Constant | Kind::ParameterChange => {
+                Some(self.noise.below(3))
+            }
+            Kind::ExceedHour | Kind::ExceedDayAir | Kind::MarkedExceed | Kind::AtLimit => {
+                Some(self.noise.below(3))
+            }
+            Kind::ExceedDayWater => Some(self.noise.below(4)),
+            _ => None,
+        };
+        let channel = pick.map(|at| self.layout.points[index].channels[at].clone());
+        let hour_limit = channel.as_ref().and_then(|c| c.hour_limit.or(c.day_limit));
+        let day_limit = channel.as_ref().and_then(|c| c.day_limit);
+        let noise = &mut self.noise;
+        let (first_hour, hours, ratio, limit) = match kind {
+            Kind::ExceedHour => (
+                start,
+                1 + noise.below(5) as u32,
+                noise.between(1.3, 2.6),
+                hour_limit,
+            ),
+            Kind::MarkedExceed => (start, 2 + noise.below(2) as u32, 1.6, hour_limit),
+            Kind::AtLimit => (start, 2, 1.0, hour_limit),
+            Kind::Spike => (start + 4, 1, 0.9, hour_limit),
+            Kind::ExceedDayAir => (day * 24, 24, 1.12, day_limit),
+            Kind::ExceedDayWater => (day * 24, 24, 1.35, day_limit),
+            Kind::Constant => (start, 4 + noise.below(6) as u32, 0.0, None),
+            Kind::Zero => (start, 2 + noise.below(2) as u32, 0.0, None),
+            Kind::Dilution => (start, 3 + noise.below(4) as u32, 0.0, None),
+            Kind::Offline => (start, 3 + noise.below(4) as u32, 0.0, None),
+            Kind::GapBackfilled => (start, 2 + noise.below(5) as u32, 0.0, None),
+            Kind::Stopped => (start, 4 + noise.below(5) as u32, 0.0, None),
+            Kind::ParameterChange => (start, 1, 0.0, None),
+            _ => (start, 1, 0.0, None),
+        };
+        self.busy[index * self.scale.days as usize + day as usize] = true;
+        self.plan.episodes[index].push(Episode {
+            kind,
+            point: index,
+            channel: pick,
+            first_hour,
+            hours,
+            level: limit.unwrap_or(0.0) * ratio,
+            limit,
+        });
+        true
+    }
+
+    /// Faults of a permit take a unit with one point for the whole run.
+    fn place_permit(&mut self, kind: Kind, index: usize) -> bool {
+        let point: &Point = &self.layout.points[index];
+        let unit = point.unit;
+        let days = self.scale.days as usize;
+        let taken = &mut self.busy[index * days..(index + 1) * days];
+        if self.layout.units[unit].points.len() != 1 || taken.iter().any(|busy| *busy) {
+            return false;
+        }
+        let change = matches!(kind, Kind::LimitTightened | Kind::RelaxedLimit);
+        if change && (point.medium != Medium::Air || point.channels[0].hour_limit.is_none()) {
+            return false;
+        }
+        let hours = self.scale.hours();
+        let from_hour = if days > 1 { hours / 48 * 24 } else { 12 };
+        let limit = point.channels[0].hour_limit.unwrap_or(0.0);
+        let mut episode = |kind, first_hour, hours, ratio: f64, limit: Option<f64>| {
+            self.plan.episodes[index].push(Episode {
+                kind,
+                point: index,
+                channel: Some(0),
+                first_hour,
+                hours,
+                level: limit.unwrap_or(0.0) * ratio,
+                limit,
+            });
+        };
+        self.plan.permits[unit] = match kind {
+            Kind::LimitTightened => {
+                // 0.85 of the old limit is 1.21 of the new one.
+                episode(Kind::BeforeTightening, from_hour - 4, 2, 0.85, Some(limit));
+                episode(
+                    Kind::LimitTightened,
+                    from_hour + 3,
+                    3,
+                    0.85 / 0.7,
+                    Some(limit * 0.7),
+                );
+                PermitCase::Changed {
+                    channel: 0,
+                    from_hour,
+                    factor: 0.7,
+                }
+            }
+            Kind::RelaxedLimit => {
+                // 1.2 of the old limit is 0.8 of the new one.
+                episode(Kind::RelaxedLimit, from_hour + 3, 3, 0.8, Some(limit * 1.5));
+                PermitCase::Changed {
+                    channel: 0,
+                    from_hour,
+                    factor: 1.5,
+                }
+            }
+            Kind::MassOver => {
+                let air = point.medium == Medium::Air;
+                let candidate = usize::from(air);
+                if point.channels[candidate].factor.role != Role::Pollutant
+                    || point.flow_channel().is_none()
+                {
+                    return false;
+                }
+                PermitCase::MassOver { channel: candidate }
+            }
+            Kind::PermitExpired => PermitCase::Ends {
+                last_day: days as i32 / 2 - 1,
+            },
+            _ => PermitCase::Ends {
+                last_day: days as i32 + 30,
+            },
+        };
+        let taken = &mut self.busy[index * days..(index + 1) * days];
+        taken.fill(true);
+        true
+    }
+
+    /// A day of the point on which nothing happens yet.
+    fn free_day(&mut self, index: usize, not_first: bool) -> Option<u32> {
+        let days = self.scale.days as usize;
+        let from = usize::from(not_first && days > 1);
+        let first = from + self.noise.below(days - from);
+        (from..days)
+            .map(|at| from + (first - from + at - from) % (days - from))
+            .find(|day| !self.busy[index * days + day])
+            .map(|day| day as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn plan(scale: &Scale) -> (Layout, Plan) {
+        let layout = Layout::new(scale);
+        let plan = Plan::new(scale, &layout);
+        (layout, plan)
+    }
+
+    #[test]
+    fn every_kind_of_fault_happens_in_the_default_province() {
+        let scale = Scale::default();
+        let (_, plan) = plan(&scale);
+        let mut seen: BTreeSet<Kind> = plan
+            .episodes
+            .iter()
+            .flatten()
+            .map(|episode| episode.kind)
+            .collect();
+        for case in &plan.permits {
+            match case {
+                PermitCase::MassOver { .. } => _ = seen.insert(Kind::MassOver),
+                PermitCase::Ends { last_day } if *last_day < scale.days as i32 => {
+                    seen.insert(Kind::PermitExpired);
+                }
+                PermitCase::Ends { .. } => _ = seen.insert(Kind::PermitExpiring),
+                _ => {}
+            }
+        }
+        for kind in Kind::FAULTS.iter().chain(&Kind::DECOYS) {
+            assert!(seen.contains(kind), "{kind:?} is missing");
+        }
+    }
+
+    #[test]
+    fn episodes_of_a_point_never_share_a_day_except_around_a_permit_change() {
+        let scale = Scale {
+            points: 200,
+            days: 5,
+            fault_rate: 0.6,
+            ..Scale::default()
+        };
+        let (_, plan) = plan(&scale);
+        for episodes in &plan.episodes {
+            let mut days: Vec<u32> = episodes
+                .iter()
+                .filter(|e| !matches!(e.kind, Kind::BeforeTightening | Kind::LimitTightened))
+                .map(|e| e.first_hour / 24)
+                .collect();
+            let all = days.len();
+            days.dedup();
+            assert_eq!(days.len(), all);
+            assert!(
+                episodes
+                    .iter()
+                    .all(|e| e.first_hour + e.hours <= scale.hours())
+            );
+        }
+    }
+
+    #[test]
+    fn one_day_and_one_point_is_enough_to_run() {
+        for points in 1..8 {
+            let _ = plan(&Scale {
+                points,
+                days: 1,
+                factors: 4,
+                ..Scale::default()
+            });
+        }
+    }
+}

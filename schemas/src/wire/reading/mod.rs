@@ -1,0 +1,133 @@
+//! Readings as JSON: one object, or a list of objects, per message.
+//!
+//! The reader hands over the same [`Head`](crate::hj212::Head) and
+//! [`Value`](crate::hj212::Value) as the HJ 212 decoder, so that readings have one way into the
+//! tables. It works in two steps: [`fields`] notes where each field's text is, without building a
+//! tree and without allocating for a single reading; [`meaning`] says what the texts mean.
+//!
+//! What decides the fate of a message:
+//! - not UTF-8, not JSON, empty, or neither object nor list: the message is refused as a whole,
+//!   before the sink has seen anything of it;
+//! - a faulty single reading: refused as a whole, too;
+//! - a faulty element of a list: that element goes to the sink as a bad part, the others are kept.
+//!
+//! Fields the type does not know are kept as extra texts when they are texts or numbers; anything
+//! else in them is left out and the row says so in its note.
+
+mod fields;
+mod meaning;
+mod message;
+
+use crate::hj212::Sink;
+use crate::reason::Reason;
+
+pub use message::{Granularity, Number, Reading, ReadingMessage};
+
+/// What became of a message that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Decoded {
+    /// Readings handed to the sink.
+    pub readings: usize,
+    /// Elements handed to the sink as bad parts.
+    pub bad_parts: usize,
+}
+
+/// A message that was refused as a whole; the sink has seen nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct Rejected {
+    /// Stable reason code.
+    pub reason: Reason,
+    /// One sentence: what, where, what to do.
+    pub detail: String,
+    /// Unique id of the data logger, if it could be read.
+    pub mn: Option<String>,
+}
+
+/// Decodes one message into `sink`.
+///
+/// `received_at` (microseconds UTC) bounds the times a reading may have: readings of the future
+/// are refused as HJ 212 packets are.
+///
+/// # Errors
+/// [`Rejected`] when nothing of the message can be used; the sink was not called then.
+pub fn decode_line<S: Sink>(
+    message: &[u8],
+    received_at: i64,
+    sink: &mut S,
+) -> Result<Decoded, Rejected> {
+    let text = str::from_utf8(message).map_err(|error| Rejected {
+        reason: Reason::NotUtf8,
+        detail: format!(
+            "byte {} is not UTF-8; send readings as UTF-8",
+            error.valid_up_to()
+        ),
+        mn: None,
+    })?;
+    let refuse = |reason, detail: &str| Rejected {
+        reason,
+        detail: detail.to_owned(),
+        mn: None,
+    };
+    if text.trim_ascii().is_empty() {
+        return Err(refuse(
+            Reason::EmptyMessage,
+            "the message has no content; look at the producer",
+        ));
+    }
+    let content = fields::read(text).map_err(|error| Rejected {
+        reason: Reason::JsonSyntax,
+        detail: format!("{error}; check the producer"),
+        mn: None,
+    })?;
+    match content {
+        fields::Content::One(fields) => {
+            meaning::hand_over(&fields, received_at, sink)
+                .map_err(|fault| fault.rejected(&fields))?;
+            Ok(Decoded {
+                readings: 1,
+                bad_parts: 0,
+            })
+        }
+        fields::Content::List(elements) if elements.is_empty() => Err(refuse(
+            Reason::EmptyMessage,
+            "the list holds no reading; look at the producer",
+        )),
+        fields::Content::List(elements) => Ok(list(text, &elements, received_at, sink)),
+        fields::Content::Neither => Err(refuse(
+            Reason::JsonField,
+            "the message is neither a reading nor a list of readings; compare with the JSON Schema",
+        )),
+    }
+}
+
+/// Hands over a list, its bad elements as parts.
+fn list<S: Sink>(
+    text: &str,
+    elements: &[Option<fields::Fields<'_>>],
+    received_at: i64,
+    sink: &mut S,
+) -> Decoded {
+    let mut decoded = Decoded::default();
+    // Where the elements are is only asked when one of them is bad.
+    let mut texts = None;
+    for (i, element) in elements.iter().enumerate() {
+        let outcome = match element {
+            Some(fields) => meaning::hand_over(fields, received_at, sink),
+            None => Err(meaning::Fault::not_an_object()),
+        };
+        match outcome {
+            Ok(()) => decoded.readings += 1,
+            Err(fault) => {
+                let texts = texts.get_or_insert_with(|| fields::element_texts(text));
+                let part = texts.get(i).copied().unwrap_or(text);
+                fault.hand_over(i, element.as_ref(), part, received_at, sink);
+                decoded.bad_parts += 1;
+            }
+        }
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests;
