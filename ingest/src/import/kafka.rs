@@ -11,7 +11,7 @@ use std::time::Duration;
 use nonsite_schemas::settings::KafkaSettings;
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
@@ -37,7 +37,17 @@ struct Deliveries {
 #[derive(Debug, Clone, Default)]
 struct Context(Arc<Deliveries>);
 
-impl ClientContext for Context {}
+impl ClientContext for Context {
+    // The client repeats "all brokers are down" many times a second while it tries to connect;
+    // what counts comes back as the result of the call that waited.
+    fn log(&self, _level: RDKafkaLogLevel, fac: &str, message: &str) {
+        tracing::debug!(fac, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
 
 impl ProducerContext for Context {
     type DeliveryOpaque = ();

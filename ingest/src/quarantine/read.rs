@@ -1,0 +1,162 @@
+//! Reading `quarantine` less what became rows since.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::JoinType;
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::{Expr, SessionContext, col, lit};
+use nonsite_schemas::tables::timestamp_type;
+
+use super::{Entry, Filter, QuarantineError};
+use crate::store::Store;
+
+/// Table of the messages.
+pub(super) const QUARANTINE: &str = "quarantine";
+/// Table of what became of them.
+pub(super) const REDRIVEN: &str = "quarantine_redriven";
+/// The outcome that closes an entry.
+pub(super) const BECAME_ROWS: &str = "rows";
+
+/// The entries that match, oldest first.
+pub(super) async fn entries(store: &Store, filter: &Filter) -> Result<Vec<Entry>, QuarantineError> {
+    let Some(frame) = table(store, QUARANTINE).await? else {
+        return Ok(Vec::new());
+    };
+    let failed = failed(QUARANTINE);
+    let mut frame = frame;
+    if let Some(wanted) = condition(filter) {
+        frame = frame.filter(wanted).map_err(&failed)?;
+    }
+    if !filter.with_redriven
+        && let Some(done) = table(store, REDRIVEN).await?
+    {
+        let done = done
+            .filter(col("outcome").eq(lit(BECAME_ROWS)))
+            .and_then(|done| done.select(vec![col("quarantine_id").alias("done_id")]))
+            .map_err(&failed)?;
+        frame = frame
+            .join(
+                done,
+                JoinType::LeftAnti,
+                &["quarantine_id"],
+                &["done_id"],
+                None,
+            )
+            .map_err(&failed)?;
+    }
+    let order = [
+        "received_at",
+        "kafka_topic",
+        "kafka_partition",
+        "kafka_offset",
+        "part",
+    ];
+    frame = frame
+        .sort(
+            order
+                .into_iter()
+                .map(|column| col(column).sort(true, true))
+                .collect(),
+        )
+        .and_then(|frame| frame.limit(0, filter.limit))
+        .map_err(&failed)?;
+    let batches = frame.collect().await.map_err(&failed)?;
+    let mut entries = Vec::new();
+    for batch in &batches {
+        decode(batch, &mut entries).map_err(|source| QuarantineError::Read {
+            table: QUARANTINE,
+            source: Box::new(source),
+        })?;
+    }
+    Ok(entries)
+}
+
+fn condition(filter: &Filter) -> Option<Expr> {
+    let equal = |column: &str, value: &Option<String>| {
+        value
+            .as_ref()
+            .map(|value| col(column).eq(lit(value.as_str())))
+    };
+    let ids = (!filter.ids.is_empty()).then(|| {
+        let ids = filter.ids.iter().map(|id| lit(id.as_str())).collect();
+        col("quarantine_id").in_list(ids, false)
+    });
+    [
+        equal("reason", &filter.reason),
+        equal("kafka_topic", &filter.topic),
+        equal("mn", &filter.mn),
+        ids,
+    ]
+    .into_iter()
+    .flatten()
+    .reduce(Expr::and)
+}
+
+/// A table as a data frame, `None` when it was never written.
+async fn table(store: &Store, name: &'static str) -> Result<Option<DataFrame>, QuarantineError> {
+    if !store.exists(name).await? {
+        return Ok(None);
+    }
+    let table = store.load(name).await?;
+    let provider =
+        table
+            .table_provider()
+            .build()
+            .await
+            .map_err(|source| QuarantineError::Read {
+                table: name,
+                source: Box::new(source),
+            })?;
+    let frame = SessionContext::new()
+        .read_table(Arc::new(provider))
+        .map_err(failed(name))?;
+    Ok(Some(frame))
+}
+
+fn failed(table: &'static str) -> impl Fn(datafusion::error::DataFusionError) -> QuarantineError {
+    move |source| QuarantineError::Read {
+        table,
+        source: Box::new(source),
+    }
+}
+
+fn decode(batch: &RecordBatch, entries: &mut Vec<Entry>) -> Result<(), arrow::error::ArrowError> {
+    let column = |name: &str, kind: &DataType| {
+        let index = batch.schema().index_of(name)?;
+        // The engine may hand out views or dictionaries; the table's own types are easier.
+        cast(batch.column(index), kind)
+    };
+    let text = |name: &str| column(name, &DataType::Utf8);
+    let (id, reason, detail) = (text("quarantine_id")?, text("reason")?, text("detail")?);
+    let (mn, part_raw, topic) = (text("mn")?, text("part_raw")?, text("kafka_topic")?);
+    let part = column("part", &DataType::Int32)?;
+    let raw = column("raw", &DataType::Binary)?;
+    let received_at = column("received_at", &timestamp_type())?;
+    let partition = column("kafka_partition", &DataType::Int32)?;
+    let offset = column("kafka_offset", &DataType::Int64)?;
+    for row in 0..batch.num_rows() {
+        let text = |array: &arrow::array::ArrayRef| array.as_string::<i32>().value(row).to_owned();
+        let maybe = |array: &arrow::array::ArrayRef| array.is_valid(row).then(|| text(array));
+        entries.push(Entry {
+            quarantine_id: text(&id),
+            reason: text(&reason),
+            detail: text(&detail),
+            part: part
+                .is_valid(row)
+                .then(|| part.as_primitive::<Int32Type>().value(row)),
+            mn: maybe(&mn),
+            raw: raw.as_binary::<i32>().value(row).to_vec(),
+            part_raw: maybe(&part_raw),
+            received_at: received_at
+                .as_primitive::<TimestampMicrosecondType>()
+                .value(row),
+            topic: text(&topic),
+            partition: partition.as_primitive::<Int32Type>().value(row),
+            offset: offset.as_primitive::<Int64Type>().value(row),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! `nonsite quarantine`: messages that could not be used.
+
+use nonsite_ingest::quarantine::{Entry, Filter, Quarantine, QuarantineError};
+use nonsite_ingest::store::Store;
+
+use crate::exit::{Exit, Unreachable, Usage};
+use crate::output::{Format, Listing};
+use crate::settings::Settings;
+
+/// Look at messages that could not be used.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List them, oldest first; those that became rows since are left out.
+    List {
+        /// Only this reason code, e.g. crc_mismatch.
+        #[arg(long)]
+        reason: Option<String>,
+        /// Only this Kafka topic.
+        #[arg(long)]
+        topic: Option<String>,
+        /// Only this data logger.
+        #[arg(long)]
+        mn: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        /// Also those that became rows since.
+        #[arg(long)]
+        all: bool,
+        /// How to print the list.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one with its reason, what to do about it, and its bytes.
+    Show {
+        /// `topic/partition/offset`, with `#part` for a part.
+        id: String,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs one of the actions.
+pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let store =
+        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
+    let quarantine = Quarantine::new(store);
+    match args.action {
+        Action::List {
+            reason,
+            topic,
+            mn,
+            limit,
+            all,
+            format,
+        } => {
+            let filter = Filter {
+                reason,
+                topic,
+                mn,
+                with_redriven: all,
+                limit: Some(limit),
+                ..Filter::default()
+            };
+            list(&quarantine.list(&filter).await.map_err(fault)?, format)?;
+        }
+        Action::Show { id, json } => {
+            let entry = quarantine.show(&id).await.map_err(fault)?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&shown(&entry))?);
+            } else {
+                show(&entry);
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn fault(error: QuarantineError) -> anyhow::Error {
+    match error {
+        QuarantineError::UnknownId { .. } | QuarantineError::UnknownReason { .. } => {
+            Usage(error.to_string()).into()
+        }
+        _ => Unreachable(error.to_string()).into(),
+    }
+}
+
+/// An instant as people here read it.
+fn beijing(micros: i64) -> String {
+    let zone = chrono::FixedOffset::east_opt(8 * 3_600);
+    let time = chrono::DateTime::from_timestamp_micros(micros);
+    match (zone, time) {
+        (Some(zone), Some(time)) => time
+            .with_timezone(&zone)
+            .format("%Y-%m-%d %H:%M:%S%.3f")
+            .to_string(),
+        _ => micros.to_string(),
+    }
+}
+
+fn list(entries: &[Entry], format: Format) -> anyhow::Result<()> {
+    let mut listing = Listing::new(&[
+        "id",
+        "received (Beijing)",
+        "mn",
+        "reason",
+        "detail",
+        "bytes",
+    ]);
+    for entry in entries {
+        listing.row([
+            entry.quarantine_id.clone(),
+            beijing(entry.received_at),
+            entry.mn.clone().unwrap_or_default(),
+            entry.reason.clone(),
+            entry.detail.clone(),
+            entry.raw.len().to_string(),
+        ]);
+    }
+    listing.print(format, entries)
+}
+
+/// Everything about an entry; the bytes as text and as hex, because JSON has no bytes.
+fn shown(entry: &Entry) -> serde_json::Value {
+    let mut value = serde_json::to_value(entry).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        let hex: String = entry.raw.iter().map(|byte| format!("{byte:02x}")).collect();
+        fields.insert("explanation".into(), entry.explanation().into());
+        fields.insert("raw_text".into(), entry.text().into());
+        fields.insert("raw_hex".into(), hex.into());
+    }
+    value
+}
+
+fn show(entry: &Entry) {
+    println!("id        {}", entry.quarantine_id);
+    println!(
+        "origin    {}, partition {}, offset {}",
+        entry.topic, entry.partition, entry.offset
+    );
+    println!("received  {} (Beijing)", beijing(entry.received_at));
+    println!("mn        {}", entry.mn.as_deref().unwrap_or("-"));
+    println!("reason    {}", entry.reason);
+    println!("detail    {}", entry.detail);
+    println!("to do     {}", entry.explanation());
+    if let Some(part) = entry.part {
+        println!(
+            "part      {part}: {}",
+            entry.part_raw.as_deref().unwrap_or("-")
+        );
+        println!("          (the rest of this message is in its table)");
+    }
+    println!("\n{}\n\n{}", entry.text().trim_end(), entry.hex());
+}
