@@ -83,9 +83,21 @@ fn every_reference_packet_gets_its_verdict() {
 }
 
 #[test]
-fn input_that_is_no_packet_list_is_refused_with_the_line() {
+fn every_line_of_a_packet_list_gets_an_answer() {
     let sandbox = Sandbox::without_broker("packet-input");
-    let output = sandbox.run_with_input(&["packet", "check", "-"], b"{\"packet\":\"##\"}\nnot json\n");
-    assert_ne!(output.code, 0, "{}", output.stdout);
-    assert_eq!(output.json_lines().len(), 2, "every line gets an answer:\n{}", output.stdout);
+    let lines = b"{\"packet\":\"##\"}\nnot json\n{\"packet\":\"\"}\n";
+    let answers = sandbox.run_with_input(&["packet", "check", "-"], lines).json_lines();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(answers[1]["reason"], "json_syntax");
+    for answer in &answers {
+        assert_eq!(answer["verdict"], "rejected", "{answer}");
+    }
+}
+
+#[test]
+fn a_missing_input_file_is_named() {
+    let sandbox = Sandbox::without_broker("packet-file");
+    let output = sandbox.run(&["packet", "check", "no-such-file.jsonl"]);
+    assert!([2, 3].contains(&output.code), "exit code {}", output.code);
+    output.complains(&["no-such-file.jsonl"]);
 }
