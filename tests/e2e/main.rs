@@ -13,6 +13,7 @@ mod harness;
 mod ledger;
 
 mod command_line;
+mod documents;
 mod garbage;
 mod kill;
 mod loss;
