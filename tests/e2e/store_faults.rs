@@ -18,6 +18,11 @@ fn filled(name: &str) -> (Sandbox, String) {
     (sandbox, topic)
 }
 
+/// The fault at each of the first commits, one per table that the topic feeds.
+fn every_commit(fault: &str) -> String {
+    (1..=3).map(|number| format!("{fault}@{number}")).collect::<Vec<_>>().join(",")
+}
+
 /// Versions of the table that hold rows.
 fn commits_with_rows(sandbox: &Sandbox) -> usize {
     let log = sandbox.file("data/tables/readings_raw/_delta_log");
@@ -32,7 +37,8 @@ fn commits_with_rows(sandbox: &Sandbox) -> usize {
 fn a_commit_whose_response_is_lost_is_recognised_and_not_repeated() {
     let (sandbox, topic) = filled("lost-response");
     let mut command = sandbox.command(&["ingest", "--until-caught-up"]);
-    command.env("NONSITE_FAULTS", "lost_commit_response@1");
+    // A topic of readings feeds several tables, each with a commit of its own.
+    command.env("NONSITE_FAULTS", every_commit("lost_commit_response"));
     sandbox.finish(command).done();
     assert_exactly_once(&sandbox, &topic, PARTITIONS);
     assert_eq!(commits_with_rows(&sandbox), 1, "one batch, one commit");
@@ -40,10 +46,10 @@ fn a_commit_whose_response_is_lost_is_recognised_and_not_repeated() {
 
 #[test]
 fn commits_that_fail_or_land_late_are_not_lost_and_not_doubled() {
-    for fault in ["failed_commit@1", "false_exists@1", "late_commit@1"] {
+    for fault in ["failed_commit", "false_exists", "late_commit"] {
         let (sandbox, topic) = filled("failed-commit");
         let mut command = sandbox.command(&["ingest", "--until-caught-up"]);
-        command.env("NONSITE_FAULTS", fault);
+        command.env("NONSITE_FAULTS", every_commit(fault));
         // Giving up with an error is allowed; wrong rows are not.
         let output = sandbox.finish(command);
         assert!([0, 1, 3].contains(&output.code), "{fault}: {}", output.stderr);
@@ -60,8 +66,9 @@ fn death_at_every_step_around_the_commit_loses_nothing() {
         command.env("NONSITE_FAULTS", format!("abort@{step}"));
         let died = sandbox.finish(command);
         assert_eq!(died.code, -1, "it must die at `{step}`: {}", died.stderr);
-        let landed = usize::from(step == "after_commit");
-        assert_eq!(commits_with_rows(&sandbox), landed, "after death at `{step}`");
+        // The first commit that landed may be that of another table of the topic.
+        let most = usize::from(step == "after_commit");
+        assert!(commits_with_rows(&sandbox) <= most, "after death at `{step}`");
         sandbox.run(&["ingest", "--until-caught-up"]).done();
         assert_exactly_once(&sandbox, &topic, PARTITIONS);
     }
