@@ -18,9 +18,10 @@ use super::edition::{edition, time_of};
 use super::frame::{Frame, frames};
 use super::notes::Notes;
 use super::packet::Packet;
+use super::refusal::decrypted;
 use super::stations::Stations;
 use super::types::{Head, Sink, Value};
-use super::unit::decrypted;
+
 use crate::reason::Reason;
 
 /// The key that HJ 212-2025 uses in its examples. It protects nothing, so the check tries it.
@@ -106,12 +107,16 @@ impl Checker {
     /// The verdict on the bytes of a message; `key` is tried after the station's own.
     pub fn verdict(&self, bytes: &[u8], key: &Sm4Key) -> Verdict {
         let found: Vec<Frame<'_>> = frames(bytes).collect();
-        let nothing = |frame: &&Frame<'_>| {
-            frame.fault != Some(Reason::FrameNoHeader) || !frame.segment.is_empty()
+        // What is left of another packet in front of the first one is not what is asked about.
+        let headed = |frame: &&Frame<'_>| frame.fault != Some(Reason::FrameNoHeader);
+        let whole = found.iter().filter(headed).count();
+        let first = found.iter().find(headed).or(found.first());
+        let count = match first {
+            Some(frame) if whole == 0 => usize::from(!frame.segment.is_empty()),
+            _ => whole,
         };
-        let count = found.iter().filter(nothing).count();
         let stations = self.stations.clone().with_key(key);
-        let mut verdict = match found.first() {
+        let mut verdict = match first {
             Some(first) => Verdict::of_frame(first, &stations),
             None => Verdict::unreadable(Reason::EmptyMessage),
         };

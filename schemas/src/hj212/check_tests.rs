@@ -265,7 +265,7 @@ fn every_kind_of_damage_has_a_verdict() {
             Some("crc_mismatch"),
         ),
         (
-            good.replace("##0156", "##0156").replace("40.1", "40.10"),
+            good.replace("40.1", "40.10"),
             false,
             false,
             "none",

@@ -11,6 +11,7 @@
 use super::notes::Notes;
 use super::number::{Number, is_sentinel, number};
 use super::reference::{Medium, system};
+use super::suffix::Suffix;
 use super::types::Value;
 use crate::reason::Reason;
 
@@ -85,77 +86,6 @@ pub(super) struct Rules<'r> {
     pub(super) lossy: bool,
 }
 
-/// Sub-fields with a column, and what becomes of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Suffix {
-    Rtd,
-    Avg,
-    Data,
-    ZsRtd,
-    ZsAvg,
-    Min,
-    Max,
-    Cou,
-    ZsMin,
-    ZsMax,
-    Flag,
-    /// Equipment state and site information: never a measured value.
-    State,
-    /// Kept by name.
-    Other,
-}
-
-impl Suffix {
-    #[inline]
-    fn of(text: &str) -> Self {
-        match text.as_bytes() {
-            b"Rtd" => Self::Rtd,
-            b"Avg" => Self::Avg,
-            b"Min" => Self::Min,
-            b"Max" => Self::Max,
-            b"Flag" => Self::Flag,
-            b"Cou" => Self::Cou,
-            b"ZsRtd" => Self::ZsRtd,
-            b"ZsAvg" => Self::ZsAvg,
-            b"ZsMin" => Self::ZsMin,
-            b"ZsMax" => Self::ZsMax,
-            b"Data" => Self::Data,
-            b"RS" | b"RT" | b"Info" | b"SN" => Self::State,
-            other => Self::of_other_case(other),
-        }
-    }
-
-    /// `StaTem-min=0`: lower-case names have been seen.
-    #[cold]
-    fn of_other_case(text: &[u8]) -> Self {
-        const NAMES: [(&[u8], Suffix); 14] = [
-            (b"rtd", Suffix::Rtd),
-            (b"avg", Suffix::Avg),
-            (b"min", Suffix::Min),
-            (b"max", Suffix::Max),
-            (b"flag", Suffix::Flag),
-            (b"cou", Suffix::Cou),
-            (b"zsrtd", Suffix::ZsRtd),
-            (b"zsavg", Suffix::ZsAvg),
-            (b"zsmin", Suffix::ZsMin),
-            (b"zsmax", Suffix::ZsMax),
-            (b"data", Suffix::Data),
-            (b"rs", Suffix::State),
-            (b"rt", Suffix::State),
-            (b"info", Suffix::State),
-        ];
-        NAMES
-            .into_iter()
-            .find(|(name, _)| text.eq_ignore_ascii_case(name))
-            .map_or(Self::Other, |(_, suffix)| suffix)
-    }
-
-    /// Its bit in [`Group::seen`].
-    const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-}
-
 impl<'a> Parsed<'a> {
     /// Empty, keeping the memory of `before`.
     pub(super) fn reusing(before: Parsed<'_>) -> Self {
@@ -174,9 +104,15 @@ impl<'a> Parsed<'a> {
         let mut at = 0;
         while at < bytes.len() {
             let start = at;
-            let mut dash = None;
+            let mut dash = self.same_code(bytes, start);
+            at = dash.map_or(start, |dash| dash + 1);
             let mut equals = None;
             while let Some(byte) = bytes.get(at) {
+                // Letters and digits first: they are nearly everything.
+                if *byte > b'=' || byte.is_ascii_digit() {
+                    at += 1;
+                    continue;
+                }
                 match byte {
                     b'=' => {
                         equals = Some(at);
@@ -207,6 +143,21 @@ impl<'a> Parsed<'a> {
             }
             self.take(&field, rules);
         }
+    }
+
+    /// Place of the `-` if the name at `start` begins with the code of the last group, as all but
+    /// the first sub-field of an item do.
+    #[inline]
+    fn same_code(&self, bytes: &[u8], start: usize) -> Option<usize> {
+        let group = self.groups.last()?;
+        let length = group.value.factor.len();
+        let head = bytes.get(start..start + 8)?.first_chunk()?;
+        // The whole code and the `-` behind it, compared as one number.
+        let mask = (1_u64 << (8 * length.min(7))) - 1;
+        let same = length <= 7
+            && u64::from_le_bytes(*head) & mask == group.key
+            && head.get(length) == Some(&b'-');
+        same.then_some(start + length)
     }
 
     #[cold]
@@ -247,7 +198,10 @@ impl<'a> Parsed<'a> {
         let mut notes = Notes::NONE;
         // Backwards: the last group is the usual answer.
         for (place, group) in self.groups.iter_mut().enumerate().rev() {
-            if group.key == key && group.value.factor == code {
+            let same = group.key == key
+                && group.value.factor.len() == code.len()
+                && (code.len() <= 8 || group.value.factor == code);
+            if same {
                 if group.seen & bit == 0 {
                     return place;
                 }

@@ -105,7 +105,7 @@ impl CrcDialect {
 
     /// As [`CrcDialect::of`] once Annex A is ruled out.
     #[cold]
-    pub(crate) fn of_others(data: &[u8], field: u16) -> Self {
+    fn of_others(data: &[u8], field: u16) -> Self {
         let modbus = crc_modbus(data);
         if modbus == field {
             Self::Modbus
@@ -180,7 +180,7 @@ pub fn parse_crc(field: &[u8]) -> Option<u16> {
 }
 
 /// The four upper-case hexadecimal digits of a CRC field.
-pub const fn crc_text(crc: u16) -> [u8; 4] {
+pub(super) const fn crc_text(crc: u16) -> [u8; 4] {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     [
         HEX[(crc >> 12) as usize],

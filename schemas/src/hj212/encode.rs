@@ -205,10 +205,12 @@ static PAIRS: [[u8; 2]; 100] = {
 fn push_decimal(out: &mut Vec<u8>, value: f64, decimals: u8) {
     let decimals = usize::from(decimals.min(9));
     let scaled = (value.abs() * POWERS_OF_TEN[decimals] + 0.5).floor();
-    if !(scaled < 9.2e18) {
+    // What is not a number fails the comparison and writes nothing.
+    let scaled = if scaled < 9.2e18 {
+        scaled as u64
+    } else {
         return;
-    }
-    let scaled = scaled as u64;
+    };
     if value < 0.0 && scaled > 0 {
         out.push(b'-');
     }

@@ -14,6 +14,7 @@ mod clock;
 mod content;
 mod crc;
 mod decode;
+mod delimit;
 mod edition;
 pub mod encode;
 mod frame;
@@ -23,8 +24,10 @@ mod notes;
 mod number;
 mod packet;
 pub mod reference;
+mod refusal;
 mod split;
 mod stations;
+mod suffix;
 mod types;
 mod unit;
 
