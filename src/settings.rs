@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     /// `[kafka]`: brokers and client properties.
     pub(crate) kafka: KafkaSettings,
+    /// `[ingest]`: topics and how they are committed.
+    pub(crate) ingest: nonsite_ingest::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
 }

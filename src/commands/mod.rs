@@ -2,6 +2,7 @@
 //! prints the result. No logic lives here.
 
 mod import;
+mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
@@ -17,6 +18,8 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
+    /// Consume the configured topics into the tables, exactly once.
+    Ingest(ingest::Args),
     /// Compaction, checkpoints, vacuum and log cleanup of the tables.
     Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
@@ -32,6 +35,7 @@ impl Command {
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
             Self::Import(args) => import::run(args, settings).await,
+            Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,

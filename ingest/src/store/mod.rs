@@ -14,6 +14,9 @@ mod durable;
 use std::path::Path as FsPath;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
 use deltalake::kernel::StructField;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
@@ -231,6 +234,28 @@ impl Store {
                 .map_err(|source| self.table_error(def.name, source))?;
         }
         Ok(())
+    }
+
+    /// Runs a query over tables at their latest versions, registered under their names. For small
+    /// answers: all rows are collected.
+    ///
+    /// # Errors
+    /// A table cannot be loaded, or the query fails.
+    pub async fn query(&self, tables: &[&str], sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
+        let session = SessionContext::new();
+        let all = tables.join(", ");
+        let failed = |error: DataFusionError| self.table_error(&all, error.into());
+        for table in tables {
+            let provider = self
+                .load(table)
+                .await?
+                .table_provider()
+                .await
+                .map_err(failed)?;
+            session.register_table(*table, provider).map_err(failed)?;
+        }
+        let frame = session.sql(sql).await.map_err(failed)?;
+        frame.collect().await.map_err(failed)
     }
 
     fn fields(&self, def: &TableDef) -> Result<Vec<StructField>, StoreError> {

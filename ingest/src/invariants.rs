@@ -1,0 +1,70 @@
+//! The exactly-once invariants, by number.
+//!
+//! The numbers are used in comments, tests, logs and the metric
+//! `nonsite_ingest_invariant_violations_total`. A violation is a fault of this program: it stops
+//! a debug build at once and is counted in every build.
+
+use crate::metrics::Metrics;
+
+/// The invariants of ingestion. See the state machine in [`crate::service`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Invariant {
+    /// N1: every record consumed is in exactly one place: rows in its tables, or quarantine.
+    Accounted,
+    /// N2: offsets live in the table, and only grow.
+    OffsetsInTable,
+    /// N3: a commit builds on the very version whose offsets it was checked against.
+    CheckedSnapshot,
+    /// N4: after an unclear answer the log decides, never a blind retry.
+    UnknownOutcome,
+    /// N5: nothing of a revoked partition is published.
+    Revoke,
+    /// N6: records gone on the broker stop the partition; only an operator goes on.
+    LossAlarm,
+    /// N7: bytes in flight stay under the budget.
+    BoundedMemory,
+    /// N8: tables of one topic each have their own offset, and each skips what it has.
+    TablesApart,
+    /// N9: a partly filled batch is committed at its age limit without any traffic.
+    TimedFlush,
+}
+
+impl Invariant {
+    /// Every invariant in order of its number.
+    pub const ALL: [Self; 9] = [
+        Self::Accounted,
+        Self::OffsetsInTable,
+        Self::CheckedSnapshot,
+        Self::UnknownOutcome,
+        Self::Revoke,
+        Self::LossAlarm,
+        Self::BoundedMemory,
+        Self::TablesApart,
+        Self::TimedFlush,
+    ];
+
+    /// Stable name: number and word, e.g. `N1_accounted`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accounted => "N1_accounted",
+            Self::OffsetsInTable => "N2_offsets_in_table",
+            Self::CheckedSnapshot => "N3_checked_snapshot",
+            Self::UnknownOutcome => "N4_unknown_outcome",
+            Self::Revoke => "N5_revoke",
+            Self::LossAlarm => "N6_loss_alarm",
+            Self::BoundedMemory => "N7_bounded_memory",
+            Self::TablesApart => "N8_tables_apart",
+            Self::TimedFlush => "N9_timed_flush",
+        }
+    }
+}
+
+/// Counts and logs a violation; stops a debug build.
+pub(crate) fn record_violation(metrics: &Metrics, invariant: Invariant, detail: &str) {
+    metrics
+        .violations
+        .with_label_values(&[invariant.name()])
+        .inc();
+    tracing::error!(invariant = invariant.name(), detail, "invariant violated");
+    debug_assert!(false, "{} violated: {detail}", invariant.name());
+}

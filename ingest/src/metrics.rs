@@ -1,0 +1,182 @@
+//! Every metric of ingestion: name, unit and help in one place.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+/// Handles of the metrics. Cheap to clone; a clone counts into the same metrics.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// `nonsite_ingest_lag_records{topic,partition}`.
+    pub lag_records: IntGaugeVec,
+    /// `nonsite_ingest_lag_seconds{topic,partition}`.
+    pub lag_seconds: IntGaugeVec,
+    /// `nonsite_ingest_records_total{topic}`.
+    pub records: IntCounterVec,
+    /// `nonsite_ingest_bytes_total{topic}`.
+    pub bytes: IntCounterVec,
+    /// `nonsite_ingest_rows_total{table}`.
+    pub rows: IntCounterVec,
+    /// `nonsite_ingest_file_bytes_total{table}`.
+    pub file_bytes: IntCounterVec,
+    /// `nonsite_ingest_quarantined_total{reason}`.
+    pub quarantined: IntCounterVec,
+    /// `nonsite_ingest_commits_total{table}`.
+    pub commits: IntCounterVec,
+    /// `nonsite_ingest_commit_seconds{table}`.
+    pub commit_seconds: HistogramVec,
+    /// `nonsite_ingest_conflicts_total{table}`.
+    pub conflicts: IntCounterVec,
+    /// `nonsite_ingest_recognised_commits_total{table}`.
+    pub recognised: IntCounterVec,
+    /// `nonsite_ingest_batch_age_seconds`.
+    pub batch_age: Histogram,
+    /// `nonsite_ingest_memory_bytes`.
+    pub memory: IntGauge,
+    /// `nonsite_ingest_lost_records{topic,partition}`.
+    pub lost: IntGaugeVec,
+    /// `nonsite_ingest_assigned_partitions`.
+    pub assigned: IntGauge,
+    /// `nonsite_ingest_resets_total`.
+    pub resets: IntCounter,
+    /// `nonsite_ingest_invariant_violations_total{invariant}`.
+    pub violations: IntCounterVec,
+}
+
+/// Upper bounds of latency buckets, seconds.
+const SECONDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+];
+
+impl Metrics {
+    /// Creates the metrics and registers them.
+    ///
+    /// # Errors
+    /// A metric of the same name is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let partition = &["topic", "partition"];
+        let metrics = Self {
+            lag_records: gauges(
+                "lag_records",
+                "Records between the table and the end of the partition",
+                partition,
+            )?,
+            lag_seconds: gauges(
+                "lag_seconds",
+                "Age of the last committed record while there are newer ones, seconds",
+                partition,
+            )?,
+            records: counters("records_total", "Kafka records consumed", &["topic"])?,
+            bytes: counters(
+                "bytes_total",
+                "Bytes of Kafka messages consumed",
+                &["topic"],
+            )?,
+            rows: counters("rows_total", "Rows committed", &["table"])?,
+            file_bytes: counters(
+                "file_bytes_total",
+                "Bytes of committed Parquet files",
+                &["table"],
+            )?,
+            quarantined: counters(
+                "quarantined_total",
+                "Messages and parts put into quarantine, by reason code",
+                &["reason"],
+            )?,
+            commits: counters("commits_total", "Commits that landed", &["table"])?,
+            commit_seconds: HistogramVec::new(
+                HistogramOpts::new(
+                    name("commit_seconds"),
+                    "Latency of a commit of the log, seconds",
+                )
+                .buckets(SECONDS.to_vec()),
+                &["table"],
+            )?,
+            conflicts: counters(
+                "conflicts_total",
+                "Commits refused because another writer owns a partition (N3)",
+                &["table"],
+            )?,
+            recognised: counters(
+                "recognised_commits_total",
+                "Commits found in the log after an unclear answer (N4)",
+                &["table"],
+            )?,
+            batch_age: Histogram::with_opts(
+                HistogramOpts::new(
+                    name("batch_age_seconds"),
+                    "Age of a batch when it is committed, seconds",
+                )
+                .buckets(SECONDS.to_vec()),
+            )?,
+            memory: IntGauge::new(
+                name("memory_bytes"),
+                "Bytes in flight: messages, rows under construction, files being encoded (N7)",
+            )?,
+            lost: gauges(
+                "lost_records",
+                "Records that were deleted on the broker before they were read; the partition is stopped (N6)",
+                partition,
+            )?,
+            assigned: IntGauge::new(
+                name("assigned_partitions"),
+                "Partitions assigned to this process",
+            )?,
+            resets: IntCounter::new(
+                name("resets_total"),
+                "Times that buffers were dropped and offsets read again from the tables",
+            )?,
+            violations: counters(
+                "invariant_violations_total",
+                "Violations of the numbered invariants; anything above 0 is a fault",
+                &["invariant"],
+            )?,
+        };
+        for collector in metrics.collectors() {
+            registry.register(collector)?;
+        }
+        for invariant in crate::invariants::Invariant::ALL {
+            metrics
+                .violations
+                .with_label_values(&[invariant.name()])
+                .reset();
+        }
+        Ok(metrics)
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.lag_records.clone()),
+            Box::new(self.lag_seconds.clone()),
+            Box::new(self.records.clone()),
+            Box::new(self.bytes.clone()),
+            Box::new(self.rows.clone()),
+            Box::new(self.file_bytes.clone()),
+            Box::new(self.quarantined.clone()),
+            Box::new(self.commits.clone()),
+            Box::new(self.commit_seconds.clone()),
+            Box::new(self.conflicts.clone()),
+            Box::new(self.recognised.clone()),
+            Box::new(self.batch_age.clone()),
+            Box::new(self.memory.clone()),
+            Box::new(self.lost.clone()),
+            Box::new(self.assigned.clone()),
+            Box::new(self.resets.clone()),
+            Box::new(self.violations.clone()),
+        ]
+    }
+}
+
+fn name(name: &str) -> String {
+    format!("nonsite_ingest_{name}")
+}
+
+fn counters(metric: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(Opts::new(name(metric), help), labels)
+}
+
+fn gauges(metric: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    IntGaugeVec::new(Opts::new(name(metric), help), labels)
+}

@@ -1,0 +1,316 @@
+//! Decodes chunks into rows and cuts files out of them.
+//!
+//! One thread per worker; a partition always goes to the same worker, so its records stay in
+//! order. Rows of all partitions share the builders, and a file is cut when they are large enough
+//! or the batch is sealed. Files are encoded and uploaded on other threads while decoding goes on.
+//!
+//! What a split packet holds back: while parts of it are missing, rows of its partition at or
+//! after its first part are carried over to the next file, and the batch ends before it for that
+//! partition. Nothing is committed whose fate is open (N1).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use deltalake::kernel::Add;
+use nonsite_schemas::time::Clock;
+use nonsite_schemas::wire::Origin;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use super::assignment::Assignment;
+use super::chunk::Chunk;
+use super::rows::{Rows, TableRows};
+use super::split;
+use crate::budget::Budget;
+use crate::decode::Decoders;
+use crate::metrics::Metrics;
+use crate::permit::Permit;
+use crate::store::Store;
+use crate::target::Target;
+use crate::write::{self, WriteError};
+
+/// Rows at which a file is cut: large enough for dictionaries to pay, small enough that two of
+/// them in encoding fit the budget.
+const FILE_ROWS: usize = 1 << 18;
+/// A file is cut when its rows take this share of the budget, whatever their number.
+const FILE_SHARE: usize = 6;
+
+/// What a worker is told.
+pub(crate) enum ToWorker {
+    /// Messages to decode.
+    Chunk(Chunk),
+    /// End of a batch: everything so far goes into files.
+    Seal {
+        /// The assignment the batch belongs to.
+        assignment: Arc<Assignment>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Sealed>,
+    },
+}
+
+/// A worker's share of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Sealed {
+    /// Next offset per slot; only slots that moved.
+    pub(crate) ends: BTreeMap<u32, i64>,
+    /// Timestamp of the last record per slot, microseconds UTC.
+    pub(crate) last_received: BTreeMap<u32, i64>,
+    /// Records decoded for it.
+    pub(crate) records: u64,
+    /// Its files, some of which are still being made.
+    pub(crate) files: Vec<JoinHandle<Result<Written, WriteError>>>,
+}
+
+/// Files of one table that are uploaded.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) table: Target,
+    pub(crate) rows: u64,
+    pub(crate) adds: Vec<Add>,
+}
+
+/// What every worker shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) store: Store,
+    pub(crate) runtime: Handle,
+    pub(crate) encoders: Arc<Semaphore>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) permit: Arc<Permit>,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Bytes held of the budget until dropped.
+#[derive(Debug)]
+struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.budget.free(self.bytes);
+    }
+}
+
+/// One decoding thread.
+pub(crate) struct Worker {
+    tools: Tools,
+    decoders: Decoders,
+    assignment: Arc<Assignment>,
+    rows: Rows,
+    /// Bytes of `rows` that are reported to the budget.
+    held: usize,
+    /// Rows that wait for the fate of an earlier record.
+    carried: Vec<TableRows>,
+    sealed: Sealed,
+    /// Next offset per slot, also of what is carried over.
+    next: BTreeMap<u32, i64>,
+}
+
+impl Worker {
+    pub(crate) fn new(tools: Tools, decoders: Decoders) -> Self {
+        Self {
+            tools,
+            decoders,
+            assignment: Arc::default(),
+            rows: Rows::new(),
+            held: 0,
+            carried: Vec::new(),
+            sealed: Sealed::default(),
+            next: BTreeMap::new(),
+        }
+    }
+
+    /// Works until the sender is gone.
+    pub(crate) fn run(mut self, orders: &Receiver<ToWorker>) {
+        while let Ok(order) = orders.recv() {
+            match order {
+                ToWorker::Chunk(chunk) => self.chunk(&chunk),
+                ToWorker::Seal { assignment, reply } => {
+                    self.enter(&assignment);
+                    let sealed = self.seal();
+                    // Nobody listens when the batch was given up meanwhile; its files are orphans.
+                    let _ = reply.send(sealed);
+                }
+            }
+        }
+    }
+
+    /// Moves to the epoch of `assignment`, dropping what belongs to an earlier one (N5).
+    fn enter(&mut self, assignment: &Arc<Assignment>) {
+        if self.assignment.epoch != assignment.epoch {
+            self.assignment = Arc::clone(assignment);
+            self.rows = Rows::new();
+            self.report();
+            self.carried.clear();
+            self.sealed = Sealed::default();
+            self.next.clear();
+            self.decoders.reset();
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) {
+        let _held = Held {
+            budget: Arc::clone(&self.tools.budget),
+            bytes: chunk.held,
+        };
+        if !self.tools.permit.allows(chunk.assignment.epoch) {
+            return;
+        }
+        self.enter(&chunk.assignment);
+        let assignment = Arc::clone(&self.assignment);
+        let mut seen: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        for (record, message) in chunk.records() {
+            let slot = &assignment.slots[record.slot as usize];
+            let origin = Origin {
+                topic: &slot.topic.name,
+                partition: slot.partition,
+                offset: record.offset,
+                received_at: record.received_at,
+            };
+            self.decoders.record(
+                &assignment,
+                record.slot,
+                message,
+                origin,
+                &mut self.rows,
+                Some(&self.tools.metrics),
+            );
+            let counts = seen.entry(record.slot).or_default();
+            counts.0 += 1;
+            counts.1 += message.len() as u64;
+            self.next.insert(record.slot, record.offset + 1);
+            self.sealed
+                .last_received
+                .insert(record.slot, record.received_at);
+        }
+        for (slot, (records, bytes)) in seen {
+            let topic = [assignment.slots[slot as usize].topic.name.as_str()];
+            self.tools
+                .metrics
+                .records
+                .with_label_values(&topic)
+                .inc_by(records);
+            self.tools
+                .metrics
+                .bytes
+                .with_label_values(&topic)
+                .inc_by(bytes);
+            self.sealed.records += records;
+        }
+        self.report();
+        if self.rows.len() >= FILE_ROWS || self.held >= self.tools.budget.limit() / FILE_SHARE {
+            self.cut();
+        }
+    }
+
+    /// Reports the size of the builders to the budget.
+    fn report(&mut self) {
+        let bytes = self.rows.bytes();
+        if bytes > self.held {
+            self.tools.budget.hold(bytes - self.held);
+        } else {
+            self.tools.budget.free(self.held - bytes);
+        }
+        self.held = bytes;
+    }
+
+    /// Ends a batch.
+    fn seal(&mut self) -> Sealed {
+        let now = self.tools.clock.now_micros();
+        let (rows, metrics) = (&mut self.rows, &self.tools.metrics);
+        self.decoders
+            .expire(now, &self.assignment, rows, Some(metrics));
+        self.cut();
+        let held_back = self.decoders.held_back();
+        for (slot, next) in &self.next {
+            let end = held_back
+                .get(slot)
+                .map_or(*next, |first| (*first).min(*next));
+            if end > self.assignment.slots[*slot as usize].start {
+                self.sealed.ends.insert(*slot, end);
+            }
+        }
+        std::mem::take(&mut self.sealed)
+    }
+
+    /// Makes files of all rows whose fate is settled and carries the others over.
+    fn cut(&mut self) {
+        let finished = match self.rows.finish() {
+            Ok(finished) => finished,
+            Err(error) => return self.fail(error.to_string()),
+        };
+        let mut ready = std::mem::take(&mut self.carried);
+        ready.extend(finished);
+        let held_back = self.decoders.held_back();
+        if !held_back.is_empty() {
+            match split::separate(ready, &self.assignment, &held_back) {
+                Ok((settled, open)) => {
+                    ready = settled;
+                    self.carried = open;
+                }
+                Err(error) => return self.fail(error.to_string()),
+            }
+        }
+        self.report();
+        for rows in ready {
+            let file = self.write(rows);
+            self.sealed.files.push(file);
+        }
+    }
+
+    /// Rows that cannot be put together are a fault of this program; the batch must not be
+    /// committed without them, so it gets a file that fails.
+    fn fail(&mut self, detail: String) {
+        let error = WriteError::Encode {
+            table: "(all)".to_owned(),
+            detail,
+        };
+        self.sealed
+            .files
+            .push(self.tools.runtime.spawn(async { Err(error) }));
+    }
+
+    fn write(&self, rows: TableRows) -> JoinHandle<Result<Written, WriteError>> {
+        let Tools {
+            store,
+            encoders,
+            budget,
+            clock,
+            ..
+        } = self.tools.clone();
+        let TableRows { table, batch } = rows;
+        // The batch, and its rows once more in order.
+        let bytes = batch.get_array_memory_size() * 2;
+        budget.hold(bytes);
+        let held = Held { budget, bytes };
+        self.tools.runtime.spawn(async move {
+            let _held = held;
+            let count = batch.num_rows() as u64;
+            let encoder = encoders.acquire_owned().await;
+            let now_millis = clock.now_micros().div_euclid(1_000);
+            let def = table.def();
+            let files = tokio::task::spawn_blocking(move || {
+                let name = uuid::Uuid::new_v4().to_string();
+                write::encode(&def, &batch, &name, now_millis)
+            })
+            .await
+            .map_err(|error| WriteError::Encode {
+                table: table.name().to_owned(),
+                detail: format!("the encoder stopped: {error}"),
+            })??;
+            drop(encoder);
+            let objects = store.table_objects(table.name());
+            let adds = write::upload(objects.as_ref(), table.name(), files).await?;
+            Ok(Written {
+                table,
+                rows: count,
+                adds,
+            })
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Which tables a topic feeds, and a small array indexed by table.
+
+use nonsite_schemas::tables::{self, TableDef};
+
+use crate::config::Content;
+
+/// A table that is fed from Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Target {
+    ReadingsRaw,
+    DeviceStates,
+    Quarantine,
+    Permits,
+    PermitOutlets,
+    PermitLimits,
+    PermitMassLimits,
+    PermitBindings,
+    PermitPeriods,
+    Inspections,
+}
+
+impl Target {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::ReadingsRaw,
+        Self::DeviceStates,
+        Self::Quarantine,
+        Self::Permits,
+        Self::PermitOutlets,
+        Self::PermitLimits,
+        Self::PermitMassLimits,
+        Self::PermitBindings,
+        Self::PermitPeriods,
+        Self::Inspections,
+    ];
+
+    /// The tables that messages of `content` become rows of.
+    pub(crate) const fn of(content: Content) -> &'static [Self] {
+        match content {
+            Content::Readings => &[Self::ReadingsRaw, Self::DeviceStates, Self::Quarantine],
+            Content::Permits => &[
+                Self::Permits,
+                Self::PermitOutlets,
+                Self::PermitLimits,
+                Self::PermitMassLimits,
+                Self::PermitBindings,
+                Self::PermitPeriods,
+                Self::Quarantine,
+            ],
+            Content::Inspections => &[Self::Inspections, Self::Quarantine],
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub(crate) fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.name() == name)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ReadingsRaw => "readings_raw",
+            Self::DeviceStates => "device_states",
+            Self::Quarantine => "quarantine",
+            Self::Permits => "permits",
+            Self::PermitOutlets => "permit_outlets",
+            Self::PermitLimits => "permit_limits",
+            Self::PermitMassLimits => "permit_mass_limits",
+            Self::PermitBindings => "permit_bindings",
+            Self::PermitPeriods => "permit_periods",
+            Self::Inspections => "inspections",
+        }
+    }
+
+    pub(crate) fn def(self) -> TableDef {
+        match self {
+            Self::ReadingsRaw => tables::readings_raw(),
+            Self::DeviceStates => tables::device_states(),
+            Self::Quarantine => tables::quarantine(),
+            Self::Permits => tables::permits(),
+            Self::PermitOutlets => tables::permit_outlets(),
+            Self::PermitLimits => tables::permit_limits(),
+            Self::PermitMassLimits => tables::permit_mass_limits(),
+            Self::PermitBindings => tables::permit_bindings(),
+            Self::PermitPeriods => tables::permit_periods(),
+            Self::Inspections => tables::inspections(),
+        }
+    }
+}
+
+/// One value per table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PerTable<T>(pub(crate) [T; Target::ALL.len()]);
+
+impl<T: Copy> PerTable<T> {
+    pub(crate) const fn all(value: T) -> Self {
+        Self([value; Target::ALL.len()])
+    }
+}
+
+impl<T> std::ops::Index<Target> for PerTable<T> {
+    type Output = T;
+
+    fn index(&self, target: Target) -> &T {
+        &self.0[target.index()]
+    }
+}
+
+impl<T> std::ops::IndexMut<Target> for PerTable<T> {
+    fn index_mut(&mut self, target: Target) -> &mut T {
+        &mut self.0[target.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_positions_agree() {
+        for (index, target) in Target::ALL.into_iter().enumerate() {
+            assert_eq!(target.index(), index);
+            assert_eq!(target.def().name, target.name());
+            assert_eq!(Target::by_name(target.name()), Some(target));
+        }
+    }
+}
