@@ -35,12 +35,18 @@ impl Default for StoreSettings {
 pub(crate) struct Settings {
     /// `[store]`: where the Delta tables are.
     pub(crate) store: StoreSettings,
+    /// `[alerts]`: where alerts go.
+    pub(crate) alerts: nonsite_analytics::alert::publish::Config,
+    /// `[detect]`: rules, their parameters and how often they run.
+    pub(crate) detect: nonsite_analytics::detect::Config,
     /// `[kafka]`: brokers and client properties.
     pub(crate) kafka: KafkaSettings,
     /// `[ingest]`: topics and how they are committed.
     pub(crate) ingest: nonsite_ingest::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
+    /// `[session]`: what one query may use.
+    pub(crate) session: nonsite_analytics::session::Config,
 }
 
 impl Settings {

@@ -1,5 +1,7 @@
 //! Detection, ratio, review and SQL over the tables
 
+pub mod alert;
+pub mod detect;
 #[cfg(test)]
 mod fixtures;
 pub mod functions;

@@ -1,12 +1,15 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+pub(crate) mod detect;
 mod import;
 mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
+mod rules;
 mod schema;
+mod sql;
 
 use clap::Subcommand;
 
@@ -16,6 +19,8 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the rules over what is new, or over everything.
+    Detect(detect::Args),
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
     Import(import::Args),
     /// Consume the configured topics into the tables, exactly once.
@@ -26,20 +31,27 @@ pub(crate) enum Command {
     Packet(packet::Args),
     /// Messages that could not be used: list, show, drive again.
     Quarantine(quarantine::Args),
+    /// The rule catalogue: list, show, test, check a series.
+    Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Query the tables and views, read-only.
+    Sql(sql::Args),
 }
 
 impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
+            Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Sql(args) => sql::run(args, settings).await,
         }
     }
 }

@@ -344,7 +344,12 @@ fn from_minutes(chunk: &[(Reading, i32, i32)], interval_s: i64) -> Hour {
     }
     hour.dropped = hour.received - hour.used;
     hour.valid = hour.used > 0 && i64::from(hour.good) * interval_s >= VALID_SECONDS;
-    hour.value = if hour.used > 0 { sum / f64::from(hour.used) } else { f64::NAN };
+    // Equal values keep their exact value whatever their number, so that constancy shows.
+    hour.value = match hour.used {
+        0 => f64::NAN,
+        _ if hour.min.to_bits() == hour.max.to_bits() => hour.min,
+        used => sum / f64::from(used),
+    };
     hour.zs = if zs_count > 0 && zs_count == hour.used {
         zs_sum / f64::from(zs_count)
     } else {

@@ -23,7 +23,7 @@ pub fn register(ctx: &SessionContext) {
     ctx.register_udaf(fold::aggregate(hours::HoursOfDay));
     ctx.register_udaf(fold::aggregate(walks::ConstantRuns));
     ctx.register_udaf(fold::aggregate(walks::TimeGaps));
-    ctx.register_udaf(fold::aggregate(walks::Silences));
+    ctx.register_udaf(fold::aggregate(walks::ContactIslands));
     ctx.register_udaf(fold::aggregate(walks::OrderedSum));
     for function in windows::all() {
         ctx.register_udwf(function);

@@ -1,4 +1,4 @@
-//! Aggregates that walk one sorted series: runs of equal values, gaps in time, silences of a logger.
+//! Aggregates that walk one sorted series: runs of equal values, gaps in time, contact with a logger.
 //!
 //! Each calls the plain functions of [`super::series`]. Copies of the same instant are resolved to
 //! the latest received one, so they may be used on raw rows as well as on a view.
@@ -227,52 +227,51 @@ impl Fold for TimeGaps {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Contact {
     time: i64,
-    as_of: i64,
-    limit: i64,
     period_s: i32,
     rank: i32,
 }
 
-/// `silences(time, granularity, period_s, min_seconds, as_of)`: list of times without any data of a
-/// logger longer than `min_seconds`, the last one open when it reaches up to `as_of`.
+/// `contact_islands(time, granularity, period_s)`: list of stretches of time in which a logger was
+/// heard without a break of more than five minutes, for one logger and day.
 ///
-/// A value covers its interval. Real-time and minute rows say when a logger was connected; hour
-/// rows only count for a logger that sends nothing finer.
+/// A value covers its interval: the stated one, else the usual step of its kind that day. Real-time
+/// and minute rows say when a logger was connected; hour rows only count on a day without finer
+/// ones. Grouped by logger and day, the stretches of several days are put together by ordering
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Silences;
+pub(super) struct ContactIslands;
 
-fn silence_fields() -> Fields {
+/// Breaks up to this long do not end a stretch: 5 minutes.
+const BREAK: i64 = 300 * SECOND;
+
+fn island_fields() -> Fields {
     Fields::from(vec![
         field("from_time", instant()),
         field("to_time", instant()),
-        field("seconds", DataType::Int64),
         field("last_data", instant()),
     ])
 }
 
-impl Fold for Silences {
+impl Fold for ContactIslands {
     type Row = Contact;
-    const WIDTH: usize = 3 * 8 + 2 * 4;
+    const WIDTH: usize = 16;
 
     fn name(&self) -> &'static str {
-        "silences"
+        "contact_islands"
     }
 
     fn arguments(&self) -> Vec<DataType> {
-        vec![instant(), DataType::Utf8View, DataType::Int32, DataType::Int64, instant()]
+        vec![instant(), DataType::Utf8View, DataType::Int32]
     }
 
     fn answer(&self) -> DataType {
-        list_type(&silence_fields())
+        list_type(&island_fields())
     }
 
     fn read(&self, columns: &[ArrayRef]) -> Result<Vec<Option<Contact>>> {
         let time = instants(&columns[0])?;
         let granularity = texts(&columns[1])?;
         let period = primitive::<Int32Type>(&columns[2])?;
-        let limit = primitive::<Int64Type>(&columns[3])?;
-        let as_of = instants(&columns[4])?;
-        let mut previous = None;
         Ok((0..time.len())
             .map(|i| {
                 let rank = match granularity.value(i) {
@@ -281,70 +280,42 @@ impl Fold for Silences {
                     "hour" => 2,
                     _ => return None,
                 };
-                // Factors of one packet share the instant: one of them is enough.
-                if previous.replace((time.value(i), rank)) == Some((time.value(i), rank))
-                    || time.value(i) > as_of.value(i)
-                {
-                    return None;
-                }
-                Some(Contact {
-                    time: time.value(i),
-                    as_of: as_of.value(i),
-                    limit: limit.value(i),
-                    period_s: if period.is_valid(i) { period.value(i) } else { 0 },
-                    rank,
-                })
+                let period_s = if period.is_valid(i) { period.value(i) } else { 0 };
+                Some(Contact { time: time.value(i), period_s, rank })
             })
             .collect())
     }
 
     fn encode(row: &Contact, out: &mut Vec<u8>) {
-        for number in [row.time, row.as_of, row.limit] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        for number in [row.period_s, row.rank] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
+        out.extend_from_slice(&row.time.to_le_bytes());
+        out.extend_from_slice(&row.period_s.to_le_bytes());
+        out.extend_from_slice(&row.rank.to_le_bytes());
     }
 
     fn decode(bytes: &[u8]) -> Contact {
         let mut cursor = Cursor(bytes);
-        Contact {
-            time: cursor.i64(),
-            as_of: cursor.i64(),
-            limit: cursor.i64(),
-            period_s: cursor.i32(),
-            rank: cursor.i32(),
-        }
+        Contact { time: cursor.i64(), period_s: cursor.i32(), rank: cursor.i32() }
     }
 
     fn finish(&self, series: Vec<Vec<Contact>>) -> Result<ArrayRef> {
         let mut lengths = Vec::with_capacity(series.len());
         let mut found = Vec::new();
         for contacts in series {
-            let silences = silences(contacts);
-            lengths.push(silences.len());
-            found.extend(silences);
+            let islands = islands(contacts);
+            lengths.push(islands.len());
+            found.extend(islands);
         }
         let columns = vec![
-            times(found.iter().map(|silence| Some(silence.from))),
-            times(found.iter().map(|silence| silence.to)),
-            longs(found.iter().map(|silence| silence.seconds)),
-            times(found.iter().map(|silence| Some(silence.last_data))),
+            times(found.iter().map(|island| Some(island.0))),
+            times(found.iter().map(|island| Some(island.1))),
+            times(found.iter().map(|island| Some(island.2))),
         ];
-        lists(&silence_fields(), columns, lengths)
+        lists(&island_fields(), columns, lengths)
     }
 }
 
-#[derive(Debug, PartialEq)]
-struct Silence {
-    from: i64,
-    to: Option<i64>,
-    seconds: i64,
-    last_data: i64,
-}
-
-fn silences(mut contacts: Vec<Contact>) -> Vec<Silence> {
+/// Stretches as (from, to, last data).
+fn islands(mut contacts: Vec<Contact>) -> Vec<(i64, i64, i64)> {
     if contacts.iter().any(|contact| contact.rank < 2) {
         contacts.retain(|contact| contact.rank < 2);
     }
@@ -358,35 +329,21 @@ fn silences(mut contacts: Vec<Contact>) -> Vec<Silence> {
         })
         .collect();
     contacts.sort_unstable_by_key(|contact| (contact.time, contact.rank));
-    let mut found = Vec::new();
-    let Some(first) = contacts.first().copied() else { return found };
-    let limit = first.limit.saturating_mul(SECOND);
-    let mut covered = first.time;
-    let mut last_data = first.time;
-    for contact in &contacts {
-        if contact.time - covered > limit {
-            found.push(Silence {
-                from: covered,
-                to: Some(contact.time),
-                seconds: (contact.time - covered) / SECOND,
-                last_data,
-            });
-        }
+    let mut found: Vec<(i64, i64, i64)> = Vec::new();
+    for contact in contacts {
         let length = if contact.period_s > 0 {
             i64::from(contact.period_s) * SECOND
         } else {
             usual[usize::try_from(contact.rank).unwrap_or(0).min(2)]
         };
-        covered = covered.max(contact.time + length);
-        last_data = contact.time;
-    }
-    if first.as_of - covered > limit {
-        found.push(Silence {
-            from: covered,
-            to: None,
-            seconds: (first.as_of - covered) / SECOND,
-            last_data,
-        });
+        let end = contact.time + length;
+        match found.last_mut() {
+            Some((_, covered, last)) if contact.time - *covered <= BREAK => {
+                *covered = end.max(*covered);
+                *last = contact.time;
+            }
+            _ => found.push((contact.time, end, contact.time)),
+        }
     }
     found
 }
@@ -451,43 +408,32 @@ impl Fold for OrderedSum {
 mod tests {
     use super::*;
 
-    fn contact(minute: i64, rank: i32, as_of_minute: i64) -> Contact {
-        Contact {
-            time: minute * 60 * SECOND,
-            as_of: as_of_minute * 60 * SECOND,
-            limit: 1_800,
-            period_s: if rank == 2 { 3_600 } else { 0 },
-            rank,
-        }
+    const MINUTE: i64 = 60 * SECOND;
+
+    fn contact(minute: i64, rank: i32) -> Contact {
+        Contact { time: minute * MINUTE, period_s: if rank == 2 { 3_600 } else { 0 }, rank }
     }
 
     #[test]
-    fn a_silence_begins_where_the_last_interval_ends() {
+    fn a_stretch_ends_where_the_last_interval_ends() {
         let contacts: Vec<Contact> =
-            [0, 10, 20, 70, 80].iter().map(|&minute| contact(minute, 1, 95)).collect();
-        let found = silences(contacts);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].from, 30 * 60 * SECOND);
-        assert_eq!(found[0].to, Some(70 * 60 * SECOND));
-        assert_eq!(found[0].seconds, 2_400);
+            [20, 0, 10, 10, 70, 80].iter().map(|&minute| contact(minute, 1)).collect();
+        assert_eq!(
+            islands(contacts),
+            [(0, 30 * MINUTE, 20 * MINUTE), (70 * MINUTE, 90 * MINUTE, 80 * MINUTE)]
+        );
     }
 
     #[test]
-    fn the_last_silence_is_open_and_hours_do_not_hide_it() {
-        let mut contacts: Vec<Contact> = (0..6).map(|i| contact(i * 10, 1, 180)).collect();
-        contacts.push(contact(60, 2, 180));
-        let found = silences(contacts);
-        assert_eq!(found, [Silence {
-            from: 60 * 60 * SECOND,
-            to: None,
-            seconds: 7_200,
-            last_data: 50 * 60 * SECOND,
-        }]);
+    fn hours_do_not_hide_a_break_in_finer_data() {
+        let mut contacts: Vec<Contact> = (0..6).map(|i| contact(i * 10, 1)).collect();
+        contacts.push(contact(60, 2));
+        assert_eq!(islands(contacts), [(0, 60 * MINUTE, 50 * MINUTE)]);
     }
 
     #[test]
-    fn an_hourly_logger_is_not_silent_between_its_hours() {
-        let contacts: Vec<Contact> = (0..5).map(|i| contact(i * 60, 2, 310)).collect();
-        assert!(silences(contacts).is_empty());
+    fn an_hourly_logger_is_heard_all_the_time() {
+        let contacts: Vec<Contact> = (0..5).map(|i| contact(i * 60, 2)).collect();
+        assert_eq!(islands(contacts), [(0, 300 * MINUTE, 240 * MINUTE)]);
     }
 }

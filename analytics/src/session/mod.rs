@@ -14,6 +14,7 @@
 //! Failure modes: an unreadable folder or log ([`Error::Store`], [`Error::Table`]).
 
 mod error;
+pub mod render;
 pub mod rows;
 mod store;
 
@@ -22,16 +23,20 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::compute::cast;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
-use nonsite_schemas::tables;
+use nonsite_schemas::tables::{self, TableDef};
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-pub(crate) use store::{append, ensure, load, replace_partitions, table_url, transaction};
+pub(crate) use store::{append, ensure, load, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -114,18 +119,74 @@ impl Session {
         frame.collect().await.map_err(Error::query(what))
     }
 
+    /// Runs one query that may only read: whatever defines, changes or sets something is refused
+    /// before it runs. An empty result keeps its columns.
+    pub async fn read(&self, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        let frame =
+            self.ctx.sql_with_options(sql, options).await.map_err(Error::query("query"))?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let mut batches = frame.collect().await.map_err(Error::query("query"))?;
+        if batches.is_empty() {
+            batches.push(RecordBatch::new_empty(schema));
+        }
+        Ok(batches)
+    }
+
     /// Runs one query and keeps its rows under `name` for the rest of the session, replacing a
     /// view of that name. Rules then share the result instead of computing it again.
     pub(crate) async fn materialise(&self, name: &str, sql: &str) -> Result<usize, Error> {
         let what = format!("intermediate table `{name}`");
         let frame = self.ctx.sql(sql).await.map_err(Error::query(&what))?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let schema = plain(frame.schema().as_arrow());
         let parts = frame.collect_partitioned().await.map_err(Error::query(&what))?;
         let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
+        let parts = parts
+            .into_iter()
+            .map(|part| part.iter().map(|batch| recast(&schema, batch)).collect())
+            .collect::<Result<Vec<Vec<RecordBatch>>, _>>()
+            .map_err(|error| Error::query(&what)(error.into()))?;
         let table = MemTable::try_new(schema, parts).map_err(Error::query(&what))?;
         self.ctx.deregister_table(name).map_err(Error::query(&what))?;
         self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
         Ok(rows)
+    }
+
+    /// The same tables at the same versions, cut down to what a run looks at: `readings_raw` holds
+    /// only the logger-days of `scope` (columns mn, date) between the two dates, and the views are
+    /// built on that. The uncut table is `readings_raw_all`. Memory and settings are shared.
+    pub(crate) async fn scoped(
+        &self,
+        scope: RecordBatch,
+        dates: std::ops::RangeInclusive<i32>,
+    ) -> Result<Self, Error> {
+        let ctx = SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
+        crate::functions::register(&ctx);
+        for def in all_tables() {
+            let what = format!("table `{}`", def.name);
+            let table = self.ctx.table_provider(def.name).await.map_err(Error::query(&what))?;
+            let name = if def.name == "readings_raw" { "readings_raw_all" } else { def.name };
+            ctx.register_table(name, table).map_err(Error::query(&what))?;
+        }
+        let session = Self { ctx, store: self.store.clone(), versions: self.versions.clone() };
+        session.put("scope", scope)?;
+        let cut = format!(
+            "SELECT r.* FROM readings_raw_all r
+             LEFT SEMI JOIN scope s ON r.mn = s.mn AND r.date = s.date
+             WHERE r.date BETWEEN arrow_cast({}, 'Date32') AND arrow_cast({}, 'Date32')",
+            dates.start(),
+            dates.end()
+        );
+        let frame = session.ctx.sql(&cut).await.map_err(Error::query("scope of the run"))?;
+        session
+            .ctx
+            .register_table("readings_raw", frame.into_view())
+            .map_err(Error::query("scope of the run"))?;
+        crate::views::register(&session.ctx).await?;
+        Ok(session)
     }
 
     /// Registers rows under `name`, replacing a table or view of that name.
@@ -137,6 +198,40 @@ impl Session {
         self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
         Ok(())
     }
+}
+
+/// A planned schema as a table's: any column may be null, whatever the plan knew about it.
+fn plain(schema: &Schema) -> SchemaRef {
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| Field::new(field.name(), field.data_type().clone(), true))
+        .collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// A batch under another schema of the same columns.
+fn recast(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .map(|(field, column)| {
+            if column.data_type() == field.data_type() {
+                Ok(Arc::clone(column))
+            } else {
+                cast(column, field.data_type())
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns)
+}
+
+/// Every table a session knows.
+fn all_tables() -> Vec<TableDef> {
+    let mut tables = tables::all();
+    tables.push(crate::detect::masses::daily_masses());
+    tables
 }
 
 /// An engine context with the functions registered and no tables.
@@ -163,7 +258,7 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
 pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
     let ctx = context(config)?;
     let mut versions = BTreeMap::new();
-    for def in tables::all() {
+    for def in all_tables() {
         match load(store, def.name).await? {
             Some(table) => {
                 table
@@ -197,7 +292,7 @@ pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
 pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Result<Session, Error> {
     let ctx = context(config)?;
     let mut given: BTreeMap<&str, RecordBatch> = given.into_iter().collect();
-    for def in tables::all() {
+    for def in all_tables() {
         let parts = given.remove(def.name).map_or_else(Vec::new, |batch| vec![batch]);
         let table = MemTable::try_new(Arc::clone(&def.schema), vec![parts])
             .map_err(Error::query(format!("table `{}`", def.name)))?;
@@ -206,4 +301,46 @@ pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Resu
     }
     crate::views::register(&ctx).await?;
     Ok(Session { ctx, store: PathBuf::new(), versions: BTreeMap::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_can_read_and_nothing_else() {
+        let store = tempfile::tempdir().expect("folder");
+        let session = open(store.path(), &Config::default()).await.expect("session");
+        let batches = session.read("SELECT count(*) AS n FROM readings").await.expect("reads");
+        assert_eq!(render::csv(&batches).expect("csv"), "n\n0\n");
+        assert_eq!(render::json(&batches).expect("json"), "[\n  {\n    \"n\": 0\n  }\n]");
+        for refused in [
+            "CREATE TABLE x AS SELECT 1",
+            "DROP VIEW readings",
+            "INSERT INTO anomalies SELECT * FROM anomalies",
+            "COPY readings TO '/tmp/nonsite-must-not-exist.csv'",
+            "SET datafusion.execution.batch_size = 1",
+        ] {
+            assert!(session.read(refused).await.is_err(), "{refused}");
+        }
+        let empty = session.read("SELECT mn, value FROM readings").await.expect("reads");
+        assert_eq!(render::csv(&empty).expect("csv"), "mn,value\n");
+    }
+
+    #[tokio::test]
+    async fn every_table_and_view_can_be_read_when_there_is_nothing() {
+        let store = tempfile::tempdir().expect("folder");
+        let session = open(store.path(), &Config::default()).await.expect("session");
+        let names = all_tables().into_iter().map(|def| def.name).chain(crate::views::VIEWS.map(|(name, _)| name));
+        for name in names {
+            let batches = session.read(&format!("SELECT * FROM {name} LIMIT 1")).await;
+            assert!(batches.is_ok(), "{name}: {batches:?}");
+        }
+    }
+
+    #[test]
+    fn too_little_memory_is_refused_by_name() {
+        let error = Config { memory_mb: 1, partitions: 0 }.validate().unwrap_err().to_string();
+        assert!(error.contains("session.memory_mb"), "{error}");
+    }
 }

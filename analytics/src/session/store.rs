@@ -21,7 +21,7 @@ use url::Url;
 use super::Error;
 
 /// Address of one table in the store.
-pub(crate) fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
+fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
     let fault = |what: String| Error::Store { path: store.to_owned(), what };
     let folder = std::path::absolute(store.join(name)).map_err(|error| fault(error.to_string()))?;
     Url::from_directory_path(&folder)

@@ -1,7 +1,7 @@
 -- Good permit documents, one row per version (the copy received last), each with the instant at
 -- which the next issued version takes over. Documents that arrive late find their place by
 -- issued_at.
-SELECT permit_no, version, issued_at, uscc, unit_name, org_code, valid_from, valid_to, status,
+SELECT permit_no, version, issued_at, uscc, unit_name, org_code, industry_codes, valid_from, valid_to, status,
        starts_at,
        lead(starts_at) OVER (PARTITION BY permit_no ORDER BY issued_at, version) AS superseded_at,
        received_at, kafka_topic, kafka_partition, kafka_offset

@@ -131,3 +131,19 @@ async fn constant_runs_and_gaps_come_from_plain_sql() {
     .await;
     assert_eq!(flags[0]["n"], json!(31));
 }
+
+#[tokio::test]
+async fn every_example_of_the_guide_runs() {
+    let guide = include_str!("../../../docs/sql.md");
+    let session = session(vec![], &[], 1).await;
+    let mut count = 0;
+    for block in guide.split("```sql\n").skip(1) {
+        let sql = block.split("```").next().expect("a block ends");
+        session.read(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
+        count += 1;
+    }
+    assert!(count >= 7, "{count}");
+    for (name, _) in super::VIEWS {
+        assert!(guide.contains(&format!("`{name}`")), "the guide does not mention `{name}`");
+    }
+}

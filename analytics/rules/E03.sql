@@ -1,0 +1,59 @@
+/*---
+id = "E03"
+version = 1
+name_zh = "废气日均值超标"
+name_en = "gas daily-mean exceedance"
+group = "exceedance"
+severity = "S2"
+basis = "Ecological and Environmental Code art. 1103, 1107; HJ 75-2017 (valid day: 20 valid hours)"
+granularity = "day"
+evidence = ["hours", "limit"]
+exempts = ["M1", "M2"]
+reason_zh = "{start} 起的自然日，{factor} 日均值 {observed} {unit}，超过许可限值 {limit} {unit}（由有效小时均值复算）。"
+reason_en = "{factor} had a daily mean of {observed} {unit} on the day from {start}, above the permitted {limit} {unit} (recomputed from valid hours)."
+
+[params.factor]
+default = 1.0
+min = 0.5
+max = 5.0
+unit = "1"
+doc = "the limit is multiplied by this before comparing"
+
+[params.min_valid_hours]
+default = 20
+min = 1
+max = 24
+unit = "h"
+doc = "valid hours a day needs"
+---*/
+SELECT mn, factor, outlet_uid, permit_no, permit_version,
+       day_start AS window_start, day_start + INTERVAL '24 hours' AS window_end,
+       observed, limit_value, unit, n_used AS points,
+       CASE WHEN why IS NOT NULL THEN 'not_evaluated'
+            WHEN observed > limit_value * $factor THEN 'flagged'
+            ELSE 'passed' END AS outcome,
+       why,
+       CASE WHEN n_condition > 0 THEN 'M2' WHEN n_instrument > 0 THEN 'M1' END AS exempt,
+       NULL AS severity,
+       CASE WHEN why IS NULL AND observed > limit_value * $factor
+            THEN concat('{"hours_used":', n_used, ',"hours_dropped":', dropped, '}') END AS detail
+FROM (
+  SELECT d.*, l.outlet_uid, l.permit_no, l.permit_version, l.limit_value, l.unit,
+         CASE WHEN l.basis = 'converted' THEN d.converted ELSE d.value END AS observed,
+         CASE WHEN d.n_stopped = 24 THEN 'stopped'
+              WHEN d.n_used < $min_valid_hours THEN 'too_few_valid_hours'
+              WHEN b.mn IS NULL THEN 'no_permit'
+              WHEN l.limit_value IS NULL THEN 'no_limit'
+              WHEN l.basis = 'converted' AND d.converted IS NULL THEN 'no_conversion'
+         END AS why
+  FROM (
+    SELECT *, arrow_cast(date, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours' AS day_start
+    FROM daily
+    WHERE is_gas(factor) AND is_concentration(factor)
+  ) d
+  LEFT JOIN mn_limits l
+    ON l.mn = d.mn AND l.factor = d.factor AND l.averaging = 'day'
+   AND d.day_start >= l.in_force_from AND d.day_start < l.in_force_to
+  LEFT JOIN (SELECT DISTINCT mn FROM mn_outlets) b ON b.mn = d.mn
+  WHERE d.day_start + INTERVAL '24 hours' <= $as_of
+)

@@ -1,0 +1,40 @@
+/*---
+id = "Q03"
+version = 1
+name_zh = "负值"
+name_en = "negative value"
+group = "quality"
+severity = "S3"
+basis = "Ecological and Environmental Code art. 1086; rule set of 18 kinds of abnormal automatic data, no. 3"
+granularity = "hour"
+evidence = ["hours", "minutes"]
+exempts = ["M1", "M4"]
+reason_zh = "{factor} 自 {start} 至 {end} 出现负值，最低 {observed}，共 {points} 小时。"
+reason_en = "{factor} was negative between {start} and {end}, down to {observed}, in {points} hour(s)."
+
+[episode]
+quiet_gap_h = 6
+lowest = true
+
+[params.below]
+default = 0.0
+min = -100.0
+max = 0.0
+unit = "unit of the factor"
+doc = "hours with a value below this are flagged"
+---*/
+SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version,
+       hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
+       lowest AS observed, $below AS limit_value, NULL AS unit, 1 AS points,
+       CASE WHEN NOT valid THEN 'not_evaluated'
+            WHEN lowest < $below THEN 'flagged' ELSE 'passed' END AS outcome,
+       CASE WHEN NOT valid THEN CASE WHEN mark = 'missing' THEN 'too_few_valid_minutes'
+                                     ELSE concat('marked_', mark_class(mark)) END END AS why,
+       CASE WHEN mark <> 'missing' THEN mark_exemption(mark) END AS exempt,
+       NULL AS severity, NULL AS detail
+FROM (
+  SELECT *, least(value, coalesce(converted, value)) AS lowest
+  FROM hourly
+  WHERE (is_concentration(factor) OR factor IN ('a19001', 'a01011', 'a00000', 'w00000'))
+    AND hour + INTERVAL '1 hour' <= $as_of
+)

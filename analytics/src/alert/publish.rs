@@ -1,0 +1,133 @@
+//! Delivers the outbox to a Kafka topic.
+//!
+//! At least once: an alert counts as delivered when the broker acknowledged it and the row in
+//! `alerts_published` is written; a crash in between sends it again with the same id, by which
+//! receivers drop the second copy. Messages are CloudEvents 1.0 in structured mode, keyed by the
+//! alert's id.
+
+use std::path::Path;
+use std::time::Duration;
+
+use nonsite_schemas::settings::KafkaSettings;
+use nonsite_schemas::tables;
+use nonsite_schemas::time::Clock;
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::session::{self, Error, append, ensure, rows};
+
+/// `[alerts]`: where alerts go.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Kafka topic; empty keeps alerts in the outbox only.
+    pub topic: String,
+    /// How long one alert may take to be acknowledged, in seconds (1 to 300).
+    pub timeout_s: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { topic: "nonsite.alerts".to_owned(), timeout_s: 10 }
+    }
+}
+
+impl Config {
+    /// Refuses settings that cannot work, naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        if (1..=300).contains(&self.timeout_s) {
+            return Ok(());
+        }
+        Err(Error::Config {
+            key: "alerts.timeout_s".to_owned(),
+            what: format!("{} is outside 1..=300", self.timeout_s),
+        })
+    }
+}
+
+/// Alerts that wait for a target, oldest first: id and message.
+pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, String)>, Error> {
+    let session = session::open(store, &session::Config::default()).await?;
+    let sql = format!(
+        "SELECT a.alert_id, a.payload FROM alerts a
+         LEFT ANTI JOIN (SELECT alert_id FROM alerts_published WHERE target = '{}') p
+           ON p.alert_id = a.alert_id
+         ORDER BY a.created_at, a.alert_id",
+        target.replace('\'', "''")
+    );
+    let batches = session.rows("waiting alerts", &sql).await?;
+    let found = rows::objects(&batches).map_err(|error| Error::query("waiting alerts")(error.into()))?;
+    Ok(found
+        .into_iter()
+        .filter_map(|row| {
+            let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
+            Some((text("alert_id")?, text("payload")?))
+        })
+        .collect())
+}
+
+/// Sends every waiting alert; answers how many were acknowledged.
+///
+/// What was acknowledged before a failure is recorded; the rest waits for the next call.
+pub async fn publish(
+    store: &Path,
+    kafka: &KafkaSettings,
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<usize, Error> {
+    config.validate()?;
+    if config.topic.is_empty() {
+        return Ok(0);
+    }
+    let target = format!("kafka:{}", config.topic);
+    let waiting = waiting(store, &target).await?;
+    if waiting.is_empty() {
+        return Ok(0);
+    }
+    let fault = |what: String| Error::Kafka { topic: config.topic.clone(), what };
+    let timeout = Duration::from_secs(config.timeout_s);
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", timeout.as_millis().to_string());
+    for (key, value) in &kafka.properties {
+        client.set(key, value);
+    }
+    let producer: FutureProducer = client.create().map_err(|error| fault(error.to_string()))?;
+    let mut sent: Vec<Map<String, Value>> = Vec::new();
+    let mut failure = None;
+    for (id, payload) in &waiting {
+        let headers = OwnedHeaders::new().insert(Header {
+            key: "content-type",
+            value: Some("application/cloudevents+json; charset=UTF-8"),
+        });
+        let record = FutureRecord::to(&config.topic).key(id).payload(payload).headers(headers);
+        match producer.send(record, timeout).await {
+            Ok(delivery) => {
+                let row = json!({
+                    "alert_id": id, "target": target, "published_at": clock.now_micros(),
+                    "position": format!("{}/{}", delivery.partition, delivery.offset),
+                });
+                if let Value::Object(row) = row {
+                    sent.push(row);
+                }
+            }
+            Err((error, _)) => {
+                failure = Some(fault(error.to_string()));
+                break;
+            }
+        }
+    }
+    if !sent.is_empty() {
+        let def = tables::alerts_published();
+        let table = ensure(store, &def).await?;
+        let batch = rows::batch(&def.schema, &sent)
+            .map_err(|error| Error::query("delivered alerts")(error.into()))?;
+        append(&table, &def, batch, Vec::new()).await?;
+    }
+    failure.map_or(Ok(sent.len()), Err)
+}

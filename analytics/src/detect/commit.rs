@@ -1,0 +1,299 @@
+//! Writes what a run found: outbox and records first, findings with the marker last.
+//!
+//! The commit to `anomalies` carries the markers that say how far the run came, so it is the moment
+//! the run happened. What was written before it is found again by stable ids (alerts) or by logger
+//! and day (outcomes) when a crash in between makes the next run repeat the work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+use deltalake::DeltaTable;
+use deltalake::kernel::Transaction;
+use nonsite_schemas::tables::{self, TableDef};
+use serde_json::{Map, Value, json};
+
+use super::anomaly::Anomaly;
+use super::catalogue::Catalogue;
+use super::inputs::day_batch;
+use super::masses::daily_masses;
+use super::run::{Evaluation, Report};
+use super::touched::{Markers, PERMIT_TABLES};
+use crate::alert;
+use crate::session::{Error, Session, append, ensure, replace_partitions, rows, transaction};
+
+/// Marker of the version of `readings_raw` judged last.
+const READINGS: &str = "nonsite-detect/anomalies";
+/// Marker of the time of the last run, microseconds UTC.
+const AS_OF: &str = "nonsite-detect/as_of";
+/// Marker of the rules of the last run.
+const RULES: &str = "nonsite-detect/rules";
+
+fn permit_marker(table: &str) -> String {
+    format!("nonsite-detect/{table}")
+}
+
+/// The tables a run writes.
+pub(super) struct Writer {
+    store: PathBuf,
+    anomalies: DeltaTable,
+}
+
+impl Writer {
+    /// Opens the tables, creating what does not exist.
+    pub(super) async fn open(store: &Path) -> Result<Self, Error> {
+        let anomalies = ensure(store, &tables::anomalies()).await?;
+        Ok(Self { store: store.to_owned(), anomalies })
+    }
+
+    /// How far earlier runs came.
+    pub(super) async fn markers(&self) -> Result<Markers, Error> {
+        let mut permits = BTreeMap::new();
+        for table in PERMIT_TABLES {
+            if let Some(version) = transaction(&self.anomalies, &permit_marker(table)).await? {
+                permits.insert(table, version);
+            }
+        }
+        Ok(Markers {
+            readings: transaction(&self.anomalies, READINGS).await?,
+            permits,
+            as_of: transaction(&self.anomalies, AS_OF).await?,
+            rules: transaction(&self.anomalies, RULES).await?,
+        })
+    }
+
+    /// All anomalies as stored.
+    pub(super) async fn anomalies(&self, session: &Session) -> Result<Vec<Anomaly>, Error> {
+        let batches = session.rows("anomalies", "SELECT * FROM anomalies").await?;
+        objects(&batches)?
+            .into_iter()
+            .map(|row| {
+                Anomaly::from_row(row).map_err(|error| Error::Rule {
+                    rule: "anomalies".to_owned(),
+                    what: format!("a stored row does not read back: {error}"),
+                })
+            })
+            .collect()
+    }
+
+    /// Writes everything; answers how many alerts were put into the outbox.
+    pub(super) async fn write(
+        &self,
+        session: &Session,
+        catalogue: &Catalogue,
+        evaluation: &Evaluation,
+        report: &Report,
+        fingerprint: i64,
+        as_of: i64,
+    ) -> Result<usize, Error> {
+        let alerts = self.alerts(session, evaluation, as_of).await?;
+        self.outcomes(session, catalogue, evaluation, report, as_of).await?;
+        self.runs(catalogue, evaluation, report, as_of).await?;
+        self.masses(session, evaluation).await?;
+        self.findings(session, evaluation, fingerprint, as_of).await?;
+        Ok(alerts)
+    }
+
+    async fn alerts(
+        &self,
+        session: &Session,
+        evaluation: &Evaluation,
+        as_of: i64,
+    ) -> Result<usize, Error> {
+        let state = &evaluation.state;
+        let opened: Vec<&Anomaly> =
+            state.opened().iter().filter_map(|id| state.get(id)).filter(|a| a.is_open()).collect();
+        let withdrawn: Vec<&Anomaly> =
+            state.withdrawn().iter().filter_map(|id| state.get(id)).collect();
+        let alerts = alert::group(&opened, &withdrawn, as_of);
+        if alerts.is_empty() {
+            return Ok(0);
+        }
+        let batches = session.rows("alerts", "SELECT alert_id FROM alerts").await?;
+        let known: BTreeSet<String> = objects(&batches)?
+            .into_iter()
+            .filter_map(|row| row.get("alert_id")?.as_str().map(str::to_owned))
+            .collect();
+        let fresh: Vec<Map<String, Value>> = alerts
+            .into_iter()
+            .filter(|alert| !known.contains(&alert.alert_id))
+            .map(|alert| alert.row())
+            .collect();
+        self.add(&tables::alerts(), &fresh).await?;
+        Ok(fresh.len())
+    }
+
+    /// Replaces what is recorded about the judged logger-days.
+    async fn outcomes(
+        &self,
+        session: &Session,
+        catalogue: &Catalogue,
+        evaluation: &Evaluation,
+        report: &Report,
+        as_of: i64,
+    ) -> Result<(), Error> {
+        let def = tables::rule_outcomes();
+        let mut fresh = Vec::new();
+        for (configured, unjudged) in catalogue.rules().iter().zip(&evaluation.unjudged) {
+            for ((mn, factor, date, why), windows) in unjudged {
+                let row = json!({
+                    "run_id": report.run_id, "rule_id": configured.rule.id,
+                    "rule_version": configured.rule.version, "mn": mn, "factor": factor,
+                    "outcome": "not_evaluated", "why": why, "windows": windows, "as_of": as_of,
+                    "date": date,
+                });
+                if let Value::Object(row) = row {
+                    fresh.push(row);
+                }
+            }
+        }
+        let dates: BTreeSet<i32> = evaluation.core.iter().map(|(_, date)| *date).collect();
+        if dates.is_empty() {
+            return Ok(());
+        }
+        session.put("judged", day_batch(&evaluation.core)?)?;
+        let list: Vec<String> =
+            dates.iter().map(|date| format!("arrow_cast({date}, 'Date32')")).collect();
+        let kept = format!(
+            "SELECT o.* FROM rule_outcomes o
+             LEFT ANTI JOIN judged j ON j.mn = o.mn AND j.date = o.date
+             WHERE o.date IN ({})
+             ORDER BY o.date, o.rule_id, o.mn, o.factor, o.why",
+            list.join(", ")
+        );
+        let batches = session.rows("outcomes of other loggers", &kept).await?;
+        let mut all = objects(&batches)?;
+        // Rows about no logger (permits) are judged anew by every run.
+        all.retain(|row| row.get("mn").and_then(Value::as_str) != Some(""));
+        if all.is_empty() && fresh.is_empty() && session.version(def.name) < 0 {
+            return Ok(());
+        }
+        let stray: BTreeSet<i64> = fresh
+            .iter()
+            .filter_map(|row| row.get("date")?.as_i64())
+            .filter(|date| !dates.contains(&i32::try_from(*date).unwrap_or(i32::MIN)))
+            .collect();
+        fresh.retain(|row| row.get("date").and_then(Value::as_i64).is_none_or(|d| !stray.contains(&d)));
+        all.extend(fresh);
+        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
+        let table = ensure(&self.store, &def).await?;
+        replace_partitions(&table, &def, &partitions, batch(&def, &all)?, Vec::new()).await
+    }
+
+    /// Replaces the masses of the judged logger-days.
+    async fn masses(&self, session: &Session, evaluation: &Evaluation) -> Result<(), Error> {
+        let def = daily_masses();
+        let what = "daily masses";
+        let dates: BTreeSet<i32> = evaluation.core.iter().map(|(_, date)| *date).collect();
+        if dates.is_empty() {
+            return Ok(());
+        }
+        session.put("judged", day_batch(&evaluation.core)?)?;
+        let list: Vec<String> =
+            dates.iter().map(|date| format!("arrow_cast({date}, 'Date32')")).collect();
+        let kept = format!(
+            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
+                    m.mass_kg, m.hours, m.hours_missing, m.date
+             FROM daily_masses m
+             LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
+             WHERE m.date IN ({})
+             ORDER BY 6, 1, 2",
+            list.join(", ")
+        );
+        let mut all = session.rows(what, &kept).await?;
+        all.extend(evaluation.masses.iter().cloned());
+        let rows: usize = all.iter().map(RecordBatch::num_rows).sum();
+        if rows == 0 && session.version(def.name) < 0 {
+            return Ok(());
+        }
+        let typed = all
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|batches| concat_batches(&def.schema, &batches))
+            .map_err(|error| Error::query(what)(error.into()))?;
+        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
+        let table = ensure(&self.store, &def).await?;
+        replace_partitions(&table, &def, &partitions, typed, Vec::new()).await
+    }
+
+    async fn runs(
+        &self,
+        catalogue: &Catalogue,
+        evaluation: &Evaluation,
+        report: &Report,
+        as_of: i64,
+    ) -> Result<(), Error> {
+        let rows: Vec<Map<String, Value>> = catalogue
+            .rules()
+            .iter()
+            .zip(&evaluation.rules)
+            .filter_map(|(configured, rule)| {
+                let skipped: u64 = rule.not_evaluated.values().sum();
+                let row = json!({
+                    "run_id": report.run_id, "rule_id": rule.rule,
+                    "rule_version": configured.rule.version, "params_hash": configured.params_hash,
+                    "from_version": report.from_version, "readings_version": report.readings_version,
+                    "evaluated": rule.flagged + rule.passed + skipped, "flagged": rule.flagged,
+                    "passed": rule.passed, "not_evaluated": json!(rule.not_evaluated).to_string(),
+                    "ms": rule.ms, "as_of": as_of,
+                });
+                if let Value::Object(row) = row { Some(row) } else { None }
+            })
+            .collect();
+        self.add(&tables::detect_runs(), &rows).await
+    }
+
+    async fn findings(
+        &self,
+        session: &Session,
+        evaluation: &Evaluation,
+        fingerprint: i64,
+        as_of: i64,
+    ) -> Result<(), Error> {
+        let state = &evaluation.state;
+        let dates: BTreeSet<i32> =
+            state.changed().iter().filter_map(|id| Some(state.get(id)?.date)).collect();
+        let mut rows: Vec<&Anomaly> =
+            state.all().filter(|anomaly| dates.contains(&anomaly.date)).collect();
+        rows.sort_by_key(|a| (a.date, &a.rule_id, &a.mn, &a.factor, a.window_start, &a.anomaly_id));
+        let rows: Vec<Map<String, Value>> = rows.into_iter().map(Anomaly::row).collect();
+        let mut markers = vec![
+            Transaction::new(READINGS, session.version("readings_raw")),
+            Transaction::new(AS_OF, as_of),
+            Transaction::new(RULES, fingerprint),
+        ];
+        markers.extend(
+            PERMIT_TABLES.map(|table| Transaction::new(permit_marker(table), session.version(table))),
+        );
+        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
+        let def = tables::anomalies();
+        replace_partitions(&self.anomalies, &def, &partitions, batch(&def, &rows)?, markers).await
+    }
+
+    async fn add(&self, def: &TableDef, rows: &[Map<String, Value>]) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let table = ensure(&self.store, def).await?;
+        append(&table, def, batch(def, rows)?, Vec::new()).await
+    }
+}
+
+fn batch(def: &TableDef, rows: &[Map<String, Value>]) -> Result<RecordBatch, Error> {
+    rows::batch(&def.schema, rows)
+        .map_err(|error| Error::query(format!("rows of table `{}`", def.name))(error.into()))
+}
+
+fn objects(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>, Error> {
+    rows::objects(batches).map_err(|error| Error::query("stored rows")(error.into()))
+}
+
+/// A Beijing day as a partition value.
+fn date_text(date: i32) -> String {
+    chrono::NaiveDate::default()
+        .checked_add_signed(chrono::TimeDelta::days(i64::from(date)))
+        .map_or_else(|| date.to_string(), |day| day.format("%Y-%m-%d").to_string())
+}

@@ -1,0 +1,93 @@
+//! Flagged windows of one subject become one finding, so that a cause is told once.
+//!
+//! Windows at most the rule's quiet gap apart belong together. The finding's value is its worst
+//! window's; it may be more severe when enough windows follow each other directly.
+
+use super::judge::Window;
+use super::rule::{Rule, Severity};
+
+/// Microseconds per hour.
+const HOUR: f64 = 3_600_000_000.0;
+
+/// One finding: windows in order of time, at least one.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) windows: Vec<Window>,
+    /// Position of the window whose value is told.
+    pub(super) worst: usize,
+    pub(super) severity: Severity,
+}
+
+impl Finding {
+    /// The worst window.
+    pub(super) fn worst(&self) -> &Window {
+        &self.windows[self.worst]
+    }
+
+    /// Start of the first window.
+    pub(super) fn start(&self) -> i64 {
+        self.windows[0].start
+    }
+
+    /// Latest end of a window.
+    pub(super) fn end(&self) -> i64 {
+        self.windows.iter().map(|window| window.end).max().unwrap_or_else(|| self.start())
+    }
+
+    /// Whether it reaches into the judged days.
+    pub(super) fn core(&self) -> bool {
+        self.windows.iter().any(|window| window.core)
+    }
+}
+
+/// Puts windows together.
+pub(super) fn merge(rule: &Rule, mut windows: Vec<Window>) -> Vec<Finding> {
+    let subject = |window: &Window| {
+        let registry = |part: &Option<String>| part.clone().filter(|_| window.mn.is_none());
+        (window.mn.clone(), registry(&window.permit_no), registry(&window.outlet_uid), window.factor.clone())
+    };
+    windows.sort_by(|a, b| {
+        (subject(a), a.start, a.end, &a.outlet_uid).cmp(&(subject(b), b.start, b.end, &b.outlet_uid))
+    });
+    let mut groups: Vec<Vec<Window>> = Vec::new();
+    for window in windows {
+        #[expect(clippy::cast_possible_truncation, reason = "hours of a gap are few")]
+        let gap = rule.episode.quiet_gap_h.map(|hours| (hours * HOUR) as i64);
+        let joins = groups.last().and_then(|group| group.last()).is_some_and(|before| {
+            gap.is_some_and(|gap| {
+                subject(before) == subject(&window) && window.start - before.end <= gap
+            })
+        });
+        match groups.last_mut() {
+            Some(group) if joins => group.push(window),
+            _ => groups.push(vec![window]),
+        }
+    }
+    groups.into_iter().map(|windows| finding(rule, windows)).collect()
+}
+
+fn finding(rule: &Rule, windows: Vec<Window>) -> Finding {
+    let badness = |window: &Window| {
+        let observed = window.observed.unwrap_or(f64::NEG_INFINITY);
+        if rule.episode.lowest { -observed } else { observed / window.limit.unwrap_or(1.0) }
+    };
+    let worst = windows
+        .iter()
+        .enumerate()
+        .rev()
+        .max_by(|(_, a), (_, b)| badness(a).total_cmp(&badness(b)))
+        .map_or(0, |(at, _)| at);
+    let mut severity =
+        windows.iter().map(|window| window.severity.unwrap_or(rule.severity)).max().unwrap_or(rule.severity);
+    if let (Some(needed), Some(raised)) = (rule.episode.consecutive, rule.episode.severity) {
+        let longest = windows
+            .chunk_by(|a, b| b.start <= a.end)
+            .map(<[Window]>::len)
+            .max()
+            .unwrap_or(0);
+        if longest >= needed {
+            severity = severity.max(raised);
+        }
+    }
+    Finding { windows, worst, severity }
+}

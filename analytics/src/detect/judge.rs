@@ -1,0 +1,248 @@
+//! Runs one rule's query and sorts its rows: flagged, passed, not evaluated.
+//!
+//! Invariant: the three counts add up to the windows of the judged days; an outcome the contract
+//! does not know is an error, never silently a pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use futures::StreamExt;
+use nonsite_schemas::time::beijing_day;
+
+use super::catalogue::Configured;
+use super::rule::Severity;
+use super::touched::LoggerDay;
+use crate::session::{Error, Session};
+
+/// The columns a rule returns, with the type each is read as.
+pub const COLUMNS: [(&str, &str); 16] = [
+    ("mn", "Utf8"),
+    ("factor", "Utf8"),
+    ("outlet_uid", "Utf8"),
+    ("permit_no", "Utf8"),
+    ("permit_version", "Int32"),
+    ("window_start", "Timestamp(Microsecond, Some(\"UTC\"))"),
+    ("window_end", "Timestamp(Microsecond, Some(\"UTC\"))"),
+    ("observed", "Float64"),
+    ("limit_value", "Float64"),
+    ("unit", "Utf8"),
+    ("points", "Int64"),
+    ("outcome", "Utf8"),
+    ("why", "Utf8"),
+    ("exempt", "Utf8"),
+    ("severity", "Utf8"),
+    ("detail", "Utf8"),
+];
+
+/// One flagged window.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Window {
+    pub(super) mn: Option<String>,
+    pub(super) factor: Option<String>,
+    pub(super) outlet_uid: Option<String>,
+    pub(super) permit_no: Option<String>,
+    pub(super) permit_version: Option<i32>,
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) observed: Option<f64>,
+    pub(super) limit: Option<f64>,
+    pub(super) unit: Option<String>,
+    pub(super) points: i64,
+    pub(super) exempt: Option<String>,
+    pub(super) severity: Option<Severity>,
+    pub(super) detail: Option<String>,
+    /// Whether it lies on a judged day.
+    pub(super) core: bool,
+}
+
+/// Subject and day of windows that could not be judged: logger, factor, day, reason.
+pub(super) type Unjudged = (String, Option<String>, i32, String);
+
+/// A window as it can be asked for: logger, factor, start.
+pub(super) type WindowKey = (Option<String>, Option<String>, i64);
+
+/// What a rule said.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    pub(super) flagged: Vec<Window>,
+    pub(super) flagged_count: u64,
+    pub(super) passed: u64,
+    pub(super) not_evaluated: BTreeMap<String, u64>,
+    pub(super) unjudged: BTreeMap<Unjudged, i64>,
+    /// Outcome of the windows that were asked for.
+    pub(super) asked: BTreeMap<WindowKey, String>,
+}
+
+/// Runs a rule over a prepared session. `registry` says whether rows about no logger count.
+pub(super) async fn judge(
+    run: &Session,
+    configured: &Configured,
+    as_of: i64,
+    core: &BTreeSet<LoggerDay>,
+    registry: bool,
+    ask: &BTreeSet<WindowKey>,
+) -> Result<Verdicts, Error> {
+    let rule = &configured.rule;
+    let query = rule.query(&configured.values, as_of)?;
+    let typed: Vec<String> = COLUMNS
+        .iter()
+        .map(|(name, data_type)| {
+            format!("arrow_cast({name}, '{}') AS {name}", data_type.replace('\'', "''"))
+        })
+        .collect();
+    let sql = format!("SELECT {} FROM (\n{query}\n) AS judged", typed.join(", "));
+    let fault = |error: datafusion::error::DataFusionError| Error::Rule {
+        rule: rule.id.clone(),
+        what: format!("{error}; a rule returns the columns {}", names()),
+    };
+    let frame = run.ctx().sql(&sql).await.map_err(fault)?;
+    let mut stream = frame.execute_stream().await.map_err(fault)?;
+    let mut verdicts = Verdicts::default();
+    let index = index(core);
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(fault)?;
+        sort(&rule.id, &batch, &index, registry, ask, &mut verdicts)?;
+    }
+    Ok(verdicts)
+}
+
+fn names() -> String {
+    COLUMNS.map(|(name, _)| name).join(", ")
+}
+
+/// Judged days by logger.
+fn index(core: &BTreeSet<LoggerDay>) -> BTreeMap<&str, BTreeSet<i32>> {
+    let mut index: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    for (mn, date) in core {
+        index.entry(mn).or_default().insert(*date);
+    }
+    index
+}
+
+fn text(column: &ArrayRef) -> &StringArray {
+    column.as_string::<i32>()
+}
+
+fn owned(column: &StringArray, i: usize) -> Option<String> {
+    column.is_valid(i).then(|| column.value(i).to_owned())
+}
+
+fn sort(
+    rule: &str,
+    batch: &RecordBatch,
+    core: &BTreeMap<&str, BTreeSet<i32>>,
+    registry: bool,
+    ask: &BTreeSet<WindowKey>,
+    verdicts: &mut Verdicts,
+) -> Result<(), Error> {
+    let columns = batch.columns();
+    let (mn, factor) = (text(&columns[0]), text(&columns[1]));
+    let start = columns[5].as_primitive::<TimestampMicrosecondType>();
+    let end = columns[6].as_primitive::<TimestampMicrosecondType>();
+    let (outcome, why) = (text(&columns[11]), text(&columns[12]));
+    let mut last: (Option<&str>, Option<&BTreeSet<i32>>) = (None, None);
+    for i in 0..batch.num_rows() {
+        if start.is_null(i) || end.is_null(i) {
+            return Err(Error::Rule {
+                rule: rule.to_owned(),
+                what: "returned a row without window_start or window_end".to_owned(),
+            });
+        }
+        let (from, to) = (start.value(i), end.value(i));
+        let judged = if mn.is_valid(i) {
+            if last.0 != Some(mn.value(i)) {
+                last = (Some(mn.value(i)), core.get(mn.value(i)));
+            }
+            let days = beijing_day(from)..=beijing_day((to - 1).max(from));
+            last.1.is_some_and(|judged| judged.range(days).next().is_some())
+        } else {
+            registry
+        };
+        let flagged = match outcome.value(i) {
+            "flagged" => true,
+            "passed" | "not_evaluated" => false,
+            other => {
+                return Err(Error::Rule {
+                    rule: rule.to_owned(),
+                    what: format!("outcome `{other}`; known: flagged, passed, not_evaluated"),
+                });
+            }
+        };
+        if flagged {
+            if judged || mn.is_valid(i) {
+                verdicts.flagged.push(window(columns, i, judged));
+            }
+            verdicts.flagged_count += u64::from(judged);
+            continue;
+        }
+        if !judged {
+            continue;
+        }
+        if !ask.is_empty() {
+            let key = (owned(mn, i), owned(factor, i), from);
+            if ask.contains(&key) {
+                let said = if why.is_valid(i) { why.value(i) } else { outcome.value(i) };
+                verdicts.asked.insert(key, said.to_owned());
+            }
+        }
+        if outcome.value(i) == "passed" {
+            verdicts.passed += 1;
+        } else {
+            let why = if why.is_valid(i) { why.value(i) } else { "unknown" };
+            match verdicts.not_evaluated.get_mut(why) {
+                Some(count) => *count += 1,
+                None => {
+                    verdicts.not_evaluated.insert(why.to_owned(), 1);
+                }
+            }
+            let subject =
+                (owned(mn, i).unwrap_or_default(), owned(factor, i), beijing_day(from), why.to_owned());
+            *verdicts.unjudged.entry(subject).or_default() += 1;
+        }
+    }
+    Ok(())
+}
+
+fn window(columns: &[ArrayRef], i: usize, core: bool) -> Window {
+    let of = |at: usize| owned(text(&columns[at]), i);
+    let number = |at: usize| {
+        let column = columns[at].as_primitive::<Float64Type>();
+        (column.is_valid(i) && column.value(i).is_finite()).then(|| column.value(i))
+    };
+    let version: &Int32Array = columns[4].as_primitive::<Int32Type>();
+    let points: &Int64Array = columns[10].as_primitive::<Int64Type>();
+    Window {
+        mn: of(0),
+        factor: of(1),
+        outlet_uid: of(2),
+        permit_no: of(3),
+        permit_version: version.is_valid(i).then(|| version.value(i)),
+        start: columns[5].as_primitive::<TimestampMicrosecondType>().value(i),
+        end: columns[6].as_primitive::<TimestampMicrosecondType>().value(i),
+        observed: number(7),
+        limit: number(8),
+        unit: of(9),
+        points: if points.is_valid(i) { points.value(i) } else { 1 },
+        exempt: of(13),
+        severity: of(14).as_deref().and_then(Severity::parse),
+        detail: of(15),
+        core,
+    }
+}
+
+/// Runs every rule over empty tables: does its query plan, and does it return the columns?
+pub async fn test_rules(
+    catalogue: &super::Catalogue,
+) -> Result<Vec<(String, Result<(), Error>)>, Error> {
+    let session =
+        crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
+    let none = BTreeSet::new();
+    let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
+    let mut outcomes = Vec::new();
+    for configured in catalogue.rules() {
+        let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new()).await;
+        outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
+    }
+    Ok(outcomes)
+}

@@ -1,0 +1,40 @@
+//! Detection: rules over what is new, findings that stand or are withdrawn, alerts in an outbox.
+//!
+//! Invariants (design D1 to D6), each with the place that keeps it:
+//! - **incremental**: [`touched`] names the logger-days that changed; work follows them;
+//! - **deterministic**: time is an argument; sums are ordered; rows are sorted before they are
+//!   written; nothing depends on the number of threads;
+//! - **idempotent**: an anomaly's id is a hash of rule, rule version, subject and window start
+//!   ([`anomaly`]); a run replaces the rows it judged again, in one commit with the marker that says
+//!   how far it came ([`commit`]);
+//! - **three outcomes**: flagged, passed and not evaluated are counted apart ([`judge`]);
+//! - **explained**: every finding carries rows, limit, marks and origin ([`evidence`]);
+//! - **as of then**: limits are joined on the time of the data (`mn_limits`).
+//!
+//! A run over a long history is a sequence of runs over stretches of days that share one state in
+//! memory, so "everything" and "only what is new" end in the same anomalies.
+//!
+//! Failure modes: a crash before the commit leaves nothing but outbox rows that the next run finds
+//! by their stable ids; two runs at once collide on the marker and one of them starts over.
+
+pub mod anomaly;
+pub mod catalogue;
+mod commit;
+mod episode;
+mod evidence;
+mod inputs;
+mod judge;
+pub mod masses;
+pub mod rule;
+mod run;
+mod service;
+mod state;
+mod touched;
+
+pub use catalogue::{Catalogue, Config};
+pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
+pub use run::{Options, Report, RuleReport, run};
+pub use service::Service;
+
+#[cfg(test)]
+mod tests;

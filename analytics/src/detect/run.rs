@@ -1,0 +1,440 @@
+//! One run: what changed, the rules over it, the findings, one commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::anomaly::{Anomaly, Phase, Status};
+use super::catalogue::{Catalogue, Config, Configured};
+use super::commit;
+use super::episode::{Finding, merge};
+use super::evidence::{self, beijing};
+use super::inputs;
+use super::judge::{Unjudged, Verdicts, WindowKey, judge};
+use super::masses::{FRESH, daily_masses};
+use super::state::State;
+use super::touched::{self, LoggerDay};
+use crate::session::{self, Error, Session, rows};
+
+/// What a run is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The time it is, microseconds UTC: hours that end later are not judged.
+    pub as_of: i64,
+    /// Judge everything, not only what changed.
+    pub full: bool,
+}
+
+/// What a rule did in a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RuleReport {
+    /// Id of the rule.
+    pub rule: String,
+    /// Windows that were flagged.
+    pub flagged: u64,
+    /// Windows that passed.
+    pub passed: u64,
+    /// Windows that were not evaluated, by reason.
+    pub not_evaluated: BTreeMap<String, u64>,
+    /// Wall time in milliseconds.
+    pub ms: u64,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// Id of the run: the same for the same data, rules and time.
+    pub run_id: String,
+    /// The time the run was told, RFC 3339.
+    pub as_of: String,
+    /// Version of `readings_raw` judged before; nothing on a first or full run.
+    pub from_version: Option<i64>,
+    /// Version of `readings_raw` judged now.
+    pub readings_version: i64,
+    /// Whether everything was judged.
+    pub full: bool,
+    /// Logger-days judged.
+    pub logger_days: usize,
+    /// By rule, in order of ids.
+    pub rules: Vec<RuleReport>,
+    /// Findings opened.
+    pub opened: usize,
+    /// Findings withdrawn.
+    pub withdrawn: usize,
+    /// Findings that stand.
+    pub open: usize,
+    /// Alerts put into the outbox.
+    pub alerts: usize,
+    /// Wall time in milliseconds.
+    pub ms: u64,
+}
+
+/// Everything judged in one run, before it is written.
+#[derive(Debug)]
+pub(super) struct Evaluation {
+    pub(super) state: State,
+    pub(super) rules: Vec<RuleReport>,
+    pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
+    pub(super) core: BTreeSet<LoggerDay>,
+    /// Masses of the judged days.
+    pub(super) masses: Vec<RecordBatch>,
+}
+
+/// Judges what changed in the store's tables and writes findings, outcomes and alerts.
+pub async fn run(
+    store: &Path,
+    config: &Config,
+    session_config: &session::Config,
+    catalogue: &Catalogue,
+    options: Options,
+) -> Result<Report, Error> {
+    let began = Instant::now();
+    let session = session::open(store, session_config).await?;
+    let writer = commit::Writer::open(store).await?;
+    let markers = writer.markers().await?;
+    let state = State::of(writer.anomalies(&session).await?);
+    let fingerprint = catalogue.fingerprint();
+    let touched =
+        touched::find(&session, &markers, fingerprint, options.as_of, options.full, &state).await?;
+    let known = touched.full.then_some(&touched.days);
+    let evaluation =
+        evaluate(&session, catalogue, config, &touched.days, known, state, options.as_of).await?;
+    let readings_version = session.version("readings_raw");
+    let mut report = Report {
+        run_id: run_id(&session, fingerprint, options.as_of, markers.readings),
+        as_of: beijing(options.as_of),
+        from_version: if touched.full { None } else { markers.readings },
+        readings_version,
+        full: touched.full,
+        logger_days: evaluation.core.len(),
+        rules: evaluation.rules.clone(),
+        opened: evaluation.state.opened().len(),
+        withdrawn: evaluation.state.withdrawn().len(),
+        open: evaluation.state.open().count(),
+        ..Report::default()
+    };
+    report.alerts = writer
+        .write(&session, catalogue, &evaluation, &report, fingerprint, options.as_of)
+        .await?;
+    report.ms = millis(began);
+    Ok(report)
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn run_id(session: &Session, fingerprint: i64, as_of: i64, from: Option<i64>) -> String {
+    let versions: Vec<String> = ["readings_raw", "permits", "permit_limits", "permit_bindings"]
+        .iter()
+        .map(|table| session.version(table).to_string())
+        .collect();
+    let text = format!("{}/{fingerprint}/{as_of}/{from:?}", versions.join(","));
+    Anomaly::sha256(&text)[..32].to_owned()
+}
+
+/// Judges logger-days, stretch by stretch.
+pub(super) async fn evaluate(
+    session: &Session,
+    catalogue: &Catalogue,
+    config: &Config,
+    days: &BTreeSet<LoggerDay>,
+    known: Option<&BTreeSet<LoggerDay>>,
+    mut state: State,
+    as_of: i64,
+) -> Result<Evaluation, Error> {
+    let mut reports: Vec<RuleReport> = catalogue
+        .rules()
+        .iter()
+        .map(|configured| RuleReport { rule: configured.rule.id.clone(), ..RuleReport::default() })
+        .collect();
+    let mut unjudged = vec![BTreeMap::new(); catalogue.rules().len()];
+    let mut judged = BTreeSet::new();
+    let mut masses = Vec::new();
+    let stretches = stretches(days, config.logger_days);
+    let last = stretches.len() - 1;
+    for (at, stretch) in stretches.into_iter().enumerate() {
+        let core = extended(stretch, &state);
+        let run = inputs::prepare(session, &core, known, as_of).await?;
+        judged.extend(core.iter().cloned());
+        masses.extend(run.rows("masses of the judged days", FRESH).await?);
+        yearly(session, &run, &judged, &masses).await?;
+        let outlets = Outlets::load(&run).await?;
+        for (n, configured) in catalogue.rules().iter().enumerate() {
+            let began = Instant::now();
+            let registry = at == last;
+            let mine: Vec<String> = state
+                .open()
+                .filter(|anomaly| anomaly.rule_id == configured.rule.id)
+                .filter(|anomaly| concerns(anomaly, &core, registry))
+                .map(|anomaly| anomaly.anomaly_id.clone())
+                .collect();
+            let ask: BTreeSet<WindowKey> = mine
+                .iter()
+                .filter_map(|id| state.get(id))
+                .map(|a| (a.mn.clone(), a.factor.clone(), a.window_start))
+                .collect();
+            let mut verdicts = judge(&run, configured, as_of, &core, registry, &ask).await?;
+            let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
+            findings.retain(|finding| finding.core());
+            let evidence = evidence::collect(&run, configured, &findings).await?;
+            let mut found = BTreeSet::new();
+            for (finding, evidence) in findings.iter().zip(evidence) {
+                let version = session.version("readings_raw");
+                let anomaly = anomaly(configured, finding, evidence, &outlets, as_of, version);
+                found.insert(anomaly.anomaly_id.clone());
+                state.found(anomaly);
+            }
+            for id in mine.iter().filter(|id| !found.contains(*id)) {
+                let reason = why_withdrawn(&state, id, configured, &verdicts);
+                state.disproved(id, reason, as_of, session.version("readings_raw"));
+            }
+            let report = &mut reports[n];
+            report.flagged += verdicts.flagged_count;
+            report.passed += verdicts.passed;
+            for (why, count) in verdicts.not_evaluated {
+                *report.not_evaluated.entry(why).or_default() += count;
+            }
+            unjudged[n].append(&mut verdicts.unjudged);
+            report.ms += millis(began);
+        }
+    }
+    state.mature(as_of);
+    Ok(Evaluation { state, rules: reports, unjudged, core: judged, masses })
+}
+
+/// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
+async fn yearly(
+    session: &Session,
+    run: &Session,
+    judged: &BTreeSet<LoggerDay>,
+    masses: &[RecordBatch],
+) -> Result<(), Error> {
+    let what = "daily masses";
+    let def = daily_masses();
+    session.put("judged_days", inputs::day_batch(judged)?)?;
+    let mut all = session
+        .rows(
+            what,
+            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
+                    m.mass_kg, m.hours, m.hours_missing, m.date
+             FROM daily_masses m
+             LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
+        )
+        .await?;
+    all.extend(masses.iter().cloned());
+    let mut columns = Vec::new();
+    for batch in all {
+        columns.push(
+            RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
+                .map_err(|error| Error::query(what)(error.into()))?,
+        );
+    }
+    let all = concat_batches(&def.schema, &columns)
+        .map_err(|error| Error::query(what)(error.into()))?;
+    run.put("daily_masses", all)
+}
+
+/// Cuts logger-days into stretches of whole days of at most `most` logger-days each (a single day
+/// may be more). There is always at least one, for the rules that judge permits.
+fn stretches(days: &BTreeSet<LoggerDay>, most: usize) -> Vec<BTreeSet<LoggerDay>> {
+    let mut by_date: BTreeMap<i32, Vec<&LoggerDay>> = BTreeMap::new();
+    for day in days {
+        by_date.entry(day.1).or_default().push(day);
+    }
+    let mut stretches = vec![BTreeSet::new()];
+    for loggers in by_date.into_values() {
+        let filled = stretches.last().map_or(0, BTreeSet::len);
+        if filled > 0 && filled + loggers.len() > most {
+            stretches.push(BTreeSet::new());
+        }
+        if let Some(stretch) = stretches.last_mut() {
+            stretch.extend(loggers.into_iter().cloned());
+        }
+    }
+    stretches
+}
+
+/// Adds the days of standing findings that touch the judged days (with one day between), until
+/// nothing more touches: a finding is always judged whole.
+fn extended(mut core: BTreeSet<LoggerDay>, state: &State) -> BTreeSet<LoggerDay> {
+    let mut rest: Vec<(&str, i32, i32)> = state
+        .open()
+        .filter_map(|anomaly| {
+            let (first, last) = anomaly.days();
+            Some((anomaly.mn.as_deref()?, first, last))
+        })
+        .collect();
+    loop {
+        let before = rest.len();
+        let mut add = Vec::new();
+        rest.retain(|(mn, first, last)| {
+            let near = ((*mn).to_owned(), first - 1)..=((*mn).to_owned(), last + 1);
+            let touches = core.range(near).next().is_some();
+            if touches {
+                // A silence of months has no rows inside: its ends are enough.
+                if last - first > 31 {
+                    add.extend([((*mn).to_owned(), *first), ((*mn).to_owned(), *last)]);
+                } else {
+                    add.extend((*first..=*last).map(|date| ((*mn).to_owned(), date)));
+                }
+            }
+            !touches
+        });
+        core.extend(add);
+        if rest.len() == before {
+            return core;
+        }
+    }
+}
+
+/// Whether this run decides about a standing finding.
+fn concerns(anomaly: &Anomaly, core: &BTreeSet<LoggerDay>, registry: bool) -> bool {
+    let Some(mn) = &anomaly.mn else { return registry };
+    let (first, last) = anomaly.days();
+    core.range((mn.clone(), first)..=(mn.clone(), last)).next().is_some()
+}
+
+fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Verdicts) -> String {
+    let Some(anomaly) = state.get(id) else { return String::new() };
+    if anomaly.rule_version != configured.rule.version {
+        return format!("replaced by version {} of the rule", configured.rule.version);
+    }
+    if anomaly.params_hash != configured.params_hash {
+        return "the rule's parameters changed".to_owned();
+    }
+    let key = (anomaly.mn.clone(), anomaly.factor.clone(), anomaly.window_start);
+    match verdicts.asked.get(&key).map(String::as_str) {
+        Some("passed") => "later data: the window now passes".to_owned(),
+        Some(why) => format!("later data: not evaluated, {why}"),
+        None => "later data: the window is no longer flagged, or part of another finding".to_owned(),
+    }
+}
+
+/// Which outlet a logger stood for, as bound over time.
+struct Outlets(Vec<serde_json::Map<String, Value>>);
+
+impl Outlets {
+    async fn load(run: &Session) -> Result<Self, Error> {
+        let batches = run
+            .rows("bindings", "SELECT * FROM mn_outlets ORDER BY mn, issued_at, outlet_uid")
+            .await?;
+        let rows = rows::objects(&batches).map_err(|error| Error::query("bindings")(error.into()))?;
+        Ok(Self(rows))
+    }
+
+    /// The binding of a logger's factor at a time: the one issued last.
+    fn of(&self, mn: &str, factor: Option<&str>, time: i64) -> Option<&serde_json::Map<String, Value>> {
+        let at = self.0.partition_point(|row| row.get("mn").and_then(Value::as_str) < Some(mn));
+        let covers = |row: &serde_json::Map<String, Value>| {
+            let factors = row.get("factors").and_then(Value::as_str).unwrap_or_default();
+            factors.is_empty() || factor.is_none_or(|factor| factors.split(',').any(|f| f == factor))
+        };
+        self.0[at..]
+            .iter()
+            .take_while(|row| row.get("mn").and_then(Value::as_str) == Some(mn))
+            .filter(|row| {
+                let bound = |name| row.get(name).and_then(Value::as_i64);
+                bound("bound_from").is_some_and(|from| from <= time)
+                    && bound("bound_to").is_some_and(|to| time < to)
+                    && covers(row)
+            })
+            .last()
+    }
+}
+
+fn anomaly(
+    configured: &Configured,
+    finding: &Finding,
+    evidence: String,
+    outlets: &Outlets,
+    as_of: i64,
+    readings_version: i64,
+) -> Anomaly {
+    let rule = &configured.rule;
+    let worst = finding.worst();
+    let (start, end) = (finding.start(), finding.end());
+    let binding =
+        worst.mn.as_deref().and_then(|mn| outlets.of(mn, worst.factor.as_deref(), worst.start));
+    let bound = |name: &str| {
+        binding.and_then(|row| row.get(name)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let excess = match (worst.observed, worst.limit) {
+        (Some(observed), Some(limit)) if limit > 0.0 => Some(observed / limit),
+        _ => None,
+    };
+    // A finding about a permit is known by its numbers, one about a logger by the logger: the
+    // outlet a logger is bound to may be learned later.
+    let registry = |part: &Option<String>| part.clone().filter(|_| worst.mn.is_none());
+    let (permit, outlet) = (registry(&worst.permit_no), registry(&worst.outlet_uid));
+    let subject =
+        [worst.mn.as_deref(), permit.as_deref(), outlet.as_deref(), worst.factor.as_deref()];
+    let mut anomaly = Anomaly {
+        anomaly_id: Anomaly::id(&rule.id, rule.version, &subject, start),
+        rule_id: rule.id.clone(),
+        rule_version: rule.version,
+        params_hash: configured.params_hash.clone(),
+        rule_group: rule.group.clone(),
+        severity: finding.severity.code().to_owned(),
+        phase: Phase::of(end, as_of),
+        status: Status::Open,
+        permit_no: worst.permit_no.clone().or_else(|| bound("permit_no")),
+        unit_name: bound("unit_name"),
+        org_code: bound("org_code"),
+        outlet_uid: worst.outlet_uid.clone().or_else(|| bound("outlet_uid")),
+        mn: worst.mn.clone(),
+        factor: worst.factor.clone(),
+        window_start: start,
+        window_end: end,
+        observed: worst.observed,
+        limit_value: worst.limit,
+        unit: worst.unit.clone(),
+        excess_ratio: excess,
+        points: finding.windows.iter().map(|window| window.points).sum(),
+        permit_version: worst.permit_version.or_else(|| {
+            let version = binding?.get("permit_version")?.as_i64()?;
+            i32::try_from(version).ok()
+        }),
+        exempt_code: worst.exempt.clone(),
+        reason: String::new(),
+        evidence_sha256: Anomaly::sha256(&evidence),
+        evidence,
+        readings_version,
+        first_seen_at: as_of,
+        last_seen_at: as_of,
+        withdrawn_reason: None,
+        date: nonsite_schemas::time::beijing_day(start),
+    };
+    anomaly.reason = format!(
+        "{} / {}",
+        filled(&rule.reason_zh, &anomaly),
+        filled(&rule.reason_en, &anomaly)
+    );
+    anomaly
+}
+
+/// Fills a sentence's placeholders.
+fn filled(template: &str, anomaly: &Anomaly) -> String {
+    let number = |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{}", (value * 1e4).round() / 1e4))
+    };
+    let time = |micros: i64| beijing(micros)[..16].replace('T', " ");
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    template
+        .replace("{observed}", &number(anomaly.observed))
+        .replace("{limit}", &number(anomaly.limit_value))
+        .replace("{unit}", anomaly.unit.as_deref().unwrap_or_default())
+        .replace("{start}", &time(anomaly.window_start))
+        .replace("{end}", &time(anomaly.window_end))
+        .replace("{points}", &anomaly.points.to_string())
+        .replace("{factor}", &text(&anomaly.factor))
+        .replace("{mn}", &text(&anomaly.mn))
+        .replace("{permit_no}", &text(&anomaly.permit_no))
+        .replace("{unit_name}", &text(&anomaly.unit_name))
+}

@@ -1,0 +1,4 @@
+//! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
+
+mod rules;
+mod runs;

@@ -1,0 +1,249 @@
+//! What a run has to look at: the logger-days that changed since the last run, by data, by permit
+//! or by the passing of time.
+//!
+//! Causes, each found without reading more than it names:
+//! - files added to `readings_raw` since the version judged last (compaction does not count);
+//! - new permit documents: all days of the loggers they bind;
+//! - the clock: hours that closed since the last run, and loggers that were silent then;
+//! - a changed rule or parameter, a time before the last run's, a lost log, or `--full`: everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deltalake::DeltaTable;
+use deltalake::delta_datafusion::{
+    DeltaScanConfig, DeltaScanNext, FileSelection, MissingSelectedFilePolicy,
+};
+use deltalake::kernel::{Action, Add};
+use deltalake::logstore::get_actions;
+use nonsite_schemas::time::beijing_day;
+
+use super::state::State;
+use crate::session::{Error, Session, load, rows};
+
+/// Microseconds per hour.
+const HOUR: i64 = 3_600_000_000;
+/// How far back the clock looks for loggers that may have fallen silent.
+const CLOCK_BACK: i64 = 3 * HOUR;
+
+/// A logger and a Beijing day.
+pub(super) type LoggerDay = (String, i32);
+
+/// How far earlier runs came.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Markers {
+    /// Version of `readings_raw` judged last.
+    pub(super) readings: Option<i64>,
+    /// Versions of the permit tables seen last.
+    pub(super) permits: BTreeMap<&'static str, i64>,
+    /// Time of the last run, microseconds UTC.
+    pub(super) as_of: Option<i64>,
+    /// Fingerprint of the rules it ran.
+    pub(super) rules: Option<i64>,
+}
+
+/// Tables whose changes reopen the days they speak about.
+pub(super) const PERMIT_TABLES: [&str; 3] = ["permits", "permit_limits", "permit_bindings"];
+
+/// The work of one run.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Logger-days to judge.
+    pub(super) days: BTreeSet<LoggerDay>,
+    /// Whether this is everything there is.
+    pub(super) full: bool,
+}
+
+/// Finds the work of a run at `as_of`.
+pub(super) async fn find(
+    session: &Session,
+    markers: &Markers,
+    rules: i64,
+    as_of: i64,
+    full: bool,
+    state: &State,
+) -> Result<Touched, Error> {
+    let everything = full
+        || markers.readings.is_none()
+        || markers.rules != Some(rules)
+        || markers.as_of.is_none_or(|before| as_of < before);
+    let added = match (everything, markers.readings) {
+        (false, Some(version)) => added(session, "readings_raw", version).await?,
+        _ => None,
+    };
+    let Some(added) = added else {
+        let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+        return Ok(Touched { days, full: true });
+    };
+    let mut found = in_files(session, &added).await?;
+    found.extend(of_permits(session, markers).await?);
+    if let Some(before) = markers.as_of {
+        found.extend(of_clock(session, before, as_of, state).await?);
+    }
+    Ok(Touched { days: found, full: false })
+}
+
+/// Files added with new data after `version`; nothing when the log does not reach back that far.
+async fn added(session: &Session, table: &str, version: i64) -> Result<Option<Vec<Add>>, Error> {
+    let Some(delta) = load(session.store(), table).await? else { return Ok(Some(Vec::new())) };
+    let mut adds = Vec::new();
+    for version in version + 1..=session.version(table) {
+        let number = u64::try_from(version).unwrap_or_default();
+        let entry = delta
+            .log_store()
+            .read_commit_entry(number)
+            .await
+            .map_err(Error::table(table))?;
+        let Some(bytes) = entry else { return Ok(None) };
+        for action in get_actions(number, &bytes).map_err(Error::table(table))? {
+            if let Action::Add(add) = action
+                && add.data_change
+            {
+                adds.push(add);
+            }
+        }
+    }
+    Ok(Some(adds))
+}
+
+/// Logger-days with rows in these files. Files that were rewritten since are looked up by day.
+async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>, Error> {
+    if adds.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let table = "readings_raw";
+    let Some(delta) = load_at(session, table).await? else { return Ok(BTreeSet::new()) };
+    let state = delta.snapshot().map_err(Error::table(table))?;
+    let active: BTreeSet<String> = state.log_data().iter().map(|file| file.path().into_owned()).collect();
+    let (here, gone): (Vec<&Add>, Vec<&Add>) = adds.iter().partition(|add| active.contains(&add.path));
+    let config = DeltaScanConfig::new_from_session(&session.ctx().state())
+        .with_wrap_partition_values(false);
+    let selection = FileSelection::from_adds(here.into_iter().cloned())
+        .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
+    let scan = DeltaScanNext::new(state.snapshot().clone(), config)
+        .map_err(Error::query("files added since the last run"))?
+        .with_file_selection(selection);
+    let ctx = session.ctx();
+    let register = "files_added";
+    ctx.deregister_table(register).map_err(Error::query("files added"))?;
+    ctx.register_table(register, Arc::new(scan)).map_err(Error::query("files added"))?;
+    let mut found = days(session, "SELECT DISTINCT mn, date FROM files_added").await?;
+    let dates: BTreeSet<&str> = gone
+        .iter()
+        .filter_map(|add| add.partition_values.get("date")?.as_deref())
+        .collect();
+    for date in dates {
+        let sql = format!("SELECT DISTINCT mn, date FROM readings_raw WHERE date = DATE '{date}'");
+        found.extend(days(session, &sql).await?);
+    }
+    Ok(found)
+}
+
+/// The table at the version this session reads.
+async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
+    let Some(mut delta) = load(session.store(), table).await? else { return Ok(None) };
+    let version = u64::try_from(session.version(table)).unwrap_or_default();
+    if delta.version() != Some(version) {
+        delta.load_version(version).await.map_err(Error::table(table))?;
+    }
+    Ok(Some(delta))
+}
+
+/// All days of loggers that permits with new documents bind.
+async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<LoggerDay>, Error> {
+    let changed = PERMIT_TABLES
+        .iter()
+        .any(|table| markers.permits.get(table).copied().unwrap_or(-1) < session.version(table));
+    if !changed {
+        return Ok(BTreeSet::new());
+    }
+    // Documents that came in since the last look: by origin, whichever table was committed first.
+    let since = markers.permits.get("permits").copied().unwrap_or(-1);
+    let mut permits = BTreeSet::new();
+    for table in PERMIT_TABLES {
+        let since = markers.permits.get(table).copied().unwrap_or(since);
+        let Some(adds) = added(session, table, since).await? else {
+            return days(session, "SELECT DISTINCT mn, date FROM readings_raw").await;
+        };
+        if adds.is_empty() {
+            continue;
+        }
+        let Some(delta) = load_at(session, table).await? else { continue };
+        let state = delta.snapshot().map_err(Error::table(table))?;
+        let selection = FileSelection::from_adds(adds)
+            .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
+        let config = DeltaScanConfig::new_from_session(&session.ctx().state());
+        let scan = DeltaScanNext::new(state.snapshot().clone(), config)
+            .map_err(Error::query("permit documents added"))?
+            .with_file_selection(selection);
+        let ctx = session.ctx();
+        ctx.deregister_table("documents_added").map_err(Error::query("permit documents added"))?;
+        ctx.register_table("documents_added", Arc::new(scan))
+            .map_err(Error::query("permit documents added"))?;
+        let batches = session
+            .rows("permit documents added", "SELECT DISTINCT permit_no FROM documents_added")
+            .await?;
+        for row in objects(&batches)? {
+            permits.extend(row.get("permit_no").and_then(|v| v.as_str()).map(str::to_owned));
+        }
+    }
+    if permits.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let list: Vec<String> =
+        permits.iter().map(|permit| format!("'{}'", permit.replace('\'', "''"))).collect();
+    let sql = format!(
+        "SELECT DISTINCT r.mn, r.date FROM readings_raw r
+         LEFT SEMI JOIN permit_bindings b ON b.mn = r.mn AND b.permit_no IN ({})",
+        list.join(", ")
+    );
+    days(session, &sql).await
+}
+
+/// Logger-days that time alone makes worth a look.
+async fn of_clock(
+    session: &Session,
+    before: i64,
+    as_of: i64,
+    state: &State,
+) -> Result<BTreeSet<LoggerDay>, Error> {
+    let mut found = BTreeSet::new();
+    for anomaly in state.open() {
+        // A silence that was open then has grown, or ended.
+        if anomaly.window_end == before
+            && let Some(mn) = &anomaly.mn
+        {
+            found.insert((mn.clone(), beijing_day(anomaly.window_start)));
+        }
+    }
+    if before.div_euclid(HOUR) != as_of.div_euclid(HOUR) {
+        let sql = format!(
+            "SELECT DISTINCT mn, date FROM readings_raw
+             WHERE date BETWEEN arrow_cast({}, 'Date32') AND arrow_cast({}, 'Date32')",
+            beijing_day(before - CLOCK_BACK),
+            beijing_day(as_of)
+        );
+        found.extend(days(session, &sql).await?);
+    }
+    Ok(found)
+}
+
+fn objects(
+    batches: &[arrow::record_batch::RecordBatch],
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    rows::objects(batches)
+        .map_err(|error| Error::query("rows of a query")(error.into()))
+}
+
+/// Logger-days a query names.
+pub(super) async fn days(session: &Session, sql: &str) -> Result<BTreeSet<LoggerDay>, Error> {
+    let batches = session.rows("logger-days", sql).await?;
+    Ok(objects(&batches)?
+        .into_iter()
+        .filter_map(|row| {
+            let mn = row.get("mn")?.as_str()?.to_owned();
+            let date = i32::try_from(row.get("date")?.as_i64()?).ok()?;
+            Some((mn, date))
+        })
+        .collect())
+}

@@ -1,0 +1,158 @@
+//! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use nonsite_analytics::detect::catalogue::Configured;
+use nonsite_analytics::detect::{Catalogue, test_rules};
+use nonsite_analytics::functions::check::check_line;
+use serde_json::json;
+
+use crate::exit::{Exit, Usage};
+use crate::output::{Format, Listing};
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List the rules.
+    List {
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one rule: what it says, its parameters and its query.
+    Show {
+        /// Id of the rule, e.g. E01.
+        id: String,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Check every rule: front matter, parameters, and that its query runs and returns the columns
+    /// of the contract.
+    Test,
+    /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
+    CheckSeries {
+        /// File to read, `-` for standard input.
+        #[arg(default_value = "-")]
+        file: PathBuf,
+    },
+}
+
+pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::CheckSeries { file } => check_series(&file),
+        Action::List { format } => list(&catalogue(settings)?, format),
+        Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
+        Action::Test => test(&catalogue(settings)?).await,
+    }
+}
+
+fn catalogue(settings: &Settings) -> anyhow::Result<Catalogue> {
+    Catalogue::load(&settings.detect).map_err(|error| Usage(error.to_string()).into())
+}
+
+fn described(configured: &Configured) -> serde_json::Value {
+    let mut value = json!(configured.rule);
+    value["values"] = json!(configured.values);
+    value["sql"] = json!(configured.rule.sql);
+    value
+}
+
+fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
+    let mut listing =
+        Listing::new(&["id", "version", "name", "名称", "group", "severity", "window", "parameters"]);
+    for configured in catalogue.rules() {
+        let rule = &configured.rule;
+        let values: Vec<String> = configured
+            .values
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.real()))
+            .collect();
+        listing.row([
+            rule.id.clone(),
+            rule.version.to_string(),
+            rule.name_en.clone(),
+            rule.name_zh.clone(),
+            rule.group.clone(),
+            rule.severity.code().to_owned(),
+            rule.granularity.clone(),
+            values.join(" "),
+        ]);
+    }
+    let items: Vec<_> = catalogue.rules().iter().map(described).collect();
+    listing.print(format, &items)?;
+    Ok(Exit::Done)
+}
+
+fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit> {
+    let Some(configured) = catalogue.get(id) else {
+        let known: Vec<&str> =
+            catalogue.rules().iter().map(|configured| configured.rule.id.as_str()).collect();
+        return Err(Usage(format!("there is no rule `{id}`; there are: {}", known.join(", "))).into());
+    };
+    let rule = &configured.rule;
+    if format != Format::Table {
+        println!("{}", serde_json::to_string_pretty(&described(configured))?);
+        return Ok(Exit::Done);
+    }
+    println!("{} v{}  {}  {}", rule.id, rule.version, rule.name_en, rule.name_zh);
+    println!("group {}, severity {}, window {}", rule.group, rule.severity.code(), rule.granularity);
+    println!("basis: {}", rule.basis);
+    println!("exemptions considered: {}", rule.exempts.join(", "));
+    let mut listing = Listing::new(&["parameter", "value", "default", "min", "max", "unit", "meaning"]);
+    for (name, param) in &rule.params {
+        listing.row([
+            name.clone(),
+            configured.values.get(name).map(|value| value.real().to_string()).unwrap_or_default(),
+            param.default.real().to_string(),
+            param.min.real().to_string(),
+            param.max.real().to_string(),
+            param.unit.clone(),
+            param.doc.clone(),
+        ]);
+    }
+    println!("{}\n\n{}", listing.table(), rule.sql);
+    Ok(Exit::Done)
+}
+
+async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
+    let mut failed = 0;
+    for (id, outcome) in test_rules(catalogue).await? {
+        match outcome {
+            Ok(()) => println!("{id}: ok"),
+            Err(error) => {
+                failed += 1;
+                println!("{id}: {error}");
+            }
+        }
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::Finding })
+}
+
+fn check_series(file: &Path) -> anyhow::Result<Exit> {
+    let input: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(BufReader::new(std::io::stdin()))
+    } else {
+        let opened = std::fs::File::open(file)
+            .map_err(|error| Usage(format!("`{}`: {error}", file.display())))?;
+        Box::new(BufReader::new(opened))
+    };
+    let mut output = BufWriter::new(std::io::stdout().lock());
+    for (at, line) in input.lines().enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = check_line(&line).map_err(|what| Usage(format!("line {}: {what}", at + 1)))?;
+        writeln!(output, "{answer}")?;
+    }
+    output.flush()?;
+    Ok(Exit::Done)
+}
