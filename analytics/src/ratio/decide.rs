@@ -28,7 +28,7 @@ use super::policy::{CountUnit, Escalation, RatioPolicy};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotCounted {
-    /// The document breaks its schema.
+    /// The document of an off-site act breaks its schema.
     DocumentFaults,
     /// The record was declared void.
     Withdrawn,
@@ -195,7 +195,9 @@ impl Rules<'_> {
     fn alone(&self, act: &Act) -> Outcome {
         use NotCounted as Why;
         let policy = self.policy;
-        if !act.document_faults.is_empty() {
+        // A visit whose document is faulty was a visit all the same: leaving it out would raise the
+        // ratio. Of an off-site act nothing is left but its document.
+        if act.mode == Mode::Offsite && !act.document_faults.is_empty() {
             return not_counted(Why::DocumentFaults, act.document_faults.join("; "));
         }
         if policy.exclude_withdrawn && act.is_withdrawn() {
@@ -238,7 +240,8 @@ impl Rules<'_> {
                 ),
             );
         }
-        if !self.switches.classes.contains(&act.class) {
+        let unclassed_visit = act.mode == Mode::Onsite && act.class.is_empty();
+        if !unclassed_visit && !self.switches.classes.contains(&act.class) {
             return not_counted(
                 Why::ClassNotCounted,
                 format!("class `{}` is left out", act.class),

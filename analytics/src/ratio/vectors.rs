@@ -321,6 +321,14 @@ fn every_reason_for_not_counting_is_given() {
 }
 
 #[test]
+fn a_visit_with_a_poor_record_is_a_visit() {
+    let mut visit = act("x", Mode::Onsite);
+    visit.document_faults.push("class: missing".to_owned());
+    visit.class = String::new();
+    assert_eq!(counts(&[visit], &policy()), (0, 1));
+}
+
+#[test]
 fn reviews_of_rectification_count_in_both_modes_or_in_none() {
     let mut off = act("off", Mode::Offsite);
     let mut on = act("on", Mode::Onsite);
