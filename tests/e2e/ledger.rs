@@ -39,5 +39,5 @@ pub(crate) fn assert_exactly_once(sandbox: &Sandbox, topic: &str, partitions: i3
          GROUP BY kafka_partition, kafka_offset, factor) WHERE n <> 1"
     ));
     assert_eq!(uneven, 0, "readings that are in the table more than once");
-    sandbox.run(&["verify", "--against-broker"]).done();
+    sandbox.verify();
 }

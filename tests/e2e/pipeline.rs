@@ -55,7 +55,7 @@ fn a_province_comes_out_as_it_was_put_in() {
     let scale = Scale { points: 24, days: 3, factors: 8, ..Scale::default() };
     let (summary, truth) = province(&mut sandbox, scale);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
-    sandbox.run(&["verify", "--against-broker"]).done();
+    sandbox.verify();
 
     tables_hold_what_was_sent(&sandbox, &summary);
 

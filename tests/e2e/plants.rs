@@ -126,7 +126,7 @@ fn plant_k_is_accounted_for_and_its_means_gaps_runs_and_exceedances_are_right() 
         }
     }
     assert_eq!(sandbox.count("SELECT count(*) FROM quarantine"), 0);
-    sandbox.run(&["verify", "--against-broker"]).done();
+    sandbox.verify();
 
     hourly_and_daily_means(&sandbox, &export);
     gaps_and_runs(&sandbox);
@@ -297,5 +297,5 @@ fn plant_j_imports_with_missing_as_missing() {
     let widest = sandbox
         .count("SELECT max(n) FROM (SELECT count(*) AS n FROM readings_raw GROUP BY data_time)");
     assert!(widest > 40, "{widest} factors on one instant");
-    sandbox.run(&["verify", "--against-broker"]).done();
+    sandbox.verify();
 }

