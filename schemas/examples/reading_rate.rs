@@ -54,7 +54,7 @@ fn measure(name: &str, messages: &[String]) {
     for _ in 0..ROUNDS {
         for message in messages {
             if let Err(rejected) = decode_line(message.as_bytes(), NOW, &mut sum) {
-                eprintln!("{rejected}");
+                eprintln!("{rejected:?}");
             }
         }
     }

@@ -32,11 +32,13 @@ mod types;
 mod unit;
 
 pub use cipher::Sm4Key;
+pub(crate) use clock::EARLIEST_MICROS;
 pub use clock::{beijing_digits, parse_beijing_digits, parse_qn, qn_digits};
 pub use crc::{CrcDialect, crc, crc_modbus, parse_crc};
 pub use decode::{Decoded, Decoder, Limits, Outcome, Rejected};
 pub use frame::{Frame, Frames, frames};
 pub use notes::Notes;
+pub(crate) use number::{MAX_MAGNITUDE, is_sentinel};
 pub use packet::{BadPacket, Packet};
 pub use split::{Assembler, Held, SplitKey};
 pub use stations::{Station, Stations, StationsError};

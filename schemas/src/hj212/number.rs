@@ -59,7 +59,7 @@ fn unusual(text: &str) -> Number {
 
 /// Whether a number is the largest its format can hold, of either sign.
 #[inline]
-pub(super) fn is_sentinel(text: &str, code: &str, medium: impl FnOnce() -> Option<Medium>) -> bool {
+pub(crate) fn is_sentinel(text: &str, code: &str, medium: impl FnOnce() -> Option<Medium>) -> bool {
     // Nearly every text is ruled out by its last digit.
     text.as_bytes().last() == Some(&b'9') && is_sentinel_closely(text, code, medium)
 }

@@ -8,6 +8,8 @@
 //! Everything else has a default in the reader, and [`Permit::validate`] says what is missing:
 //! a faulty document is kept and marked, and nothing of it is used for judging.
 
+mod codes;
+mod context;
 mod rows;
 mod validate;
 
@@ -17,6 +19,11 @@ use serde::{Deserialize, Serialize};
 use super::document::{self, Document, Refused};
 use super::{Day, Instant};
 
+pub(super) use codes::codes;
+pub use codes::{
+    Averaging, Basis, DischargeMode, EmergencyGrade, KeyElement, MassLevel, Medium, MgmtClass,
+    OutletKind, PeriodKind, PermitStatus, WarningLevel, YearBasis,
+};
 pub use rows::PermitRows;
 
 /// Reads one permit document from a message.
@@ -26,196 +33,6 @@ pub use rows::PermitRows;
 /// the document's list.
 pub fn decode(message: &[u8]) -> Result<Document<Permit>, Refused> {
     document::read(message)
-}
-
-macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item:meta])* $variant:ident = $code:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-        pub enum $name {
-            $($(#[$item])* #[serde(rename = $code)] $variant,)+
-        }
-
-        impl $name {
-            /// Every value, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The text in messages and tables.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $code,)+
-                }
-            }
-        }
-    };
-}
-pub(super) use codes;
-
-codes! {
-    /// What an outlet discharges into.
-    Medium {
-        /// Waste gas.
-        Air = "air",
-        /// Waste water.
-        Water = "water",
-    }
-}
-
-codes! {
-    /// Management class of the unit.
-    MgmtClass {
-        /// Key management.
-        Key = "key",
-        /// Simplified management.
-        Simplified = "simplified",
-        /// Registration only.
-        Registration = "registration",
-    }
-}
-
-codes! {
-    /// Legal status of the permit.
-    PermitStatus {
-        /// In force.
-        Valid = "valid",
-        /// Run out.
-        Expired = "expired",
-        /// Given back or cancelled.
-        Cancelled = "cancelled",
-        /// Revoked by the authority.
-        Revoked = "revoked",
-        /// Suspended.
-        Suspended = "suspended",
-        /// A change is being handled; the permit stays in force.
-        Changing = "changing",
-    }
-}
-
-codes! {
-    /// Environmental element for which a unit is a key unit.
-    KeyElement {
-        /// Water environment.
-        Water = "water",
-        /// Atmospheric environment.
-        Air = "air",
-        /// Soil.
-        Soil = "soil",
-        /// Environmental risk.
-        Risk = "risk",
-    }
-}
-
-codes! {
-    /// Grade of the unit for heavy-pollution emergencies.
-    EmergencyGrade {
-        /// Leading enterprise.
-        Leading = "leading",
-        /// Grade A.
-        A = "A",
-        /// Grade B.
-        B = "B",
-        /// Grade B minus.
-        BMinus = "B-",
-        /// Grade C.
-        C = "C",
-        /// Grade D.
-        D = "D",
-    }
-}
-
-codes! {
-    /// Rank of an outlet.
-    OutletKind {
-        /// Main outlet: concentration and mass are limited.
-        Main = "main",
-        /// General outlet: concentration is limited.
-        General = "general",
-    }
-}
-
-codes! {
-    /// How an outlet discharges.
-    DischargeMode {
-        /// Continuous.
-        Continuous = "continuous",
-        /// Intermittent.
-        Intermittent = "intermittent",
-    }
-}
-
-codes! {
-    /// What a concentration limit is compared with.
-    Basis {
-        /// The value as measured.
-        Raw = "raw",
-        /// The value converted to reference oxygen.
-        Converted = "converted",
-    }
-}
-
-codes! {
-    /// The mean a limit is for.
-    Averaging {
-        /// Hourly mean.
-        Hour = "hour",
-        /// Daily mean.
-        Day = "day",
-        /// Monthly mean.
-        Month = "month",
-    }
-}
-
-codes! {
-    /// What a permitted mass covers.
-    MassLevel {
-        /// One outlet.
-        Outlet = "outlet",
-        /// All main outlets.
-        MainTotal = "main_total",
-        /// All general outlets.
-        GeneralTotal = "general_total",
-        /// All organised emissions of the plant.
-        OrganisedTotal = "organised_total",
-        /// Fugitive emissions.
-        Fugitive = "fugitive",
-        /// The whole plant.
-        PlantTotal = "plant_total",
-    }
-}
-
-codes! {
-    /// Kind of a special period.
-    PeriodKind {
-        /// Heavy-pollution warning.
-        HeavyPollution = "heavy_pollution",
-        /// Staggered (off-peak) production.
-        Staggered = "staggered",
-        /// Any other special clause.
-        Other = "other",
-    }
-}
-
-codes! {
-    /// Warning level of a heavy-pollution period.
-    WarningLevel {
-        /// Yellow.
-        Yellow = "yellow",
-        /// Orange.
-        Orange = "orange",
-        /// Red, the highest.
-        Red = "red",
-    }
-}
-
-/// How the five permit years are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum YearBasis {
-    /// Year 1 is the calendar year in which the permit becomes valid.
-    #[default]
-    Calendar,
-    /// Year 1 begins on the day the permit becomes valid.
-    Anniversary,
 }
 
 /// One version of one pollutant-discharge permit, whole.

@@ -128,6 +128,10 @@ impl<'a> Token<'a> {
 
 /// What a message holds.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one message; a box would cost each one"
+)]
 pub(super) enum Content<'a> {
     One(Fields<'a>),
     /// Elements in order, `None` for one that is not an object.

@@ -5,17 +5,15 @@
 
 use std::borrow::Cow;
 
-use super::Rejected;
 use super::fields::{Field, Fields, Token};
-use crate::hj212::{Extra, Granularity, Head, Notes, Sink, Value};
+use crate::hj212::{
+    EARLIEST_MICROS, Extra, Granularity, Head, MAX_MAGNITUDE, Notes, Rejected, Sink, Value,
+    is_sentinel,
+};
 use crate::reason::Reason;
-use crate::time::{DAY_MICROS, beijing_day_start};
+use crate::time::DAY_MICROS;
 use crate::wire::moment::parse_instant;
 
-/// Days from 1970-01-01 to 2000-01-01: no reading is older.
-const EARLIEST_DAY: i32 = 10_957;
-/// No quantity reported here is larger.
-const LARGEST: f64 = 1e12;
 /// Characters a data mark may have.
 const FLAG_LENGTH: usize = 4;
 
@@ -125,7 +123,13 @@ pub(super) fn hand_over<S: Sink>(
         note: Notes::NONE,
     };
     let mut value_text = None;
-    let value = match number(fields, Field::Value, Notes::SENTINEL_VALUE, &mut notes)? {
+    let value = match number(
+        fields,
+        Field::Value,
+        &factor,
+        Notes::SENTINEL_VALUE,
+        &mut notes,
+    )? {
         Quantity::Number(value) => Some(value),
         Quantity::Absent => None,
         Quantity::Text(text) => {
@@ -134,19 +138,22 @@ pub(super) fn hand_over<S: Sink>(
         }
     };
     let mut statistic = |field, sentinel| -> Result<Option<f64>, Fault> {
-        Ok(match number(fields, field, sentinel, &mut notes)? {
-            Quantity::Number(value) => Some(value),
-            Quantity::Absent => None,
-            Quantity::Text(text) => {
-                extras.push((Cow::Borrowed(field.name()), text));
-                None
-            }
-        })
+        Ok(
+            match number(fields, field, &factor, sentinel, &mut notes)? {
+                Quantity::Number(value) => Some(value),
+                Quantity::Absent => None,
+                Quantity::Text(text) => {
+                    extras.push((Cow::Borrowed(field.name()), text));
+                    None
+                }
+            },
+        )
     };
     let zs_value = statistic(Field::ZsValue, Notes::SENTINEL_ZS)?;
     let min = statistic(Field::Min, Notes::SENTINEL_STAT)?;
     let max = statistic(Field::Max, Notes::SENTINEL_STAT)?;
-    let cou = statistic(Field::Cou, Notes::SENTINEL_STAT)?;
+    // A sum has no default maximum: it is not computed where its parts are not.
+    let cou = statistic(Field::Cou, Notes::NONE)?;
     let zs_min = statistic(Field::ZsMin, Notes::SENTINEL_STAT)?;
     let zs_max = statistic(Field::ZsMax, Notes::SENTINEL_STAT)?;
     let flag = flag(fields, &mut extras, &mut notes)?;
@@ -211,7 +218,7 @@ fn data_time(fields: &Fields<'_>, received_at: i64) -> Result<i64, Fault> {
             format!("data_time: `{text}` is not a time; write it as 2026-01-05T08:00:00+08:00"),
         )
     })?;
-    if time < beijing_day_start(EARLIEST_DAY) || time > received_at.saturating_add(DAY_MICROS) {
+    if time < EARLIEST_MICROS || time > received_at.saturating_add(DAY_MICROS) {
         return Err(Fault::new(
             Reason::TimeOutOfRange,
             format!(
@@ -279,10 +286,12 @@ enum Quantity<'a> {
     Absent,
 }
 
-/// Reads a quantity; the default maximum of its type (9999.99) is set aside with `sentinel`.
+/// Reads a quantity; the default maximum of the factor's number type (9999.99 style) is set aside
+/// under the note `sentinel`, as in HJ 212 packets.
 fn number<'a>(
     fields: &Fields<'a>,
     field: Field,
+    factor: &str,
     sentinel: Notes,
     notes: &mut Notes,
 ) -> Result<Quantity<'a>, Fault> {
@@ -302,8 +311,8 @@ fn number<'a>(
         .ok()
         .filter(|_| numeric);
     match parsed {
-        Some(value) if value.abs() <= LARGEST => {
-            if is_sentinel(digits.as_bytes()) {
+        Some(value) if value.abs() <= MAX_MAGNITUDE => {
+            if !sentinel.is_empty() && is_sentinel(digits, factor, || None) {
                 notes.insert(sentinel);
                 Ok(Quantity::Absent)
             } else {
@@ -351,21 +360,5 @@ fn keep_unknown<'a>(fields: &Fields<'a>, extras: &mut Extras<'a>, notes: &mut No
             Some(Token::Truth(_) | Token::Nested) => notes.insert(Notes::IGNORED_FIELD),
             None => {}
         }
-    }
-}
-
-/// The default maximum of a number type (9999.99 style): nines only, at least four of them in
-/// front of the point.
-fn is_sentinel(digits: &[u8]) -> bool {
-    let digits = digits.strip_prefix(b"-").unwrap_or(digits);
-    let nines = |part: &[u8]| part.iter().all(|digit| *digit == b'9');
-    match digits.iter().position(|byte| *byte == b'.') {
-        Some(point) => {
-            point >= 4
-                && point + 1 < digits.len()
-                && nines(&digits[..point])
-                && nines(&digits[point + 1..])
-        }
-        None => false,
     }
 }

@@ -78,6 +78,10 @@ pub struct Reading {
 /// What one message on a readings topic holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per message, never kept in numbers"
+)]
 pub enum ReadingMessage {
     /// One reading.
     One(Reading),

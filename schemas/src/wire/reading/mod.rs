@@ -21,6 +21,7 @@ mod message;
 use crate::hj212::Sink;
 use crate::reason::Reason;
 
+pub use crate::hj212::Rejected;
 pub use message::{Granularity, Number, Reading, ReadingMessage};
 
 /// What became of a message that was accepted.
@@ -30,18 +31,6 @@ pub struct Decoded {
     pub readings: usize,
     /// Elements handed to the sink as bad parts.
     pub bad_parts: usize,
-}
-
-/// A message that was refused as a whole; the sink has seen nothing of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {detail}")]
-pub struct Rejected {
-    /// Stable reason code.
-    pub reason: Reason,
-    /// One sentence: what, where, what to do.
-    pub detail: String,
-    /// Unique id of the data logger, if it could be read.
-    pub mn: Option<String>,
 }
 
 /// Decodes one message into `sink`.
