@@ -14,6 +14,7 @@ use nonsite_schemas::time::ManualClock;
 
 use super::*;
 use crate::log::{Advance, Append, TableLog};
+use crate::write::write_parquet;
 
 const APP: &str = "nonsite/t/0";
 const TABLE: &str = "quarantine_redriven";
@@ -70,10 +71,12 @@ impl Bed {
 
     /// Uploads and commits rows `from..to` as one file and one step of the offset.
     async fn write(&self, log: &mut TableLog, from: i64, to: i64) {
-        let table = self.store.load(TABLE).await.expect("a table");
-        let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
-        writer.write(batch(from, to)).await.expect("written");
-        let adds = writer.flush().await.expect("stored");
+        let objects = self.store.table_objects(TABLE);
+        let def = tables::quarantine_redriven();
+        let millis = self.clock.now_micros() / 1_000;
+        let adds = write_parquet(objects.as_ref(), &def, batch(from, to), millis)
+            .await
+            .expect("stored");
         let append = Append {
             adds,
             advances: vec![Advance {
@@ -224,9 +227,15 @@ async fn a_merged_file_is_in_the_tables_order_and_has_statistics() {
     assert_eq!(files.len(), 1);
     let path = files[0].path();
     let file = std::fs::File::open(bed.folder.path().join(TABLE).join(path)).expect("a file");
-    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
-        .expect("a reader");
+    let builder = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+        .expect("a Parquet file");
+    let sorting = builder.metadata().row_group(0).sorting_columns().cloned();
+    assert_eq!(
+        sorting.map(|columns| columns.len()),
+        Some(1),
+        "the order is declared"
+    );
+    let reader = builder.build().expect("a reader");
     let mut ids = Vec::new();
     for batch in reader {
         let batch = batch.expect("rows");
@@ -405,6 +414,18 @@ async fn a_replacement_that_raced_with_a_merge_is_refused() {
     let maintainer = Maintainer::new(store.clone(), Config::default(), clock);
     let reports = maintainer.run_once(&[def.name], false).await;
     assert_eq!((reports[0].files_merged, &reports[0].error), (8, &None));
+    let merged = compact::files(def.name, &store.load(def.name).await.expect("a table")).await;
+    let merged = merged.expect("files");
+    let file = std::fs::File::open(folder.path().join(def.name).join(merged[0].path()));
+    let metadata = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        file.expect("a file"),
+    )
+    .expect("a Parquet file");
+    let sorting = metadata.metadata().row_group(0).sorting_columns().cloned();
+    assert_eq!(
+        sorting, None,
+        "what no input says of its order is not said of the merged file"
+    );
     let refused = CommitBuilder::from(CommitProperties::default())
         .with_actions(removes)
         .build(

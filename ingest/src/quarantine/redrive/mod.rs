@@ -36,6 +36,7 @@
 
 mod outcome;
 mod present;
+mod records;
 #[cfg(test)]
 mod tests;
 
@@ -46,16 +47,17 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use deltalake::kernel::Add;
-use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use nonsite_schemas::time::Clock;
 use nonsite_schemas::wire::Origin;
 use serde::Serialize;
 
 use self::present::Present;
+pub use self::records::Records;
 use super::read::{self, BECAME_ROWS, QUARANTINE, REDRIVEN};
 use super::{Entry, Filter, QuarantineError};
 use crate::log::{Advance, Append, CommitError, LogError, TableLog};
 use crate::store::{Store, StoreError};
+use crate::write::write_parquet;
 
 /// Application id that redrives take turns by.
 const FENCE: &str = "nonsite-redrive";
@@ -452,10 +454,16 @@ impl Run<'_> {
     }
 
     async fn upload(&self, table: &str, batch: RecordBatch) -> Result<Vec<Add>, RedriveError> {
-        let handle = self.store.load(table).await?;
-        let mut writer = RecordBatchWriter::for_table(&handle).map_err(write_fault(table))?;
-        writer.write(batch).await.map_err(write_fault(table))?;
-        writer.flush().await.map_err(write_fault(table))
+        let Some(def) = nonsite_schemas::tables::by_name(table) else {
+            return Err(RedriveError::Request(format!(
+                "there is no table `{table}`"
+            )));
+        };
+        let objects = self.store.table_objects(table);
+        let millis = self.clock.now_micros().div_euclid(1_000);
+        write_parquet(objects.as_ref(), &def, batch, millis)
+            .await
+            .map_err(write_fault(table))
     }
 }
 
@@ -519,7 +527,6 @@ fn judge(
             }
             let missing = match present.get(table) {
                 Some(present) => present.missing(&record.origin(), table, &batch)?,
-
                 None => batch.clone(),
             };
             if table != QUARANTINE {

@@ -532,3 +532,54 @@ async fn a_redrive_must_say_who_and_why_and_name_what_exists() {
     .await;
     assert!(bed.folder.path().join("quarantine").is_dir());
 }
+
+/// The program's own reader: a packet with a CRC of another dialect is refused, until the station
+/// is allowed to use it.
+#[tokio::test]
+async fn a_packet_becomes_rows_when_its_station_may_use_its_crc() {
+    use crate::config::{Content, Format, Topic};
+    use nonsite_schemas::hj212::{Stations, crc_modbus};
+
+    let bed = Bed::new().await;
+    let segment = "QN=20250601080000000;ST=31;CN=2051;PW=123456;MN=M1;Flag=4;\
+                   CP=&&DataTime=20250601080000;a21026-Avg=5.5,a21026-Flag=N;a21002-Avg=7.25,\
+                   a21002-Flag=N&&";
+    let crc = crc_modbus(segment.as_bytes());
+    let packet = format!("##{:04}{segment}{crc:04X}\r\n", segment.len());
+    // The test's messages are received at their offset in milliseconds: here just after the
+    // packet's own time, or the reader would refuse it.
+    let offset = 1_748_736_060_000;
+    quarantine(&bed.store, &[message(offset, &packet)]).await;
+    let topics = vec![Topic {
+        name: "t".into(),
+        format: Format::Hj212,
+        content: Content::Readings,
+    }];
+    let run = async |stations: &str| {
+        let stations = Arc::new(Stations::from_toml(stations).expect("a stations file"));
+        let mut records = Records::new(topics.clone(), stations).expect("a reader");
+        redrive(&bed.store, &mut records, &bed.clock, &request())
+            .await
+            .expect("a redrive")
+    };
+    let report = run("").await;
+    assert_eq!(report.still_bad, 1);
+    assert_eq!(
+        report.outcomes[0].reason.as_deref(),
+        Some("crc_dialect_not_allowed"),
+        "{report:?}"
+    );
+    let report = run(ALLOWED).await;
+    assert_eq!(
+        (report.became_rows, report.rows["readings_raw"]),
+        (1, 2),
+        "{report:?}"
+    );
+    assert_eq!(
+        bed.readings().await,
+        [(offset, "a21002".into()), (offset, "a21026".into())]
+    );
+    assert_eq!(run(ALLOWED).await.became_rows, 0);
+}
+
+const ALLOWED: &str = "[stations.M1]\ncrc = [\"hj212\", \"modbus\"]\n";
