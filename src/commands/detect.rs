@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use nonsite_analytics::detect::{Report, Service};
+use nonsite_analytics::session::Error;
 use nonsite_schemas::time::SystemClock;
 
 use crate::exit::{Exit, Unreachable, Usage};
@@ -29,6 +30,17 @@ pub(crate) struct Args {
     no_alerts: bool,
 }
 
+/// The exit code a failure of the analytics stands for.
+pub(crate) fn classed(error: Error) -> anyhow::Error {
+    match error {
+        Error::Store { .. } | Error::Table { .. } | Error::Kafka { .. } => {
+            Unreachable(error.to_string()).into()
+        }
+        Error::Rule { .. } | Error::Config { .. } => Usage(error.to_string()).into(),
+        other => other.into(),
+    }
+}
+
 /// The detection part as configured.
 pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
     Service::new(
@@ -39,7 +51,7 @@ pub(crate) fn service(settings: &Settings) -> anyhow::Result<Service> {
         settings.alerts.clone(),
         Arc::new(SystemClock),
     )
-    .map_err(|error| Usage(error.to_string()).into())
+    .map_err(classed)
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -53,10 +65,10 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         service.run(shutdown, |report| show(report, args.json)).await?;
         return Ok(Exit::Done);
     }
-    let report = service.once(as_of, args.full).await?;
+    let report = service.once(as_of, args.full).await.map_err(classed)?;
     show(&report, args.json);
     if !args.no_alerts {
-        service.deliver().await.map_err(|error| Unreachable(error.to_string()))?;
+        service.deliver().await.map_err(classed)?;
     }
     Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use nonsite_analytics::session::{self, render};
 
+use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::Format;
 use crate::settings::Settings;
@@ -28,10 +29,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         }
     };
     if query.trim().is_empty() {
-        return Err(Usage("there is no query: give one with -e or on standard input".to_owned()).into());
+        return Err(
+            Usage("there is no query: give one with -e or on standard input".to_owned()).into(),
+        );
     }
-    let session = session::open(&settings.store.path, &settings.session).await?;
-    let batches = session.read(&query).await?;
+    let session =
+        session::open(&settings.store.path, &settings.session).await.map_err(classed)?;
+    // What is wrong with a query is for its author to change.
+    let batches = session.read(&query).await.map_err(|error| Usage(error.to_string()))?;
     match args.format {
         Format::Table => println!("{}", render::table(&batches)?),
         Format::Json => println!("{}", render::json(&batches)?),

@@ -50,7 +50,7 @@ impl Config {
 
 /// Alerts that wait for a target, oldest first: id and message.
 pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, String)>, Error> {
-    let session = session::open(store, &session::Config::default()).await?;
+    let session = session::open_tables(store, &session::Config::default()).await?;
     let sql = format!(
         "SELECT a.alert_id, a.payload FROM alerts a
          LEFT ANTI JOIN (SELECT alert_id FROM alerts_published WHERE target = '{}') p

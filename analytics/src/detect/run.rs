@@ -95,7 +95,7 @@ pub async fn run(
     options: Options,
 ) -> Result<Report, Error> {
     let began = Instant::now();
-    let session = session::open(store, session_config).await?;
+    let session = session::open_tables(store, session_config).await?;
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
     let state = State::of(writer.anomalies(&session).await?);

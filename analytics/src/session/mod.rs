@@ -156,8 +156,8 @@ impl Session {
     }
 
     /// The same tables at the same versions, cut down to what a run looks at: `readings_raw` holds
-    /// only the logger-days of `scope` (columns mn, date) between the two dates, and the views are
-    /// built on that. The uncut table is `readings_raw_all`. Memory and settings are shared.
+    /// only the logger-days of `scope` (columns mn, date) between the two dates, and so does the
+    /// view `readings`. The uncut table is `readings_raw_all`. Memory and settings are shared.
     pub(crate) async fn scoped(
         &self,
         scope: RecordBatch,
@@ -185,7 +185,9 @@ impl Session {
             .ctx
             .register_table("readings_raw", frame.into_view())
             .map_err(Error::query("scope of the run"))?;
-        crate::views::register(&session.ctx).await?;
+        // The other views become tables of the run; planning them here as well would cost more
+        // than a small run's rules.
+        crate::views::register(&session.ctx, &["readings"]).await?;
         Ok(session)
     }
 
@@ -256,6 +258,13 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
 
 /// Opens a session over the tables in `store`: all tables, views and functions registered.
 pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
+    let session = open_tables(store, config).await?;
+    crate::views::register(&session.ctx, &[]).await?;
+    Ok(session)
+}
+
+/// The same without views, for those who bring their own.
+pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session, Error> {
     let ctx = context(config)?;
     let mut versions = BTreeMap::new();
     for def in all_tables() {
@@ -283,7 +292,6 @@ pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
         }
         .map_err(Error::query(format!("table `{}`", def.name)))?;
     }
-    crate::views::register(&ctx).await?;
     Ok(Session { ctx, store: store.to_owned(), versions })
 }
 
@@ -299,7 +307,7 @@ pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Resu
         ctx.register_table(def.name, Arc::new(table))
             .map_err(Error::query(format!("table `{}`", def.name)))?;
     }
-    crate::views::register(&ctx).await?;
+    crate::views::register(&ctx, &[]).await?;
     Ok(Session { ctx, store: PathBuf::new(), versions: BTreeMap::new() })
 }
 

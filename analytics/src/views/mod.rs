@@ -31,9 +31,12 @@ pub fn query(name: &str) -> Option<&'static str> {
     VIEWS.iter().find(|(known, _)| *known == name).map(|(_, sql)| *sql)
 }
 
-/// Registers all views.
-pub async fn register(ctx: &SessionContext) -> Result<(), Error> {
+/// Registers the views named, all when none is.
+pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error> {
     for (name, sql) in VIEWS {
+        if !names.is_empty() && !names.contains(&name) {
+            continue;
+        }
         let what = format!("view `{name}`");
         let frame = ctx.sql(sql).await.map_err(Error::query(&what))?;
         ctx.register_table(name, frame.into_view()).map_err(Error::query(&what))?;
