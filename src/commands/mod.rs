@@ -12,8 +12,8 @@ mod ratio;
 mod review;
 mod rules;
 mod schema;
-mod verify;
 mod sql;
+mod verify;
 
 use clap::Subcommand;
 
@@ -52,6 +52,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What is logged unless `NONSITE_LOG` says otherwise: services tell what they do, commands
+    /// that print a result only what is wrong.
+    pub(crate) fn log_filter(&self) -> &'static str {
+        match self {
+            Self::Ingest(_) | Self::Detect(_) | Self::Maintain(_) => "warn,nonsite=info",
+            _ => "warn",
+        }
+    }
+
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
