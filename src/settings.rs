@@ -45,7 +45,11 @@ pub(crate) struct Settings {
     pub(crate) ingest: nonsite_ingest::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
-    /// `[session]`: what one query may use.
+    /// `[ratio]`: how the off-site ratio is counted.
+    pub(crate) ratio: nonsite_analytics::ratio::Config,
+    /// `[review]`: the review queue.
+    pub(crate) review: nonsite_analytics::review::Config,
+    /// `[session]`: what a query may use.
     pub(crate) session: nonsite_analytics::session::Config,
 }
 

@@ -6,5 +6,6 @@ pub mod detect;
 mod fixtures;
 pub mod functions;
 pub mod ratio;
+pub mod review;
 pub mod session;
 pub mod views;

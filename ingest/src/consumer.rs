@@ -87,7 +87,12 @@ impl ClientContext for Context {
             for (partition, state) in state.partitions {
                 if partition >= 0 {
                     let state = PartitionState {
-                        end: state.ls_offset.max(state.hi_offset.min(state.ls_offset)),
+                        // Known once something was fetched; negative until then.
+                        end: if state.ls_offset >= 0 {
+                            state.ls_offset
+                        } else {
+                            state.hi_offset
+                        },
                         reached: state.eof_offset,
                         queued: state.fetchq_cnt,
                     };
@@ -144,7 +149,8 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
     let budget_kb = config.memory_budget_mb * 1024;
     let mut client = ClientConfig::new();
     client
-        .set("session.timeout.ms", "10000")
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "1500")
         // A quarter of the budget belongs to the client's own queue (N7).
         .set(
             "queued.max.messages.kbytes",

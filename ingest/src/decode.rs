@@ -22,7 +22,7 @@ use nonsite_schemas::wire::{Origin, reading};
 use crate::columns::QuarantineRow;
 use crate::config::{Content, Format, Topic};
 use crate::metrics::Metrics;
-use crate::pipeline::assignment::Assignment;
+use crate::pipeline::assignment::{Assignment, Slot};
 use crate::pipeline::rows::Rows;
 use crate::target::{PerTable, Target};
 
@@ -135,7 +135,7 @@ impl Decoders {
                 Verdict::Accepted
             }
             Read::Rejected(rejected) => {
-                quarantine(&rejected, message, origin, wanted, rows, metrics);
+                quarantine(&rejected, message, origin, place, rows, metrics);
                 Verdict::Rejected
             }
             Read::Waiting(key) => {
@@ -191,7 +191,7 @@ impl Decoders {
             }
             Read::Rejected(rejected) => {
                 self.waiting.remove(&held.tag);
-                quarantine(&rejected, &held.message, origin, wanted, rows, metrics);
+                quarantine(&rejected, &held.message, origin, place, rows, metrics);
             }
             Read::Waiting(_) => self.give_up(assignment, held, rows, metrics),
         }
@@ -213,8 +213,7 @@ impl Decoders {
             offset,
             received_at: held.received_at,
         };
-        let wanted = place.wanted(offset);
-        quarantine(&incomplete(), &held.message, origin, wanted, rows, metrics);
+        quarantine(&incomplete(), &held.message, origin, place, rows, metrics);
     }
 
     fn read(
@@ -312,11 +311,11 @@ fn quarantine(
     rejected: &Rejected,
     message: &[u8],
     origin: Origin<'_>,
-    wanted: PerTable<bool>,
+    place: &Slot,
     rows: &mut Rows,
     metrics: Option<&Metrics>,
 ) {
-    if wanted[Target::Quarantine] {
+    if place.wanted(origin.offset)[Target::Quarantine] && place.may_refuse(origin.offset) {
         if let Some(metrics) = metrics {
             metrics
                 .quarantined
@@ -386,3 +385,6 @@ impl RecordDecoder {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

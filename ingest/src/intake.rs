@@ -164,34 +164,29 @@ impl Intake {
         let mut polled = 0_usize;
         let started = Instant::now();
         while polled < CHUNK_BYTES && started.elapsed() < POLL {
-            // The consumer lives as long as `self`; the message is given back before the next.
-            let Self {
-                consumer,
-                state,
-                budget,
-                workers,
-                ..
-            } = self;
-            match consumer.poll(POLL) {
+            match self.consumer.poll(POLL) {
                 None => break,
                 Some(Ok(message)) => {
                     polled += message.payload_len() + 64;
+                    let assigned = Arc::clone(&self.steering.assigned.lock().assignment);
+                    if !Arc::ptr_eq(&self.state.assignment, &assigned) {
+                        // The client never answers a callback and a message at once. Should it
+                        // ever, this message is of an epoch that is not entered yet: read again.
+                        drop(message);
+                        return self.start_again();
+                    }
                     let metrics = &self.steering.metrics;
                     let now = self.clock.now_micros();
-                    if let Some((worker, chunk)) = state.take(&message, budget, now, metrics) {
-                        send(&workers[worker], ToWorker::Chunk(chunk))?;
+                    if let Some((worker, chunk)) =
+                        self.state.take(&message, &self.budget, now, metrics)
+                    {
+                        send(&self.workers[worker], ToWorker::Chunk(chunk))?;
                     }
                 }
                 Some(Err(error)) => {
                     self.trouble(error)?;
                     break;
                 }
-            }
-            if !Arc::ptr_eq(
-                &self.state.assignment,
-                &self.steering.assigned.lock().assignment,
-            ) {
-                break;
             }
         }
         Ok(())

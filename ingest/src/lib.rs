@@ -25,6 +25,7 @@ pub mod report;
 pub mod resume;
 pub mod service;
 pub mod store;
+pub mod verify;
 pub mod write;
 
 mod budget;

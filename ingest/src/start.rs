@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use tokio::sync::Mutex;
@@ -16,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::config::{Config, Topic};
 use crate::log::LogError;
 use crate::loss::{self, Loss, LossError};
-use crate::pipeline::assignment::{Assignment, Slot};
+use crate::pipeline::assignment::{Assignment, Settled, Slot};
 use crate::pipeline::publish::{Logs, START_SUFFIX};
 use crate::store::Store;
 use crate::target::{PerTable, Target};
@@ -143,6 +145,7 @@ pub(crate) async fn find<C: ConsumerContext>(
         }
         let start = lowest.max(low);
         let all_lack_from = highest.max(start);
+        let settled = settled(store, &topic, partition, start, &at).await?;
         starts.slots.push(Slot {
             topic,
             partition,
@@ -151,9 +154,48 @@ pub(crate) async fn find<C: ConsumerContext>(
             first,
             all_lack_from,
             at,
+            settled,
         });
     }
     Ok(starts)
+}
+
+/// What the tables that are ahead of `start` have of the records from there on. Empty but after a
+/// crash between the commits of two tables.
+async fn settled(
+    store: &Store,
+    topic: &Topic,
+    partition: i32,
+    start: i64,
+    at: &PerTable<Option<i64>>,
+) -> Result<HashMap<i64, Settled>, LossError> {
+    let mut settled = HashMap::new();
+    let targets = Target::of(topic.content);
+    if targets.iter().all(|table| at[*table] == at[targets[0]]) {
+        return Ok(settled);
+    }
+    for table in targets {
+        let Some(next) = at[*table].filter(|next| *next > start) else {
+            continue;
+        };
+        // A part in quarantine belongs to a record that is rows elsewhere.
+        let (verdict, whole) = match table {
+            Target::Quarantine => (Settled::Quarantined, "AND part IS NULL"),
+            _ => (Settled::Rows, ""),
+        };
+        let sql = format!(
+            "SELECT DISTINCT kafka_offset FROM {} WHERE kafka_topic = '{}' \
+             AND kafka_partition = {partition} AND kafka_offset >= {start} \
+             AND kafka_offset < {next} {whole}",
+            table.name(),
+            topic.name.replace('\'', "''"),
+        );
+        for batch in store.query(&[table.name()], &sql).await? {
+            let offsets = batch.column(0).as_primitive::<Int64Type>();
+            settled.extend(offsets.values().iter().map(|offset| (*offset, verdict)));
+        }
+    }
+    Ok(settled)
 }
 
 impl Starts {

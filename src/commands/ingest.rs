@@ -24,7 +24,12 @@ pub(crate) struct Args {
     json: bool,
     /// Go on with a partition whose next records are gone on the broker; the decision is recorded
     /// in the table operator_actions.
-    #[arg(long, value_name = "TOPIC/PARTITION", requires = "why", requires = "by")]
+    #[arg(
+        long,
+        value_name = "TOPIC/PARTITION",
+        requires = "why",
+        requires = "by"
+    )]
     resume_after_loss: Option<String>,
     /// Why the loss is accepted.
     #[arg(long, value_name = "TEXT")]
@@ -71,7 +76,11 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     progress.abort();
     let report = outcome.map_err(explain)?;
     print(&report, args.json)?;
-    Ok(if report.stopped.is_empty() { Exit::Done } else { Exit::Finding })
+    Ok(if report.stopped.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Finding
+    })
 }
 
 /// Puts a service's error under the exit code it stands for.
@@ -99,8 +108,10 @@ async fn resume(
         let fault = format!("--resume-after-loss `{place}`: give TOPIC/PARTITION, e.g. hj212/3");
         return Err(Usage(fault).into());
     };
-    let decision =
-        (args.by.as_deref().unwrap_or_default(), args.why.as_deref().unwrap_or_default());
+    let decision = (
+        args.by.as_deref().unwrap_or_default(),
+        args.why.as_deref().unwrap_or_default(),
+    );
     let (config, kafka) = (&settings.ingest, &settings.kafka);
     let accepted = resume::after_loss(config, kafka, store, clock, topic, partition, decision)
         .await

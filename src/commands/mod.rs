@@ -1,14 +1,18 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+mod demo;
 pub(crate) mod detect;
 mod import;
 mod ingest;
 mod maintain;
 mod packet;
 mod quarantine;
+mod ratio;
+mod review;
 mod rules;
 mod schema;
+mod verify;
 mod sql;
 
 use clap::Subcommand;
@@ -19,6 +23,8 @@ use crate::settings::Settings;
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The whole pipeline on a generated province with known faults.
+    Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
     Detect(detect::Args),
     /// Send a CSV or Parquet export to Kafka as readings (backfill).
@@ -31,10 +37,16 @@ pub(crate) enum Command {
     Packet(packet::Args),
     /// Messages that could not be used: list, show, drive again.
     Quarantine(quarantine::Args),
+    /// The off-site ratio with its band, and the inspections behind it.
+    Ratio(ratio::Args),
+    /// Work on the review queue.
+    Review(review::Args),
     /// The rule catalogue: list, show, test, check a series.
     Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Prove that every record is in exactly one place; exit 1 on any finding.
+    Verify(verify::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
 }
@@ -43,14 +55,18 @@ impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Demo(args) => demo::run(&args, settings).await,
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
+            Self::Ratio(args) => ratio::run(&args, settings).await,
+            Self::Review(args) => review::run(args, settings).await,
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Verify(args) => verify::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
         }
     }

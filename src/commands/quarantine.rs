@@ -1,13 +1,19 @@
 //! `nonsite quarantine`: messages that could not be used.
 
-use nonsite_ingest::quarantine::{Entry, Filter, Quarantine, QuarantineError};
+use std::sync::Arc;
+
+use nonsite_ingest::quarantine::{
+    self, Entry, Filter, Quarantine, QuarantineError, Records, RedriveError, RedriveReport, Request,
+};
+use nonsite_ingest::service::load_stations;
 use nonsite_ingest::store::Store;
+use nonsite_schemas::time::{Clock, SystemClock};
 
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
 
-/// Look at messages that could not be used.
+/// Look at messages that could not be used, and drive them again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -37,6 +43,8 @@ enum Action {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Decode them again with the settings of today and add their rows, exactly once.
+    Redrive(RedriveArgs),
     /// Show one with its reason, what to do about it, and its bytes.
     Show {
         /// `topic/partition/offset`, with `#part` for a part.
@@ -47,12 +55,44 @@ enum Action {
     },
 }
 
+#[derive(Debug, clap::Args)]
+struct RedriveArgs {
+    /// Ids as `quarantine list` shows them.
+    #[arg(value_name = "ID", required_unless_present_any = ["reason", "mn", "topic", "all"])]
+    ids: Vec<String>,
+    /// All open ones with this reason code.
+    #[arg(long)]
+    reason: Option<String>,
+    /// All open ones of this data logger.
+    #[arg(long)]
+    mn: Option<String>,
+    /// All open ones of this Kafka topic.
+    #[arg(long)]
+    topic: Option<String>,
+    /// All open ones.
+    #[arg(long, conflicts_with_all = ["ids", "reason", "mn", "topic"])]
+    all: bool,
+    /// What was fixed; kept with the outcome.
+    #[arg(long)]
+    why: String,
+    /// Who runs this; kept with the outcome.
+    #[arg(long)]
+    by: String,
+    /// Decode and count, write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs one of the actions.
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     let store =
         Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
-    let quarantine = Quarantine::new(store);
+    let quarantine = Quarantine::new(store.clone());
     match args.action {
+        Action::Redrive(args) => return redrive(&store, args, settings).await,
         Action::List {
             reason,
             topic,
@@ -81,6 +121,91 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         }
     }
     Ok(Exit::Done)
+}
+
+/// Drives messages again; exit code 1 when some are still bad.
+async fn redrive(store: &Store, args: RedriveArgs, settings: &Settings) -> anyhow::Result<Exit> {
+    settings
+        .ingest
+        .validate()
+        .map_err(|error| Usage(error.to_string()))?;
+    let stations =
+        load_stations(&settings.ingest.stations).map_err(|error| Usage(error.to_string()))?;
+    let mut records = Records::new(settings.ingest.topics.clone(), stations)?;
+    let request = Request {
+        filter: Filter {
+            ids: args.ids,
+            reason: args.reason,
+            topic: args.topic,
+            mn: args.mn,
+            ..Filter::default()
+        },
+        by: args.by,
+        why: args.why,
+        dry_run: args.dry_run,
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let report = quarantine::redrive(store, &mut records, &clock, &request)
+        .await
+        .map_err(|error: RedriveError| -> anyhow::Error {
+            if error.is_usage() {
+                Usage(error.to_string()).into()
+            } else {
+                Unreachable(error.to_string()).into()
+            }
+        })?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        tell(&report);
+    }
+    let clean = report.still_bad == 0 && report.inconsistent.is_empty();
+    Ok(if clean { Exit::Done } else { Exit::Finding })
+}
+
+/// Outcomes listed one by one; all are in `quarantine_redriven` and in the JSON report.
+const LISTED: usize = 20;
+
+fn tell(report: &RedriveReport) {
+    let would = if report.dry_run {
+        " (dry run: nothing was written)"
+    } else {
+        ""
+    };
+    println!(
+        "redrive {}: {} became rows, {} still bad{would}",
+        report.redrive_id, report.became_rows, report.still_bad
+    );
+    for (table, rows) in &report.rows {
+        println!("  {table}: {rows} rows");
+    }
+    if report.already_there > 0 {
+        println!(
+            "  {} rows were there from an interrupted redrive",
+            report.already_there
+        );
+    }
+    let bad = report
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.reason.is_some());
+    for outcome in bad.clone().take(LISTED) {
+        println!(
+            "  {} still {}: {}",
+            outcome.quarantine_id,
+            outcome.reason.as_deref().unwrap_or_default(),
+            outcome.detail.as_deref().unwrap_or_default()
+        );
+    }
+    if let Some(more) = bad.count().checked_sub(LISTED).filter(|more| *more > 0) {
+        println!("  and {more} more");
+    }
+    for id in &report.inconsistent {
+        println!(
+            "  {id} was redriven in part before and cannot be read now: restore the stations file \
+             of that time and redrive it"
+        );
+    }
 }
 
 fn fault(error: QuarantineError) -> anyhow::Error {

@@ -66,8 +66,16 @@ fn described(configured: &Configured) -> serde_json::Value {
 }
 
 fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
-    let mut listing =
-        Listing::new(&["id", "version", "name", "名称", "group", "severity", "window", "parameters"]);
+    let mut listing = Listing::new(&[
+        "id",
+        "version",
+        "name",
+        "名称",
+        "group",
+        "severity",
+        "window",
+        "parameters",
+    ]);
     for configured in catalogue.rules() {
         let rule = &configured.rule;
         let values: Vec<String> = configured
@@ -93,24 +101,51 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
 
 fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit> {
     let Some(configured) = catalogue.get(id) else {
-        let known: Vec<&str> =
-            catalogue.rules().iter().map(|configured| configured.rule.id.as_str()).collect();
-        return Err(Usage(format!("there is no rule `{id}`; there are: {}", known.join(", "))).into());
+        let known: Vec<&str> = catalogue
+            .rules()
+            .iter()
+            .map(|configured| configured.rule.id.as_str())
+            .collect();
+        return Err(Usage(format!(
+            "there is no rule `{id}`; there are: {}",
+            known.join(", ")
+        ))
+        .into());
     };
     let rule = &configured.rule;
     if format != Format::Table {
         println!("{}", serde_json::to_string_pretty(&described(configured))?);
         return Ok(Exit::Done);
     }
-    println!("{} v{}  {}  {}", rule.id, rule.version, rule.name_en, rule.name_zh);
-    println!("group {}, severity {}, window {}", rule.group, rule.severity.code(), rule.granularity);
+    println!(
+        "{} v{}  {}  {}",
+        rule.id, rule.version, rule.name_en, rule.name_zh
+    );
+    println!(
+        "group {}, severity {}, window {}",
+        rule.group,
+        rule.severity.code(),
+        rule.granularity
+    );
     println!("basis: {}", rule.basis);
     println!("exemptions considered: {}", rule.exempts.join(", "));
-    let mut listing = Listing::new(&["parameter", "value", "default", "min", "max", "unit", "meaning"]);
+    let mut listing = Listing::new(&[
+        "parameter",
+        "value",
+        "default",
+        "min",
+        "max",
+        "unit",
+        "meaning",
+    ]);
     for (name, param) in &rule.params {
         listing.row([
             name.clone(),
-            configured.values.get(name).map(|value| value.real().to_string()).unwrap_or_default(),
+            configured
+                .values
+                .get(name)
+                .map(|value| value.real().to_string())
+                .unwrap_or_default(),
             param.default.real().to_string(),
             param.min.real().to_string(),
             param.max.real().to_string(),
@@ -133,7 +168,11 @@ async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(if failed == 0 { Exit::Done } else { Exit::Finding })
+    Ok(if failed == 0 {
+        Exit::Done
+    } else {
+        Exit::Finding
+    })
 }
 
 fn check_series(file: &Path) -> anyhow::Result<Exit> {

@@ -29,7 +29,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         }
     };
     if query.trim().is_empty() {
-        return Err(Usage("there is no query: give one with -e or on standard input".to_owned()).into());
+        return Err(
+            Usage("there is no query: give one with -e or on standard input".to_owned()).into(),
+        );
     }
     let session =
         session::open(&settings.store.path, &settings.session).await.map_err(classed)?;

@@ -1,1 +1,24 @@
-//! End-to-end tests of the built binary.
+//! End-to-end tests of the built binary against a real Kafka broker.
+//!
+//! All of them are one test binary, so that linking the dependencies happens once and one broker
+//! serves every test. A test sees only what an operator sees: configuration files, commands, exit
+//! codes, topics and tables. It has topics and a folder of its own, so that tests run in parallel
+//! and in any order.
+//!
+//! No test asserts how long something takes; the limits in `harness` only end a test that hangs.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod harness;
+mod ledger;
+
+mod command_line;
+mod documents;
+mod garbage;
+mod kill;
+mod loss;
+mod pipeline;
+mod plain;
+mod plants;
+mod rebalance;
+mod store_faults;

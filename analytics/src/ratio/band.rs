@@ -14,8 +14,9 @@ use super::act::Act;
 use super::compute::share_of;
 use super::decide::{Rules, Switches};
 use super::period::Period;
-use super::policy::{BandClasses, CLASSES, Escalation, RatioPolicy, Target};
+use super::policy::{BandClasses, CLASSES, Escalation, RatioPolicy};
 use super::share::{Share, Verdict};
+use super::target::Target;
 
 /// One combination of answers and the figure it gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

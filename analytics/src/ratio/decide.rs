@@ -14,21 +14,18 @@
 //! Steps 5 to 7 only ever merge off-site with off-site and on-site with on-site, or turn off-site
 //! into on-site. So adding an off-site act of its own task can never lower the ratio.
 
-use std::collections::{BTreeMap, HashMap};
-
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::act::{Act, Mode};
 use super::period::Period;
-use super::policy::{CountUnit, Escalation, RatioPolicy};
+use super::policy::{Escalation, RatioPolicy};
 
 /// Why an act is not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NotCounted {
-    /// The document breaks its schema.
+    /// The document of an off-site act breaks its schema.
     DocumentFaults,
     /// The record was declared void.
     Withdrawn,
@@ -169,7 +166,7 @@ fn not_counted(reason: NotCounted, detail: impl Into<String>) -> Outcome {
     }
 }
 
-fn in_favour(reason: NotCounted, detail: String, other: &Act) -> Outcome {
+pub(super) fn in_favour(reason: NotCounted, detail: String, other: &Act) -> Outcome {
     Outcome::NotCounted {
         reason,
         detail,
@@ -195,7 +192,9 @@ impl Rules<'_> {
     fn alone(&self, act: &Act) -> Outcome {
         use NotCounted as Why;
         let policy = self.policy;
-        if !act.document_faults.is_empty() {
+        // A visit whose document is faulty was a visit all the same: leaving it out would raise the
+        // ratio. Of an off-site act nothing is left but its document.
+        if act.mode == Mode::Offsite && !act.document_faults.is_empty() {
             return not_counted(Why::DocumentFaults, act.document_faults.join("; "));
         }
         if policy.exclude_withdrawn && act.is_withdrawn() {
@@ -238,7 +237,8 @@ impl Rules<'_> {
                 ),
             );
         }
-        if !self.switches.classes.contains(&act.class) {
+        let unclassed_visit = act.mode == Mode::Onsite && act.class.is_empty();
+        if !unclassed_visit && !self.switches.classes.contains(&act.class) {
             return not_counted(
                 Why::ClassNotCounted,
                 format!("class `{}` is left out", act.class),
@@ -266,179 +266,10 @@ impl Rules<'_> {
         Outcome::Counted
     }
 
-    /// Step 5, first half: merged by the inspection system. An off-site act merged into an on-site
-    /// one is an escalation and is left to step 6.
-    fn merged(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let mode_of: HashMap<&str, Mode> = acts
-            .iter()
-            .map(|act| (act.act_id.as_str(), act.mode))
-            .collect();
-        for index in self.still_counted(outcomes) {
-            let act = acts[index];
-            if let Some(into) = act.collapsed_into.as_deref()
-                && (act.mode, mode_of.get(into)) != (Mode::Offsite, Some(&Mode::Onsite))
-            {
-                outcomes[index] = Outcome::NotCounted {
-                    reason: NotCounted::Merged,
-                    detail: format!("merged into act `{into}` by the inspection system"),
-                    in_favour_of: Some(into.to_owned()),
-                };
-            }
-        }
-    }
-
-    /// Step 5, second half: one identity, one act.
-    fn once_per_task(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let mut kept: BTreeMap<(Mode, String), usize> = BTreeMap::new();
-        for index in self.still_counted(outcomes) {
-            let key = (acts[index].mode, self.identity(acts[index]));
-            kept.entry(key)
-                .and_modify(|best| {
-                    if seniority(acts[index]) < seniority(acts[*best]) {
-                        *best = index;
-                    }
-                })
-                .or_insert(index);
-        }
-        for index in self.still_counted(outcomes) {
-            let best = kept[&(acts[index].mode, self.identity(acts[index]))];
-            if best != index {
-                let task = acts[index].task().unwrap_or("(none)");
-                let detail = format!("task `{task}` already counts this unit");
-                outcomes[index] = in_favour(NotCounted::SameTask, detail, acts[best]);
-            }
-        }
-    }
-
-    /// What makes two records the same thing to be counted.
-    fn identity(&self, act: &Act) -> String {
-        match (self.policy.count_unit, act.task()) {
-            (CountUnit::Firm, _) => act.unit_id.clone(),
-            (CountUnit::Task, Some(task)) => task.to_owned(),
-            (CountUnit::Act | CountUnit::Task, _) => act_key(act),
-        }
-    }
-
-    /// Step 6: off-site acts that turned on-site.
-    fn escalations(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let by_id: HashMap<&str, usize> = acts
-            .iter()
-            .enumerate()
-            .map(|(index, act)| (act.act_id.as_str(), index))
-            .collect();
-        let mut onsite_of_task: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-        let mut grown_from: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, act) in acts.iter().enumerate() {
-            if let Some(from) = act.escalated_from.as_deref() {
-                grown_from.entry(from).or_default().push(index);
-            }
-            if let (Mode::Onsite, Some(task)) = (act.mode, act.task()) {
-                onsite_of_task
-                    .entry((act.unit_id.as_str(), task))
-                    .or_default()
-                    .push(index);
-            }
-        }
-        for index in self.still_counted(outcomes) {
-            let act = acts[index];
-            if act.mode != Mode::Offsite {
-                continue;
-            }
-            let named = act
-                .escalated_to
-                .as_deref()
-                .or(act.collapsed_into.as_deref());
-            let in_task = act
-                .task()
-                .and_then(|task| onsite_of_task.get(&(act.unit_id.as_str(), task)));
-            let partner = named
-                .and_then(|id| by_id.get(id))
-                .into_iter()
-                .chain(grown_from.get(act.act_id.as_str()).into_iter().flatten())
-                .chain(in_task.into_iter().flatten())
-                .copied()
-                .filter(|&other| !acts[other].is_withdrawn() && acts[other].mode == Mode::Onsite)
-                // A finished on-site act decides before one that is still open.
-                .min_by_key(|&other| (!self.is_finished(acts[other]), seniority(acts[other])));
-            let withdrawn = named
-                .and_then(|id| by_id.get(id))
-                .is_some_and(|&other| acts[other].is_withdrawn());
-            match partner {
-                None if named.is_none() || withdrawn => {}
-                None => self.unfinished(index, named.unwrap_or_default(), outcomes),
-                Some(other) if !self.is_finished(acts[other]) => {
-                    self.unfinished(index, &acts[other].act_id, outcomes);
-                }
-                Some(other) => self.merge_pair(index, other, acts, outcomes),
-            }
-        }
-    }
-
-    fn is_finished(&self, act: &Act) -> bool {
-        act.is_closed() && act.completed_at.is_some_and(|at| at <= self.as_of)
-    }
-
-    fn unfinished(&self, index: usize, onsite: &str, outcomes: &mut [Outcome]) {
-        if self.switches.escalation == Escalation::Collapse {
-            outcomes[index] = Outcome::NotCounted {
-                reason: NotCounted::EscalationOpen,
-                detail: format!("turned on-site, act `{onsite}` is not finished"),
-                in_favour_of: Some(onsite.to_owned()),
-            };
-        }
-    }
-
-    fn merge_pair(&self, off: usize, on: usize, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let own_approval = |act: &Act| act.approval_id.clone().filter(|id| !id.is_empty());
-        let separate = self.switches.escalation == Escalation::Separate
-            && own_approval(acts[on]).is_some()
-            && own_approval(acts[on]) != own_approval(acts[off]);
-        match self.switches.escalation {
-            Escalation::Separate if separate => {}
-            Escalation::Separate | Escalation::Collapse => {
-                let detail = format!("turned on-site as act `{}`", acts[on].act_id);
-                outcomes[off] = in_favour(NotCounted::Escalated, detail, acts[on]);
-            }
-            Escalation::OffsiteOnly => {
-                if outcomes[on] == Outcome::Counted {
-                    let detail = format!("counted as off-site act `{}`", acts[off].act_id);
-                    outcomes[on] = in_favour(NotCounted::CountedAsOffsite, detail, acts[off]);
-                }
-            }
-        }
-    }
-
-    /// Step 7: walking forward in time and keeping the first act keeps as many as any choice
-    /// could, so a further act never reduces the number kept.
-    fn window(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let days = i32::try_from(self.policy.dedup_window_days).unwrap_or(30);
-        if days == 0 {
-            return;
-        }
-        let mut order: Vec<usize> = self.still_counted(outcomes).collect();
-        order.sort_by_key(|&index| (acts[index].completed_at, acts[index].act_id.as_str()));
-        let mut last_kept: HashMap<(Mode, &str, &str, String), usize> = HashMap::new();
-        for index in order {
-            let act = acts[index];
-            let method = if self.policy.dedup_ignores_method {
-                ""
-            } else {
-                act.method.as_str()
-            };
-            let key = (act.mode, act.unit_id.as_str(), method, act.team());
-            match last_kept.get(&key) {
-                Some(&kept) if gap_days(acts[kept], act) < days => {
-                    let detail = "same unit, method and team within the window".to_owned();
-                    outcomes[index] = in_favour(NotCounted::SameWindow, detail, acts[kept]);
-                }
-                _ => {
-                    last_kept.insert(key, index);
-                }
-            }
-        }
-    }
-
-    fn still_counted(&self, outcomes: &[Outcome]) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn still_counted(
+        &self,
+        outcomes: &[Outcome],
+    ) -> impl Iterator<Item = usize> + use<> {
         let counted: Vec<usize> = outcomes
             .iter()
             .enumerate()
@@ -447,45 +278,4 @@ impl Rules<'_> {
             .collect();
         counted.into_iter()
     }
-}
-
-fn gap_days(earlier: &Act, later: &Act) -> i32 {
-    match (earlier.completed_day(), later.completed_day()) {
-        (Some(earlier), Some(later)) => later - earlier,
-        _ => i32::MAX,
-    }
-}
-
-/// Identity of the thing to be counted, independent of how often its record was delivered.
-fn act_key(act: &Act) -> String {
-    let mut hash = Sha256::new();
-    let mut part = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(&act.unit_id);
-    match act.task() {
-        Some(task) => part(task),
-        None => {
-            part(&act.method);
-            part(&act.team());
-            part(&act.completed_day().unwrap_or_default().to_string());
-        }
-    }
-    hex::encode(hash.finalize())
-}
-
-/// The lead body's record first, then one that names its on-site act (so that a merge cannot lose
-/// the escalation), then the earlier one; the id settles ties.
-fn seniority(act: &Act) -> (bool, bool, Option<i64>, &str) {
-    let is_follower = act
-        .lead_org
-        .as_deref()
-        .is_some_and(|lead| lead != act.org_code);
-    (
-        is_follower,
-        act.escalated_to.is_none(),
-        act.completed_at,
-        act.act_id.as_str(),
-    )
 }

@@ -26,13 +26,17 @@ mod act;
 mod band;
 mod compute;
 mod decide;
+mod merge;
 mod period;
+mod policies;
 mod policy;
 mod report;
 mod share;
 mod source;
+mod target;
 mod versions;
 mod view;
+mod view_rows;
 
 #[cfg(test)]
 mod properties;
@@ -40,18 +44,21 @@ mod properties;
 mod testing;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod vectors_proof;
 
 pub use act::{Act, Mode, OrgLevel};
 pub use band::{Band, BandPoint};
 pub use compute::compute;
 pub use decide::{Decision, NotCounted, Outcome};
 pub use period::{Period, PeriodError, parse_as_of};
+pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{
-    BandClasses, CountUnit, Escalation, OrgAttribution, PeriodKind, PolicyError, RatioPolicies,
-    RatioPolicy, Target,
+    BandClasses, Config, CountUnit, Escalation, OrgAttribution, PeriodKind, RatioPolicy,
 };
 pub use report::{Dimension, Flag, Group, RatioReport, Snapshot, SnapshotDifference};
 pub use share::{Share, Verdict};
 pub use source::{SourceError, acts_from_batches, load_acts};
+pub use target::Target;
 pub use versions::Cutoff;
 pub use view::{OffSiteRatio, register_view};

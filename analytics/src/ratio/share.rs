@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::Target;
+use super::target::Target;
 
 /// Decimals beyond which a figure that is still not told apart from the target is printed as is.
 /// `u64` counts differ from a two-decimal target within 20 digits at the latest.

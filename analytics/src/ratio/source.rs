@@ -18,12 +18,13 @@ use super::act::{Act, Mode, OrgLevel};
 const RECTIFICATION_REVIEW: &str = "rectification_review";
 
 /// The columns an act is read from; everything else of the table stays on disk.
-pub(super) const COLUMNS: [&str; 34] = [
+pub(super) const COLUMNS: [&str; 32] = [
     "act_id",
     "act_version",
     "task_id",
     "unit_id",
     "unit_name",
+    "admin_code",
     "positive_list",
     "org_code",
     "org_level",
@@ -34,18 +35,15 @@ pub(super) const COLUMNS: [&str; 34] = [
     "class",
     "status",
     "approval_id",
-    "started_at",
-    "ended_at",
     "completed_at",
     "team_id",
     "officers",
-    "officer_count",
-    "source_count",
     "escalated_to",
     "escalated_from",
     "collapsed_into",
-    "counts_for_ratio",
+    "excluded_by_sender",
     "not_counted_reason",
+    "record_faults",
     "doc_valid",
     "doc_faults",
     "document",
@@ -133,14 +131,10 @@ impl Rows {
                 .column_by_name(column)
                 .ok_or(SourceError::MissingColumn { column })?;
             let read_as = match column {
-                "act_version" | "officer_count" | "source_count" | "kafka_partition" => {
-                    DataType::Int32
-                }
+                "act_version" | "kafka_partition" => DataType::Int32,
                 "kafka_offset" => DataType::Int64,
-                "positive_list" | "counts_for_ratio" | "doc_valid" => DataType::Boolean,
-                "started_at" | "ended_at" | "completed_at" | "recorded_at" | "received_at" => {
-                    timestamp_type()
-                }
+                "positive_list" | "excluded_by_sender" | "doc_valid" => DataType::Boolean,
+                "completed_at" | "recorded_at" | "received_at" => timestamp_type(),
                 _ => DataType::Utf8,
             };
             let array =
@@ -212,6 +206,7 @@ impl Rows {
         let truth = |column| self.truth(column, row).ok_or_else(|| null(column));
         let instant = |column| self.instant(column, row).ok_or_else(|| null(column));
 
+        let act_id = text("act_id")?;
         let mut document_faults = Vec::new();
         if !truth("doc_valid")? {
             document_faults.push(
@@ -219,37 +214,44 @@ impl Rows {
                     .unwrap_or_else(|| "not named".to_owned()),
             );
         }
-        let mode_code = text("mode")?;
-        let mode = Mode::from_code(&mode_code).unwrap_or_else(|| {
-            document_faults.push(format!("mode `{mode_code}` is neither offsite nor onsite"));
-            Mode::Offsite
-        });
-        let level_code = text("org_level")?;
-        let org_level = OrgLevel::from_code(&level_code).unwrap_or_else(|| {
-            document_faults.push(format!("org_level `{level_code}` is not known"));
-            OrgLevel::County
-        });
-        let org_code = text("org_code")?;
-        let method = text("method")?;
+        let mode = self
+            .filled("mode", row)
+            .as_deref()
+            .and_then(Mode::from_code);
+        if mode.is_none() {
+            document_faults.push("neither offsite nor onsite".to_owned());
+        }
+        let mode = mode.unwrap_or(Mode::Offsite);
+        // A body of unknown level is taken for one of the city's own: its acts stay in the figure.
+        let level = self
+            .filled("org_level", row)
+            .as_deref()
+            .and_then(OrgLevel::from_code);
+        let org_code = self
+            .filled("org_code", row)
+            .unwrap_or_else(|| "(unknown)".to_owned());
+        let method = self.filled("method", row).unwrap_or_default();
         let document = self.text("document", row).unwrap_or_default();
         let late_edit: LateEdit = serde_json::from_str(&document).unwrap_or_default();
         Ok(Act {
-            act_id: text("act_id")?,
             act_version: i64::from(
                 self.int("act_version", row)
                     .ok_or_else(|| null("act_version"))?,
             ),
             task_id: self.filled("task_id", row),
-            unit_id: text("unit_id")?,
+            // Acts on units that nobody named are not the same unit.
+            unit_id: self
+                .filled("unit_id", row)
+                .unwrap_or_else(|| format!("(unit of {act_id})")),
             unit_name: self.text("unit_name", row).unwrap_or_default(),
             mode,
             rectification_review: method == RECTIFICATION_REVIEW,
             method,
-            class: text("class")?,
-            status: text("status")?,
-            org_level,
+            class: self.filled("class", row).unwrap_or_default(),
+            status: self.filled("status", row).unwrap_or_default(),
+            org_level: level.unwrap_or(OrgLevel::County),
             dispatching_org: self.filled("dispatch_org_code", row),
-            territorial_org: None,
+            territorial_org: self.filled("admin_code", row),
             // In the record of a joint inspection the executing body is the leading one.
             lead_org: self.filled("joint_orgs", row).map(|_| org_code.clone()),
             org_code,
@@ -261,7 +263,7 @@ impl Rows {
                 .map(|officer| officer.trim().to_owned())
                 .filter(|officer| !officer.is_empty())
                 .collect(),
-            counts_for_ratio: truth("counts_for_ratio")?,
+            counts_for_ratio: !truth("excluded_by_sender")?,
             not_counted_reason: self.filled("not_counted_reason", row),
             completed_at: self.instant("completed_at", row),
             approval_id: self.filled("approval_id", row),
@@ -270,12 +272,18 @@ impl Rows {
             collapsed_into: self.filled("collapsed_into", row),
             positive_list: truth("positive_list")?,
             document_faults,
-            missing_evidence: Vec::new(),
+            // An on-site visit with a poor record still is one; leaving it out would raise the ratio.
+            missing_evidence: self
+                .filled("record_faults", row)
+                .filter(|_| mode == Mode::Offsite)
+                .into_iter()
+                .collect(),
             edit_reason: late_edit.edit_reason,
             edit_second_person: late_edit.edit_second_person,
             recorded_at: instant("recorded_at")?,
             received_at: instant("received_at")?,
             origin,
+            act_id,
         })
     }
 }

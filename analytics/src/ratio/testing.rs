@@ -134,6 +134,7 @@ fn column(acts: &[Act], name: &str, data_type: &DataType, nullable: bool) -> Arr
     };
     let truth = |act: &Act| match name {
         "counts_for_ratio" => act.counts_for_ratio,
+        "excluded_by_sender" => !act.counts_for_ratio,
         "positive_list" => act.positive_list,
         _ => act.document_faults.is_empty(),
     };

@@ -58,13 +58,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(scale: &Scale, point: &Point) -> Self {
         let broken = scale.malformed_rate > 0.0 && !point.json;
-        let modbus = (broken && point.modbus).then(|| {
-            if point.index / 10 % 2 == 0 {
-                Flaw::Modbus
-            } else {
-                Flaw::ModbusSwapped
-            }
-        });
+        let modbus = (broken && point.modbus).then_some(Flaw::modbus_of(point.index));
         // Each kind of flaw is due at one point at least; small provinces take several each.
         let due = (0..if broken { Flaw::COMMON.len() } else { 0 })
             .filter(|at| at % scale.points.min(Flaw::COMMON.len()) == point.index)
@@ -161,17 +155,15 @@ impl Outbox {
                     later, again, length, readings, until, buffer, entries, counts,
                 );
             }
-            if minute {
-                if let Some(flaw) = self.flaw() {
-                    let good = buffer[start..start + length].to_vec();
-                    let broken = buffer.len();
-                    let length = damage(flaw, &good, buffer, &mut self.noise);
-                    count_flaw(counts, flaw, readings, granularity);
-                    let later = arrival + self.seconds(1.0, 5.0);
-                    self.push(
-                        later, broken, length, readings, until, buffer, entries, counts,
-                    );
-                }
+            if minute && let Some(flaw) = self.flaw() {
+                let good = buffer[start..start + length].to_vec();
+                let broken = buffer.len();
+                let length = damage(flaw, &good, buffer, &mut self.noise);
+                count_flaw(counts, flaw, readings, granularity);
+                let later = arrival + self.seconds(1.0, 5.0);
+                self.push(
+                    later, broken, length, readings, until, buffer, entries, counts,
+                );
             }
         }
     }

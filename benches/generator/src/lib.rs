@@ -17,24 +17,27 @@
 //! Failure modes: a scale that cannot be generated is refused with the name of the key
 //! ([`ScaleError`]); producing to Kafka fails with topic and cause ([`produce::ProduceError`]).
 
-pub mod delivery;
+pub mod business;
+mod delivery;
 pub mod factor;
 pub mod files;
+mod hour_plan;
 pub mod inspections;
+pub mod kind;
 pub mod layout;
 pub mod malformed;
 pub mod message;
-pub mod noise;
-pub mod packet;
+mod noise;
+mod packet;
 pub mod permits;
 pub mod plan;
-pub mod point;
-pub mod process;
+mod point;
+mod process;
 pub mod produce;
 pub mod province;
 pub mod replay;
 pub mod scale;
-pub mod stamp;
+mod stamp;
 pub mod truth;
 
 pub use message::{Message, Topic, Topics};

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 /// What a stream is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
-pub enum Domain {
+pub(crate) enum Domain {
     /// Units, points and their permits.
     Layout = 1,
     /// Which faults happen where and when.
@@ -26,11 +26,11 @@ pub enum Domain {
 
 /// One random stream.
 #[derive(Debug, Clone)]
-pub struct Noise(ChaCha8Rng);
+pub(crate) struct Noise(ChaCha8Rng);
 
 impl Noise {
     /// The stream of `domain` and `index` under `seed`.
-    pub fn new(seed: u64, domain: Domain, index: u64) -> Self {
+    pub(crate) fn new(seed: u64, domain: Domain, index: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream((domain as u64) << 48 | index);
         Self(rng)
@@ -38,32 +38,32 @@ impl Noise {
 
     /// 64 random bits.
     #[inline]
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number from 0 (included) to 1 (excluded).
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// A number from `low` (included) to `high` (excluded).
-    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
     /// A whole number below `bound`; 0 if `bound` is 0.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 
     /// True with this probability.
-    pub fn chance(&mut self, probability: f64) -> bool {
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// A reordering of `items`.
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i + 1));
         }
@@ -73,7 +73,7 @@ impl Noise {
 /// Standard normal to within what a process model needs: the sum of the four 16-bit lanes of
 /// `bits`, scaled to variance one. Bounded by 3.47 standard deviations, which keeps tails in hand.
 #[inline]
-pub fn normal(bits: u64) -> f64 {
+pub(crate) fn normal(bits: u64) -> f64 {
     let sum = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48);
     (sum as f64 - 131_070.0) * (1.732_050_807_568_877_2 / 65_536.0)
 }

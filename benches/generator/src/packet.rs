@@ -47,7 +47,7 @@ pub(crate) const PARAMETER_ROWS: u32 = 3;
 const PASSWORD: &str = "123456";
 
 fn head<'a>(point: &'a Point, cn: &'static str, sent_at: i64, late: bool) -> PacketHead<'a> {
-    let answer = u8::from(point.index % 2 == 0);
+    let answer = u8::from(point.index.is_multiple_of(2));
     PacketHead {
         sent_at: (point.edition != Edition::E2005).then_some(sent_at),
         st: point.st(),

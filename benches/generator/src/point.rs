@@ -5,16 +5,19 @@
 //! values that were sent, as the standard asks (HJ 212-2017 Annex D). Whether a packet leaves is
 //! decided by the hour its data belong to.
 
+mod rollup;
+
 use nonsite_schemas::time::beijing_day_start;
 
+use self::rollup::Sum;
+
 use crate::delivery::{Content, Entry, Outbox};
-use crate::factor::Role;
-use crate::layout::{Edition, Medium, Point};
-use crate::packet::{self, About, COU_DECIMALS, Values};
+use crate::layout::{Edition, Point};
+use crate::packet::{self, About, Values};
 use crate::plan::{Episode, Kind};
-use crate::process::{HourPlan, Line, Mark, Process, Sample, convert, rhythm};
+use crate::process::{HourPlan, Line, Process, Sample, convert, rhythm};
 use crate::scale::Scale;
-use crate::stamp::{HOUR, SECOND, power_of_ten, weekday};
+use crate::stamp::{HOUR, SECOND, weekday};
 use crate::truth::Counts;
 
 /// Where a point's messages and counts of one hour go.
@@ -23,33 +26,6 @@ pub(crate) struct Batch {
     pub(crate) buffer: Vec<u8>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) counts: Counts,
-}
-
-/// Sums of one channel over an interval.
-#[derive(Debug, Clone, Copy)]
-struct Sum {
-    total: i64,
-    count: i64,
-    min: i64,
-    max: i64,
-    cou: i64,
-}
-
-impl Sum {
-    const NONE: Self = Self {
-        total: 0,
-        count: 0,
-        min: i64::MAX,
-        max: i64::MIN,
-        cou: 0,
-    };
-
-    fn add(&mut self, sample: &Sample) {
-        self.total += sample.avg;
-        self.count += 1;
-        self.min = self.min.min(sample.min);
-        self.max = self.max.max(sample.max);
-    }
 }
 
 /// The state of one point between hours.
@@ -266,7 +242,7 @@ impl PointRun {
             entries,
             counts,
         } = batch;
-        if point.index % 4 == 0 {
+        if point.index.is_multiple_of(4) {
             let at = start + 30 * SECOND;
             let length = packet::device_state(buffer, point, at, !plan.stopped);
             self.outbox.send(
@@ -306,7 +282,7 @@ impl PointRun {
             self.slopes[at] = 0.85;
         }
         for (at, slope) in self.slopes.into_iter().enumerate() {
-            if hour % 24 == 0 || changed == Some(at) {
+            if hour.is_multiple_of(24) || changed == Some(at) {
                 let sent_at = start + 600 * SECOND + at as i64 * SECOND;
                 let length = packet::parameters(buffer, point, sent_at, at, slope);
                 let rows = Content::States(packet::PARAMETER_ROWS);
@@ -314,26 +290,6 @@ impl PointRun {
                     "3020", rows, sent_at, length, until, buffer, entries, counts,
                 );
             }
-        }
-    }
-
-    fn minute_values(&mut self, point: &Point, mark: Mark) {
-        let oxygen = point.oxygen_channel().map(|at| self.samples[at].avg as f64);
-        self.values.clear();
-        for (channel, sample) in point.channels.iter().zip(&self.samples) {
-            let zs = match (channel.converted, point.reference_oxygen, oxygen) {
-                (true, Some(reference), Some(oxygen)) => convert(sample.avg, reference, oxygen),
-                _ => None,
-            };
-            self.values.push(Values {
-                min: sample.min,
-                avg: sample.avg,
-                max: sample.max,
-                zs,
-                cou: None,
-                decimals: channel.factor.decimals,
-                mark,
-            });
         }
     }
 
@@ -384,120 +340,5 @@ impl PointRun {
             );
             instant += every;
         }
-    }
-
-    /// Hour means from the minute values that were sent; adds them to the day.
-    fn hour_values(&mut self, scale: &Scale, point: &Point, mark: Mark, hour: u32) {
-        let mean = |sum: &Sum| (sum.total as f64 * 10.0 / sum.count as f64).round() as i64;
-        let oxygen = point
-            .oxygen_channel()
-            .map(|at| mean(&self.hour_sums[at]) as f64 / 10.0);
-        let flow = point.flow_channel();
-        // m3 of the hour: flow is m3/s for gas, L/s for water.
-        let volume = flow.map(|at| {
-            let sum = &self.hour_sums[at];
-            let per_second =
-                mean(sum) as f64 / power_of_ten(point.channels[at].factor.decimals + 1) as f64;
-            let litres = if point.medium == Medium::Water {
-                1_000.0
-            } else {
-                1.0
-            };
-            per_second * (sum.count * i64::from(scale.cadence_s)) as f64 / litres
-        });
-        self.values.clear();
-        for (at, channel) in point.channels.iter().enumerate() {
-            let decimals = channel.factor.decimals + 1;
-            let avg = mean(&self.hour_sums[at]);
-            let zs = match (channel.converted, point.reference_oxygen, oxygen) {
-                (true, Some(reference), Some(oxygen)) => convert(avg, reference, oxygen),
-                _ => None,
-            };
-            let cou = volume.and_then(|volume| {
-                // mg/m3 x m3 = mg; mg/L x m3 = g.
-                let per_kg = if point.medium == Medium::Water {
-                    1e3
-                } else {
-                    1e6
-                };
-                let quantity = match channel.factor.role {
-                    Role::Flow => volume,
-                    Role::Pollutant => avg as f64 / power_of_ten(decimals) as f64 * volume / per_kg,
-                    _ => return None,
-                };
-                Some((quantity * power_of_ten(COU_DECIMALS) as f64).round() as i64)
-            });
-            let sum = &self.hour_sums[at];
-            self.values.push(Values {
-                min: sum.min * 10,
-                avg,
-                max: sum.max * 10,
-                zs,
-                cou,
-                decimals,
-                mark,
-            });
-            if let (Some((limited, limit_t)), Some(cou)) = (self.mass_limit, cou) {
-                if limited == at {
-                    self.mass_kg += cou as f64 / power_of_ten(COU_DECIMALS) as f64;
-                    if self.crossed.is_none() && self.mass_kg > limit_t * 1_000.0 {
-                        self.crossed = Some(hour);
-                    }
-                }
-            }
-        }
-        self.day_marks[match mark {
-            Mark::N => 0,
-            Mark::F => 1,
-            _ => 2,
-        }] += 1;
-        for (day, values) in self.day_sums.iter_mut().zip(&self.values) {
-            if mark == Mark::N {
-                day.total += values.avg;
-                day.count += 1;
-            }
-            day.min = day.min.min(values.min);
-            day.max = day.max.max(values.max);
-            day.cou += values.cou.unwrap_or(0);
-        }
-    }
-
-    /// Day means over the normal hours; false if there are none.
-    fn day_values(&mut self, point: &Point) -> bool {
-        let [normal, stopped, other] = self.day_marks;
-        if normal == 0 {
-            return false;
-        }
-        let mark = if normal * 4 >= 3 * (normal + stopped + other) {
-            Mark::N
-        } else if stopped >= other {
-            Mark::F
-        } else {
-            Mark::D
-        };
-        let mean = |sum: &Sum| (sum.total as f64 / sum.count as f64).round() as i64;
-        let oxygen = point
-            .oxygen_channel()
-            .map(|at| mean(&self.day_sums[at]) as f64 / 10.0);
-        self.values.clear();
-        for (sum, channel) in self.day_sums.iter().zip(&point.channels) {
-            let avg = mean(sum);
-            let zs = match (channel.converted, point.reference_oxygen, oxygen) {
-                (true, Some(reference), Some(oxygen)) => convert(avg, reference, oxygen),
-                _ => None,
-            };
-            let counted = matches!(channel.factor.role, Role::Flow | Role::Pollutant)
-                && point.flow_channel().is_some();
-            self.values.push(Values {
-                min: sum.min,
-                avg,
-                max: sum.max,
-                zs,
-                cou: counted.then_some(sum.cou),
-                decimals: channel.factor.decimals + 1,
-                mark,
-            });
-        }
-        true
     }
 }

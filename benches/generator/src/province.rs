@@ -12,6 +12,7 @@ use nonsite_schemas::time::beijing_day_start;
 
 use crate::inspections::{self, InspectionCounts};
 use crate::layout::Layout;
+use crate::malformed::Flaw;
 use crate::message::{Message, Topic};
 use crate::permits::{self, Document, PermitCounts, tight_mass};
 use crate::plan::Plan;
@@ -134,11 +135,7 @@ impl Province {
             .iter()
             .filter(|point| point.modbus && !point.json && self.scale.malformed_rate > 0.0)
             .map(|point| {
-                let dialect = if point.index / 10 % 2 == 0 {
-                    "modbus"
-                } else {
-                    "modbus_swapped"
-                };
+                let dialect = Flaw::modbus_of(point.index).as_str();
                 (point.mn.clone(), dialect.to_owned())
             })
             .collect();

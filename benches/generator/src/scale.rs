@@ -35,7 +35,7 @@ pub struct Scale {
     pub fault_rate: f64,
     /// Share of packets sent twice, 0 to 0.5.
     pub resend_rate: f64,
-    /// Share of packets that are preceded by a broken copy, 0 to 0.5. Whatever the share above
+    /// Share of packets that have a broken copy behind them, 0 to 0.5. Whatever the share above
     /// zero, each kind of broken copy appears once.
     pub malformed_rate: f64,
     /// Share of the points that report through a platform as JSON, 0 to 1.
@@ -111,14 +111,14 @@ impl Scale {
                 "use a divisor of 3600 from 60 to 1800, such as 60 or 600",
             ));
         }
-        if let Some(seconds) = self.realtime_s {
-            if !(30..=3_600).contains(&seconds) || 3_600 % seconds != 0 {
-                return Err(refuse(
-                    "realtime_s",
-                    seconds,
-                    "use a divisor of 3600 from 30 to 3600, or leave it out",
-                ));
-            }
+        if let Some(seconds) = self.realtime_s
+            && (!(30..=3_600).contains(&seconds) || 3_600 % seconds != 0)
+        {
+            return Err(refuse(
+                "realtime_s",
+                seconds,
+                "use a divisor of 3600 from 30 to 3600, or leave it out",
+            ));
         }
         if !(10_957..=47_482).contains(&self.start_day) {
             return Err(refuse(

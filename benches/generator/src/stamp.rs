@@ -7,12 +7,12 @@
 use nonsite_schemas::time::BEIJING_OFFSET_MICROS;
 
 /// Microseconds in a second.
-pub const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 /// Microseconds in an hour.
-pub const HOUR: i64 = 3_600 * SECOND;
+pub(crate) const HOUR: i64 = 3_600 * SECOND;
 
 /// Year, month and day of a day number (days since 1970-01-01, proleptic Gregorian).
-pub fn civil(day: i32) -> (i32, u32, u32) {
+pub(crate) fn civil(day: i32) -> (i32, u32, u32) {
     use chrono::Datelike as _;
     let date = chrono::NaiveDate::from_num_days_from_ce_opt(day.saturating_add(719_163))
         .unwrap_or_default();
@@ -20,12 +20,12 @@ pub fn civil(day: i32) -> (i32, u32, u32) {
 }
 
 /// Monday is 0, Sunday is 6.
-pub fn weekday(day: i32) -> u32 {
+pub(crate) fn weekday(day: i32) -> u32 {
     (day + 3).rem_euclid(7).unsigned_abs()
 }
 
 /// Splits an instant into Beijing day number and second of the day.
-pub fn beijing(micros: i64) -> (i32, i64) {
+pub(crate) fn beijing(micros: i64) -> (i32, i64) {
     let seconds = (micros + BEIJING_OFFSET_MICROS).div_euclid(SECOND);
     (
         seconds.div_euclid(86_400) as i32,
@@ -34,7 +34,7 @@ pub fn beijing(micros: i64) -> (i32, i64) {
 }
 
 /// Beijing time as `YYYY-MM-DDThh:mm:ss+08:00` (RFC 3339).
-pub fn rfc3339(micros: i64) -> String {
+pub(crate) fn rfc3339(micros: i64) -> String {
     let (day, second) = beijing(micros);
     let (year, month, date) = civil(day);
     format!(
@@ -46,14 +46,14 @@ pub fn rfc3339(micros: i64) -> String {
 }
 
 /// A day number as `YYYY-MM-DD`.
-pub fn date_text(day: i32) -> String {
+pub(crate) fn date_text(day: i32) -> String {
     let (year, month, date) = civil(day);
     format!("{year:04}-{month:02}-{date:02}")
 }
 
 /// Writes `scaled / 10^decimals` with exactly that many decimals (0 to 9).
 #[inline]
-pub fn push_decimal(out: &mut Vec<u8>, scaled: i64, decimals: u8) {
+pub(crate) fn push_decimal(out: &mut Vec<u8>, scaled: i64, decimals: u8) {
     let mut digits = [0_u8; 24];
     let mut at = digits.len();
     let mut rest = scaled.unsigned_abs();
@@ -77,7 +77,7 @@ pub fn push_decimal(out: &mut Vec<u8>, scaled: i64, decimals: u8) {
 }
 
 /// 10 to the power of `decimals` (0 to 9).
-pub const fn power_of_ten(decimals: u8) -> i64 {
+pub(crate) const fn power_of_ten(decimals: u8) -> i64 {
     const POWERS: [i64; 10] = [
         1,
         10,

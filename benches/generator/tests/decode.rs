@@ -1,5 +1,7 @@
 //! The summary against the reader: what a decoder finds is what the generator says it put in.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

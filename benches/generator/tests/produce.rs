@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nonsite_generator::produce::partition_of;
+use nonsite_generator::produce::{partition_of, partitions_of};
 use nonsite_generator::{ProduceOptions, Produced, Province, Scale, Topic, Topics, produce};
 use nonsite_schemas::settings::KafkaSettings;
 use rdkafka::Message as _;
@@ -18,7 +18,7 @@ fn everything_arrives_keyed_in_order_and_held_back_when_asked() {
     let topics = Topics::with_prefix("t");
     let partitions = 3;
     for topic in Topic::ALL {
-        let count = nonsite_generator::produce::partitions_of(topic, partitions);
+        let count = partitions_of(topic, partitions);
         cluster.create_topic(topics.name(topic), count, 1).unwrap();
     }
     let settings = KafkaSettings {
@@ -42,7 +42,7 @@ fn everything_arrives_keyed_in_order_and_held_back_when_asked() {
             refused += 1;
             most.insert((topic.to_owned(), partition), bytes);
             // Every fiftieth question is answered with "not yet".
-            refused % 50 != 0
+            !refused.is_multiple_of(50)
         })),
         ..ProduceOptions::default()
     };
@@ -64,7 +64,7 @@ fn everything_arrives_keyed_in_order_and_held_back_when_asked() {
         .unwrap();
     let mut assignment = TopicPartitionList::new();
     for topic in Topic::ALL {
-        for partition in 0..nonsite_generator::produce::partitions_of(topic, partitions) {
+        for partition in 0..partitions_of(topic, partitions) {
             let name = topics.name(topic);
             assignment
                 .add_partition_offset(name, partition, Offset::Beginning)

@@ -131,6 +131,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 # A group of one should not wait for others to join.
 group.initial.rebalance.delay.ms=0
+# Lets a client choose to notice a killed member within a second (its session.timeout.ms decides).
+group.min.session.timeout.ms=500
 # Replayed data carries old timestamps; with a retention in time the broker would delete it at
 # once, behind the back of whoever reads it.
 log.retention.ms=-1

@@ -7,6 +7,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use nonsite_schemas::hj212::{Granularity, Head, Sink, Value};
+use nonsite_schemas::reason::Reason;
+use nonsite_schemas::wire::reading;
 use serde::Deserialize;
 
 use super::tests::Kept;
@@ -135,6 +138,58 @@ fn plant_k_every_instant_and_factor() {
     assert_eq!(first("a01013"), -0.04268, "Pa become kPa");
     assert_eq!(first("a00000"), 10.667625, "m3/h become m3/s");
     assert_eq!(first("i33311"), 988.84);
+}
+
+/// Counts what the reader of the topic makes of the messages.
+#[derive(Default)]
+struct Read {
+    readings: u64,
+    sum: f64,
+    bad_parts: u64,
+}
+
+impl Sink for Read {
+    fn reading(&mut self, head: &Head<'_>, value: &Value<'_>) {
+        assert_eq!(head.granularity, Granularity::Minute);
+        assert_eq!(head.period_s, Some(120));
+        self.readings += 1;
+        self.sum += value.value.expect("every cell of this plant is a number");
+    }
+
+    fn state(&mut self, _: &Head<'_>, _: &str, _: Option<f64>, _: Option<&str>, _: Option<&str>) {
+        panic!("an import has readings only");
+    }
+
+    fn bad_part(&mut self, _: &Head<'_>, part: &str, reason: Reason, detail: &str) {
+        eprintln!("{reason}: {detail}: {part}");
+        self.bad_parts += 1;
+    }
+}
+
+#[test]
+fn plant_k_is_read_by_the_reader_of_the_topic_as_it_was_sent() {
+    let Some(folder) = data() else { return };
+    let (_, kept) = run(
+        &folder.join("plant_k_2min.csv.gz"),
+        &mapping("plant_k.toml"),
+    );
+    // Just after the export's last instant.
+    let received_at = 1_753_200_000_000_000;
+    let mut read = Read::default();
+    for (_, message) in &kept.0 {
+        reading::decode_line(message, received_at, &mut read).expect("a usable message");
+    }
+    assert_eq!((read.readings, read.bad_parts), (42_219 * 40, 0));
+    let sent: f64 = series(&kept)
+        .values()
+        .flatten()
+        .map(|(_, value)| value)
+        .sum();
+    assert!(
+        (read.sum - sent).abs() < 1e-6 * sent.abs(),
+        "{} {sent}",
+        read.sum
+    );
 }
 
 #[test]

@@ -209,8 +209,13 @@ impl TableLog {
             operation,
             info,
         } = append;
+        let known = self.txns.len();
         for advance in &advances {
             self.txns.entry(advance.app_id.clone()).or_insert(None);
+        }
+        if self.txns.len() > known {
+            // An id that was not watched so far: where the table is with it is not known.
+            self.reload().await?;
         }
         self.check_start(&advances)?;
         let commit_id = uuid::Uuid::new_v4().to_string();

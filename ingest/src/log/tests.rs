@@ -155,6 +155,25 @@ async fn a_zombie_cannot_commit_what_another_has_taken_over() {
 }
 
 #[tokio::test]
+async fn an_id_that_was_not_watched_is_looked_up_before_it_moves() {
+    let bed = Bed::new().await;
+    bed.log(&[])
+        .await
+        .commit(step(None, 5), &yes)
+        .await
+        .unwrap();
+    let store = bed.store(FaultPlan::default());
+    let mut log = TableLog::open(&store, "operator_actions", [], clock())
+        .await
+        .unwrap();
+    let error = log.commit(step(None, 3), &yes).await.unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { found: Some(5), .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn other_partitions_only_push_the_version() {
     let bed = Bed::new().await;
     let (mut one, mut other) = (bed.log(&[]).await, bed.log(&[]).await);

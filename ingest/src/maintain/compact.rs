@@ -17,6 +17,7 @@ use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
 use futures::TryStreamExt;
+use nonsite_schemas::tables::TableDef;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
@@ -106,6 +107,10 @@ pub(super) async fn compact(
     now_ms: i64,
     report: &mut TableReport,
 ) -> Result<(), MaintainError> {
+    let Some(def) = nonsite_schemas::tables::by_name(name) else {
+        // How another program's table is sorted and encoded is not known here.
+        return Ok(());
+    };
     let candidates = files
         .iter()
         .enumerate()
@@ -127,7 +132,7 @@ pub(super) async fn compact(
         let inputs: Vec<&File> = bin.iter().map(|index| &files[*index]).collect();
         let bytes: u64 = inputs.iter().map(|file| file.size()).sum();
         if !report.dry_run {
-            let size = replace(store, name, table, &inputs, policy.target, now_ms).await?;
+            let size = replace(store, &def, table, &inputs, policy.target, now_ms).await?;
             report.files_after = report.files_after - inputs.len() as u64 + 1;
             report.bytes_after = report.bytes_after - bytes + size;
         }
@@ -140,27 +145,22 @@ pub(super) async fn compact(
 /// Merges `inputs` and commits the exchange; the size of the new file.
 async fn replace(
     store: &Store,
-    name: &str,
+    def: &TableDef,
     table: &mut DeltaTable,
     inputs: &[&File],
     target: u64,
     now_ms: i64,
 ) -> Result<u64, MaintainError> {
+    let Some(first) = inputs.first() else {
+        return Ok(0);
+    };
+    let name = def.name;
     let objects = store.table_objects(name);
-    let sort_columns = nonsite_schemas::tables::by_name(name)
-        .map_or(&[][..], |definition| definition.sort_columns);
     let paths: Vec<Path> = inputs.iter().map(|file| file.path.clone()).collect();
-    let merged = merge::merge(
-        Arc::clone(&objects),
-        file_schema(name, table)?,
-        sort_columns,
-        &paths,
-    )
-    .await
-    .map_err(step(name, "merging files"))?;
+    let merged = merge::merge(Arc::clone(&objects), file_schema(name, table)?, def, &paths)
+        .await
+        .map_err(step(name, "merging files"))?;
     let size = merged.bytes.len() as u64;
-    let first = inputs.first().map(|file| (*file).clone());
-    let Some(first) = first else { return Ok(0) };
     let file_name = format!("merged-{}.zstd.parquet", uuid::Uuid::new_v4());
     let path = if first.partition.is_empty() {
         file_name

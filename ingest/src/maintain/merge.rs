@@ -1,15 +1,17 @@
 //! Several small files of one partition into one, in the table's order.
 //!
 //! Inputs are sorted by the table's sort columns, so a streaming merge keeps the order without
-//! holding the rows: in memory are the encoded inputs and output (each at most the target size) and
-//! one decoded batch per input. Inputs that are not sorted lose nothing; the output is then only as sorted as
-//! they were. A column that an older file does not have is null in its rows.
+//! holding the rows: in memory are the encoded inputs and output (each at most the target size)
+//! and one decoded batch per input. Inputs that are not sorted lose nothing; the output is then
+//! only as sorted as they were. Engines believe what a file says about its order, so the output
+//! says it is sorted only if every input does. A column that an older file does not have is null
+//! in its rows.
 
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
 use datafusion::physical_expr::expressions::Column;
@@ -19,13 +21,15 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
+use nonsite_schemas::tables::TableDef;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::metadata::SortingColumn;
+
+use crate::write::properties;
 
 /// Rows decoded at a time from each input.
 const INPUT_ROWS: usize = 1_024;
@@ -41,23 +45,34 @@ pub(super) struct Merged {
     pub(super) rows: u64,
 }
 
-/// Merges `inputs` of one partition into one file of `schema`.
+/// Merges `inputs` of one partition of the table into one file of `schema`, encoded as the writers
+/// of new rows encode it.
 pub(super) async fn merge(
     objects: Arc<dyn ObjectStore>,
     schema: SchemaRef,
-    sort_columns: &[&str],
+    def: &TableDef,
     inputs: &[Path],
 ) -> Result<Merged, DataFusionError> {
+    let mut properties = properties::of(def);
     let mut rows_in = 0_u64;
     let mut streams = Vec::with_capacity(inputs.len());
     for path in inputs {
-        let (stream, rows) = open(&objects, path, &schema).await?;
-        rows_in += rows;
-        streams.push(stream);
+        let input = open(&objects, path, &schema).await?;
+        rows_in += input.rows;
+        if !input
+            .sorting
+            .iter()
+            .all(|sorting| sorting.as_ref() == properties.sorting_columns())
+        {
+            properties = properties.into_builder().set_sorting_columns(None).build();
+        }
+        streams.push(input.stream);
     }
-    let mut merged = in_order(streams, &schema, sort_columns)?;
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties(&schema)?))?;
+    let mut merged = in_order(streams, &schema, def.sort_columns)?;
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&schema), options)?;
     let mut rows = 0_u64;
     while let Some(batch) = merged.try_next().await? {
         rows += batch.num_rows() as u64;
@@ -74,26 +89,44 @@ pub(super) async fn merge(
     Ok(Merged { bytes, rows })
 }
 
+/// An opened input.
+struct Input {
+    stream: SendableRecordBatchStream,
+    rows: u64,
+    /// What each row group says about its order.
+    sorting: Vec<Option<Vec<SortingColumn>>>,
+}
+
 async fn open(
     objects: &Arc<dyn ObjectStore>,
     path: &Path,
     schema: &SchemaRef,
-) -> Result<(SendableRecordBatchStream, u64), DataFusionError> {
+) -> Result<Input, DataFusionError> {
     let bytes = objects.get(path).await?.bytes().await?;
     // Without the embedded Arrow schema a dictionary column reads as plain text, like the table.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
-    let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
+    let metadata = builder.metadata();
+    let rows = metadata.file_metadata().num_rows().unsigned_abs();
+    let sorting = metadata
+        .row_groups()
+        .iter()
+        .map(|group| group.sorting_columns().cloned())
+        .collect();
     let target = Arc::clone(schema);
     let batches = builder
         .with_batch_size(INPUT_ROWS)
         .build()?
         .map(move |batch| conform(&batch?, &target));
-    let batches = stream::iter(batches);
-    Ok((
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), batches)),
+    let stream = Box::pin(RecordBatchStreamAdapter::new(
+        Arc::clone(schema),
+        stream::iter(batches),
+    ));
+    Ok(Input {
+        stream,
         rows,
-    ))
+        sorting,
+    })
 }
 
 /// The batch with exactly the table's columns and types.
@@ -136,23 +169,4 @@ fn in_order(
         .with_batch_size(OUTPUT_ROWS)
         .with_reservation(MemoryConsumer::new("compaction").register(&pool))
         .build()
-}
-
-/// zstd; whole numbers and times as differences, everything else by dictionary where it pays.
-fn properties(schema: &SchemaRef) -> Result<WriterProperties, DataFusionError> {
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_created_by(concat!("nonsite ", env!("CARGO_PKG_VERSION")).to_owned());
-    for field in schema.fields() {
-        if matches!(
-            field.data_type(),
-            DataType::Timestamp(_, _) | DataType::Int64 | DataType::Int32 | DataType::Date32
-        ) {
-            let path = ColumnPath::from(field.name().as_str());
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-        }
-    }
-    Ok(properties.build())
 }

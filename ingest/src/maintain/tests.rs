@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{
-    Array, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, AsArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::Int64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::prelude::SessionContext;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use nonsite_schemas::tables;
@@ -13,6 +14,7 @@ use nonsite_schemas::time::ManualClock;
 
 use super::*;
 use crate::log::{Advance, Append, TableLog};
+use crate::write::write_parquet;
 
 const APP: &str = "nonsite/t/0";
 const TABLE: &str = "quarantine_redriven";
@@ -69,10 +71,12 @@ impl Bed {
 
     /// Uploads and commits rows `from..to` as one file and one step of the offset.
     async fn write(&self, log: &mut TableLog, from: i64, to: i64) {
-        let table = self.store.load(TABLE).await.expect("a table");
-        let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
-        writer.write(batch(from, to)).await.expect("written");
-        let adds = writer.flush().await.expect("stored");
+        let objects = self.store.table_objects(TABLE);
+        let def = tables::quarantine_redriven();
+        let millis = self.clock.now_micros() / 1_000;
+        let adds = write_parquet(objects.as_ref(), &def, batch(from, to), millis)
+            .await
+            .expect("stored");
         let append = Append {
             adds,
             advances: vec![Advance {
@@ -223,9 +227,15 @@ async fn a_merged_file_is_in_the_tables_order_and_has_statistics() {
     assert_eq!(files.len(), 1);
     let path = files[0].path();
     let file = std::fs::File::open(bed.folder.path().join(TABLE).join(path)).expect("a file");
-    let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
-        .expect("a reader");
+    let builder = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+        .expect("a Parquet file");
+    let sorting = builder.metadata().row_group(0).sorting_columns().cloned();
+    assert_eq!(
+        sorting.map(|columns| columns.len()),
+        Some(1),
+        "the order is declared"
+    );
+    let reader = builder.build().expect("a reader");
     let mut ids = Vec::new();
     for batch in reader {
         let batch = batch.expect("rows");
@@ -349,6 +359,89 @@ async fn a_writer_and_a_maintainer_at_the_same_time_lose_nothing() {
     );
     assert!(rows.values().all(|times| *times == 1));
     assert_eq!(bed.txn().await, Some(60));
+}
+
+/// The analytics replace files of their tables; a merge of the same files in between must not
+/// bring the old rows back beside the new ones.
+#[tokio::test]
+async fn a_replacement_that_raced_with_a_merge_is_refused() {
+    use deltalake::kernel::Action;
+    use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+    use deltalake::protocol::{DeltaOperation, SaveMode};
+    use futures::TryStreamExt;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(folder.path()).expect("a store");
+    let def = tables::rule_outcomes();
+    store
+        .ensure_tables(std::slice::from_ref(&def))
+        .await
+        .expect("a table");
+    for _ in 0..8 {
+        let mut table = store.load(def.name).await.expect("a table");
+        let columns = def
+            .schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let one: Arc<dyn Array> = match field.data_type() {
+                    DataType::Utf8 => Arc::new(StringArray::from(vec!["x"])),
+                    DataType::Date32 => Arc::new(Date32Array::from(vec![1])),
+                    kind => cast(&Int64Array::from(vec![1]), kind).expect("a number"),
+                };
+                one
+            })
+            .collect();
+        let row = RecordBatch::try_new(Arc::clone(&def.schema), columns).expect("a row");
+        let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
+        writer.write(row).await.expect("written");
+        writer
+            .flush_and_commit(&mut table)
+            .await
+            .expect("committed");
+    }
+    let replaced = store.load(def.name).await.expect("a table");
+    let snapshot = replaced.snapshot().expect("a snapshot").snapshot().clone();
+    let log_store = replaced.log_store();
+    let removes: Vec<Action> = snapshot
+        .file_views(log_store.as_ref(), None)
+        .map_ok(|file| Action::Remove(file.remove_action(true)))
+        .try_collect()
+        .await
+        .expect("files");
+    assert_eq!(removes.len(), 8);
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(0));
+    let maintainer = Maintainer::new(store.clone(), Config::default(), clock);
+    let reports = maintainer.run_once(&[def.name], false).await;
+    assert_eq!((reports[0].files_merged, &reports[0].error), (8, &None));
+    let merged = compact::files(def.name, &store.load(def.name).await.expect("a table")).await;
+    let merged = merged.expect("files");
+    let file = std::fs::File::open(folder.path().join(def.name).join(merged[0].path()));
+    let metadata = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(
+        file.expect("a file"),
+    )
+    .expect("a Parquet file");
+    let sorting = metadata.metadata().row_group(0).sorting_columns().cloned();
+    assert_eq!(
+        sorting, None,
+        "what no input says of its order is not said of the merged file"
+    );
+    let refused = CommitBuilder::from(CommitProperties::default())
+        .with_actions(removes)
+        .build(
+            Some(&snapshot),
+            log_store,
+            DeltaOperation::Write {
+                mode: SaveMode::Overwrite,
+                partition_by: None,
+                predicate: None,
+            },
+        )
+        .await;
+    assert!(
+        refused.is_err(),
+        "the old rows would live on in the merged file"
+    );
 }
 
 #[test]

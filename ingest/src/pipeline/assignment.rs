@@ -1,9 +1,19 @@
 //! What this process consumes, and where each table stands.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::Topic;
 use crate::target::{PerTable, Target};
+
+/// What the tables that are ahead say about a record that is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It is rows.
+    Rows,
+    /// It is quarantined as a whole.
+    Quarantined,
+}
 
 /// One assigned partition.
 #[derive(Debug, Clone)]
@@ -22,6 +32,10 @@ pub(crate) struct Slot {
     pub(crate) all_lack_from: i64,
     /// Where each table was when the partition was assigned; `None` if it has no offset yet.
     pub(crate) at: PerTable<Option<i64>>,
+    /// Records that one table has and another lacks, after a crash between their commits. What was
+    /// decided first stands: the record must not be accepted by one table and refused by another
+    /// because settings changed in between (N1).
+    pub(crate) settled: HashMap<i64, Settled>,
 }
 
 impl Slot {
@@ -41,10 +55,18 @@ impl Slot {
             return PerTable::all(true);
         }
         let mut wanted = PerTable::all(false);
+        if self.settled.get(&offset) == Some(&Settled::Quarantined) {
+            return wanted;
+        }
         for table in self.targets() {
             wanted[*table] = self.lacks(*table, offset);
         }
         wanted
+    }
+
+    /// Whether the record may still be refused as a whole.
+    pub(crate) fn may_refuse(&self, offset: i64) -> bool {
+        self.settled.is_empty() || !self.settled.contains_key(&offset)
     }
 
     /// `topic/partition`, for messages.

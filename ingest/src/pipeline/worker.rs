@@ -83,6 +83,15 @@ pub(crate) struct Tools {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// What a chunk holds of one slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    records: u64,
+    bytes: u64,
+    /// Next offset and timestamp after its last record.
+    last: Option<(i64, i64)>,
+}
+
 /// Bytes held of the budget until dropped.
 #[derive(Debug)]
 struct Held {
@@ -163,7 +172,7 @@ impl Worker {
         }
         self.enter(&chunk.assignment);
         let assignment = Arc::clone(&self.assignment);
-        let mut seen: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        let mut seen = vec![Seen::default(); assignment.slots.len()];
         for (record, message) in chunk.records() {
             let slot = &assignment.slots[record.slot as usize];
             let origin = Origin {
@@ -180,27 +189,29 @@ impl Worker {
                 &mut self.rows,
                 Some(&self.tools.metrics),
             );
-            let counts = seen.entry(record.slot).or_default();
-            counts.0 += 1;
-            counts.1 += message.len() as u64;
-            self.next.insert(record.slot, record.offset + 1);
-            self.sealed
-                .last_received
-                .insert(record.slot, record.received_at);
+            let seen = &mut seen[record.slot as usize];
+            seen.records += 1;
+            seen.bytes += message.len() as u64;
+            seen.last = Some((record.offset + 1, record.received_at));
         }
-        for (slot, (records, bytes)) in seen {
+        for (slot, seen) in (0..).zip(seen) {
+            let Some((next, received_at)) = seen.last else {
+                continue;
+            };
+            self.next.insert(slot, next);
+            self.sealed.last_received.insert(slot, received_at);
+            self.sealed.records += seen.records;
             let topic = [assignment.slots[slot as usize].topic.name.as_str()];
             self.tools
                 .metrics
                 .records
                 .with_label_values(&topic)
-                .inc_by(records);
+                .inc_by(seen.records);
             self.tools
                 .metrics
                 .bytes
                 .with_label_values(&topic)
-                .inc_by(bytes);
-            self.sealed.records += records;
+                .inc_by(seen.bytes);
         }
         self.report();
         if self.rows.len() >= FILE_ROWS || self.held >= self.tools.budget.limit() / FILE_SHARE {

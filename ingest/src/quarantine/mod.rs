@@ -6,12 +6,16 @@
 //! became rows.
 
 mod read;
+mod redrive;
 #[cfg(test)]
 mod tests;
 
 use nonsite_schemas::reason::Reason;
 use serde::Serialize;
 
+pub use self::redrive::{
+    Outcome, Records, Redecode, RedriveError, RedriveReport, Request, StillBad, redrive,
+};
 use crate::store::{Store, StoreError};
 
 /// Why quarantined messages could not be read or driven again.

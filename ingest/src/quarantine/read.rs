@@ -22,11 +22,80 @@ pub(super) const BECAME_ROWS: &str = "rows";
 
 /// The entries that match, oldest first.
 pub(super) async fn entries(store: &Store, filter: &Filter) -> Result<Vec<Entry>, QuarantineError> {
-    let Some(frame) = table(store, QUARANTINE).await? else {
+    let Some(frame) = matching(store, filter).await? else {
         return Ok(Vec::new());
     };
+    let order = [
+        "received_at",
+        "kafka_topic",
+        "kafka_partition",
+        "kafka_offset",
+        "part",
+    ];
+    let batches = ordered(frame, &order, filter).await?;
+    let mut entries = Vec::new();
+    for batch in &batches {
+        decode(batch, &mut entries).map_err(arrow_fault)?;
+    }
+    Ok(entries)
+}
+
+/// An entry's id and where its record is on Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) quarantine_id: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+impl Place {
+    /// The record the entry belongs to.
+    pub(super) fn record(&self) -> (&str, i32, i64) {
+        (&self.topic, self.partition, self.offset)
+    }
+}
+
+/// The places of the entries that match, record by record; without the messages, so that any
+/// number of them fits into memory.
+pub(super) async fn places(store: &Store, filter: &Filter) -> Result<Vec<Place>, QuarantineError> {
+    let Some(frame) = matching(store, filter).await? else {
+        return Ok(Vec::new());
+    };
+    let frame = frame
+        .select_columns(&[
+            "quarantine_id",
+            "kafka_topic",
+            "kafka_partition",
+            "kafka_offset",
+            "part",
+        ])
+        .map_err(failed(QUARANTINE))?;
+    let order = ["kafka_topic", "kafka_partition", "kafka_offset", "part"];
+    let mut places = Vec::new();
+    for batch in ordered(frame, &order, filter).await? {
+        let column =
+            |name: &str, kind: &DataType| cast(batch.column(batch.schema().index_of(name)?), kind);
+        let ids = column("quarantine_id", &DataType::Utf8).map_err(arrow_fault)?;
+        let topics = column("kafka_topic", &DataType::Utf8).map_err(arrow_fault)?;
+        let partitions = column("kafka_partition", &DataType::Int32).map_err(arrow_fault)?;
+        let offsets = column("kafka_offset", &DataType::Int64).map_err(arrow_fault)?;
+        places.extend((0..batch.num_rows()).map(|row| Place {
+            quarantine_id: ids.as_string::<i32>().value(row).to_owned(),
+            topic: topics.as_string::<i32>().value(row).to_owned(),
+            partition: partitions.as_primitive::<Int32Type>().value(row),
+            offset: offsets.as_primitive::<Int64Type>().value(row),
+        }));
+    }
+    Ok(places)
+}
+
+/// The rows of `quarantine` that match, `None` when there is no such table yet.
+async fn matching(store: &Store, filter: &Filter) -> Result<Option<DataFrame>, QuarantineError> {
+    let Some(mut frame) = table(store, QUARANTINE).await? else {
+        return Ok(None);
+    };
     let failed = failed(QUARANTINE);
-    let mut frame = frame;
     if let Some(wanted) = condition(filter) {
         frame = frame.filter(wanted).map_err(&failed)?;
     }
@@ -47,31 +116,34 @@ pub(super) async fn entries(store: &Store, filter: &Filter) -> Result<Vec<Entry>
             )
             .map_err(&failed)?;
     }
-    let order = [
-        "received_at",
-        "kafka_topic",
-        "kafka_partition",
-        "kafka_offset",
-        "part",
-    ];
-    frame = frame
+    Ok(Some(frame))
+}
+
+async fn ordered(
+    frame: DataFrame,
+    order: &[&str],
+    filter: &Filter,
+) -> Result<Vec<RecordBatch>, QuarantineError> {
+    let failed = failed(QUARANTINE);
+    frame
         .sort(
             order
-                .into_iter()
-                .map(|column| col(column).sort(true, true))
+                .iter()
+                .map(|column| col(*column).sort(true, true))
                 .collect(),
         )
         .and_then(|frame| frame.limit(0, filter.limit))
-        .map_err(&failed)?;
-    let batches = frame.collect().await.map_err(&failed)?;
-    let mut entries = Vec::new();
-    for batch in &batches {
-        decode(batch, &mut entries).map_err(|source| QuarantineError::Read {
-            table: QUARANTINE,
-            source: Box::new(source),
-        })?;
+        .map_err(&failed)?
+        .collect()
+        .await
+        .map_err(&failed)
+}
+
+fn arrow_fault(source: arrow::error::ArrowError) -> QuarantineError {
+    QuarantineError::Read {
+        table: QUARANTINE,
+        source: Box::new(source),
     }
-    Ok(entries)
 }
 
 fn condition(filter: &Filter) -> Option<Expr> {
@@ -96,7 +168,10 @@ fn condition(filter: &Filter) -> Option<Expr> {
 }
 
 /// A table as a data frame, `None` when it was never written.
-async fn table(store: &Store, name: &'static str) -> Result<Option<DataFrame>, QuarantineError> {
+pub(super) async fn table(
+    store: &Store,
+    name: &'static str,
+) -> Result<Option<DataFrame>, QuarantineError> {
     if !store.exists(name).await? {
         return Ok(None);
     }
@@ -116,7 +191,9 @@ async fn table(store: &Store, name: &'static str) -> Result<Option<DataFrame>, Q
     Ok(Some(frame))
 }
 
-fn failed(table: &'static str) -> impl Fn(datafusion::error::DataFusionError) -> QuarantineError {
+pub(super) fn failed(
+    table: &'static str,
+) -> impl Fn(datafusion::error::DataFusionError) -> QuarantineError {
     move |source| QuarantineError::Read {
         table,
         source: Box::new(source),

@@ -38,7 +38,7 @@ pub(super) async fn store(folder: &tempfile::TempDir) -> Store {
     store
 }
 
-async fn append(store: &Store, table: &str, batch: RecordBatch) {
+pub(super) async fn append(store: &Store, table: &str, batch: RecordBatch) {
     let mut table = store.load(table).await.expect("a table");
     let mut writer = RecordBatchWriter::for_table(&table).expect("a writer");
     writer.write(batch).await.expect("written");
@@ -48,7 +48,7 @@ async fn append(store: &Store, table: &str, batch: RecordBatch) {
         .expect("committed");
 }
 
-fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Arc<dyn Array> {
+pub(super) fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Arc<dyn Array> {
     Arc::new(values.collect::<StringArray>())
 }
 
@@ -107,7 +107,7 @@ async fn redriven(store: &Store, id: &str, outcome: &str) {
     append(store, "quarantine_redriven", batch).await;
 }
 
-fn bad(offset: i64, reason: &'static str, mn: Option<&'static str>) -> Bad {
+pub(super) fn bad(offset: i64, reason: &'static str, mn: Option<&'static str>) -> Bad {
     Bad {
         offset,
         part: None,

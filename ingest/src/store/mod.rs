@@ -242,20 +242,30 @@ impl Store {
     /// # Errors
     /// A table cannot be loaded, or the query fails.
     pub async fn query(&self, tables: &[&str], sql: &str) -> Result<Vec<RecordBatch>, StoreError> {
+        let session = self.session(tables).await?;
+        let failed = |error: DataFusionError| self.table_error(&tables.join(", "), error.into());
+        session
+            .sql(sql)
+            .await
+            .map_err(failed)?
+            .collect()
+            .await
+            .map_err(failed)
+    }
+
+    /// A session with tables at their latest versions, registered under their names.
+    ///
+    /// # Errors
+    /// A table cannot be loaded.
+    pub async fn session(&self, tables: &[&str]) -> Result<SessionContext, StoreError> {
         let session = SessionContext::new();
-        let all = tables.join(", ");
-        let failed = |error: DataFusionError| self.table_error(&all, error.into());
         for table in tables {
-            let provider = self
-                .load(table)
-                .await?
-                .table_provider()
-                .await
-                .map_err(failed)?;
+            let failed = |error: DataFusionError| self.table_error(table, error.into());
+            let loaded = self.load(table).await?;
+            let provider = loaded.table_provider().await.map_err(failed)?;
             session.register_table(*table, provider).map_err(failed)?;
         }
-        let frame = session.sql(sql).await.map_err(failed)?;
-        frame.collect().await.map_err(failed)
+        Ok(session)
     }
 
     fn fields(&self, def: &TableDef) -> Result<Vec<StructField>, StoreError> {

@@ -1,0 +1,158 @@
+//! Deadlines: when they start, when they end, and what happens then.
+
+use super::super::calendar::{HOUR, beijing_text};
+use super::super::parts::{Role, Severity};
+use super::super::testing::{Bench, finding, monday, papers, person};
+use super::{DAY, sound, state};
+
+pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) {
+    let case = bench.open("late", Severity::S3).await;
+    let due = bench
+        .service
+        .show(&case)
+        .await
+        .unwrap()
+        .case
+        .due_at
+        .unwrap();
+    assert_eq!(
+        beijing_text(due),
+        "2026-03-04 00:00",
+        "one working day after Monday ends Tuesday"
+    );
+    bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+    bench.clock.advance(HOUR);
+    let delivered = papers().with("delivered_at", "2026-03-02 09:30:00");
+    let analyst = person("ana", Role::Analyst);
+    let after = bench
+        .service
+        .act(&case, "deliver", &analyst, &delivered)
+        .await
+        .unwrap();
+    assert_eq!(
+        beijing_text(after.due_at.unwrap()),
+        "2026-03-04 09:30",
+        "48 h from delivery"
+    );
+
+    // The engine sleeps for a week: reminder after 48 h, on-site 24 h after that, approval overdue.
+    bench.clock.set(monday() + 20 * DAY);
+    let fired = bench.service.tick().await.unwrap();
+    let steps: Vec<(String, &str)> = fired
+        .iter()
+        .map(|timer| (beijing_text(timer.due_at), timer.to.as_str()))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("2026-03-04 09:30".to_owned(), "no_answer"),
+            ("2026-03-05 09:30".to_owned(), "to_onsite"),
+            ("2026-03-12 00:00".to_owned(), "to_onsite"),
+        ]
+    );
+    let shown = bench.service.show(&case).await.unwrap();
+    assert!(shown.case.overdue);
+    assert_eq!(shown.case.timer_at, None);
+    assert_eq!(bench.service.tick().await.unwrap(), []);
+    sound(&bench).await;
+}
+
+pub(super) async fn a_late_engine_gives_nobody_an_advantage(bench: Bench) {
+    let case = bench.open("race", Severity::S3).await;
+    bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+    bench.act(&case, "deliver", "ana", Role::Analyst).await;
+    // 49 h later, before any tick: the answer is late and says so.
+    bench.clock.advance(49 * HOUR);
+    assert_eq!(
+        bench.act(&case, "answer", "plant", Role::Enterprise).await,
+        "answered"
+    );
+    let events = bench.service.show(&case).await.unwrap().events;
+    assert!(events.iter().any(|event| event.action == "no_answer"));
+
+    let other = bench.open("too-late", Severity::S3).await;
+    bench.act(&other, "dispatch", "ana", Role::Analyst).await;
+    bench.act(&other, "deliver", "ana", Role::Analyst).await;
+    bench.clock.advance(73 * HOUR);
+    let refused = bench
+        .refuses(&other, "answer", "plant", Role::Enterprise)
+        .await;
+    assert!(refused.contains("`to_onsite`"), "{refused}");
+    assert_eq!(
+        state(&bench, &other).await,
+        "to_onsite",
+        "the refusal does not undo the deadline"
+    );
+    sound(&bench).await;
+}
+
+pub(super) async fn units_answer_within_their_own_time(bench: Bench) {
+    for (id, permit, hours) in [("key", "KEY", 4), ("burn", "BURN", 6), ("plain", "ANY", 48)] {
+        let mut finding = finding(id, Severity::S3);
+        finding.permit_no = Some(permit.to_owned());
+        bench
+            .service
+            .take_anomalies(&[finding.clone()])
+            .await
+            .unwrap();
+        let case = super::super::case::Case::id_of(&finding.anomaly_id);
+        bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+        bench.act(&case, "deliver", "ana", Role::Analyst).await;
+        let case = bench.service.show(&case).await.unwrap().case;
+        assert_eq!(case.due_at.unwrap() - case.clock_from, hours * HOUR, "{id}");
+    }
+}
+
+pub(super) async fn extensions_are_bounded(bench: Bench) {
+    let case = bench.open("extension", Severity::S3).await;
+    bench.act(&case, "verify", "ana", Role::Analyst).await;
+    let officer = person("o-1", Role::Officer);
+    let ordered = papers().with("due", "2026-03-06");
+    bench
+        .service
+        .act(&case, "rectify", &officer, &ordered)
+        .await
+        .unwrap();
+    let enterprise = person("plant", Role::Enterprise);
+    let approver = person("boss", Role::Approver);
+    for (round, day) in [(1, "2026-03-10"), (2, "2026-03-14")] {
+        let asked = papers().with("due", day);
+        bench
+            .service
+            .act(&case, "request_extension", &enterprise, &asked)
+            .await
+            .unwrap();
+        if round == 1 {
+            let greedy = papers().with("due", "2026-03-20");
+            let refused = bench
+                .service
+                .act(&case, "grant_extension", &approver, &greedy)
+                .await
+                .unwrap_err();
+            assert!(
+                refused
+                    .to_string()
+                    .contains("more time than the order gave"),
+                "{refused}"
+            );
+        }
+        let after = bench
+            .service
+            .act(&case, "grant_extension", &approver, &asked)
+            .await
+            .unwrap();
+        assert_eq!(after.extension_count, round);
+        assert!(beijing_text(after.due_at.unwrap() - 1).starts_with(day));
+    }
+    let third = papers().with("due", "2026-03-16");
+    let refused = bench
+        .service
+        .act(&case, "request_extension", &enterprise, &third)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("2 extensions were granted"),
+        "{refused}"
+    );
+    sound(&bench).await;
+}

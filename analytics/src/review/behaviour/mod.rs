@@ -1,0 +1,340 @@
+//! What the queue does, whatever it is stored in: every test here is written against [`Bench`] and
+//! runs once per store (`suite!` at the end).
+
+mod deadlines;
+mod queue;
+
+use super::calendar::HOUR;
+use super::error::Error;
+use super::parts::{Role, Severity};
+use super::settings::Config;
+use super::step::Input;
+use super::testing::{Bench, papers, person};
+
+use deadlines::*;
+use queue::*;
+
+const DAY: i64 = 24 * HOUR;
+
+async fn state(bench: &Bench, id: &str) -> String {
+    bench.service.show(id).await.unwrap().case.state
+}
+
+async fn sound(bench: &Bench) {
+    let report = bench.service.audit(None).await.unwrap();
+    assert_eq!(report.fault, None);
+}
+
+/// Opens a case and takes it to `submitted`.
+async fn submitted(bench: &Bench, id: &str, severity: Severity) -> String {
+    let case = bench.open(id, severity).await;
+    bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+    bench.act(&case, "deliver", "ana", Role::Analyst).await;
+    bench.act(&case, "answer", "plant", Role::Enterprise).await;
+    bench.act(&case, "verify", "o-1", Role::Officer).await;
+    bench.act(&case, "rectify", "o-1", Role::Officer).await;
+    assert_eq!(
+        bench.act(&case, "submit", "plant", Role::Enterprise).await,
+        "submitted"
+    );
+    case
+}
+
+pub(super) async fn the_core_path_runs_to_the_end(bench: Bench) {
+    let case = bench.open("core", Severity::S3).await;
+    assert_eq!(state(&bench, &case).await, "triage");
+    for (action, name, role, expected) in [
+        ("dispatch", "ana", Role::Analyst, "dispatched"),
+        ("deliver", "ana", Role::Analyst, "self_check"),
+        ("answer", "plant", Role::Enterprise, "answered"),
+        ("verify", "o-1", Role::Officer, "verify_off"),
+        ("rectify", "o-1", Role::Officer, "rectify"),
+        ("submit", "plant", Role::Enterprise, "submitted"),
+        ("return", "rev", Role::Reviewer, "returned"),
+        ("submit", "plant", Role::Enterprise, "submitted"),
+        ("approve", "rev", Role::Reviewer, "look_back"),
+    ] {
+        assert_eq!(
+            bench.act(&case, action, name, role).await,
+            expected,
+            "{action}"
+        );
+    }
+    let early = bench.refuses(&case, "close", "arch", Role::Archivist).await;
+    assert!(early.contains("the deadline has not passed"), "{early}");
+    bench.clock.advance(8 * DAY);
+    assert_eq!(
+        bench.act(&case, "close", "arch", Role::Archivist).await,
+        "closed"
+    );
+    let shown = bench.service.show(&case).await.unwrap();
+    assert_eq!(shown.case.rule_match.as_deref(), Some("match"));
+    assert_eq!(shown.case.true_cause.as_deref(), Some("abatement_fault"));
+    assert_eq!(shown.case.return_count, 1);
+    assert!(shown.case.closed_at.is_some());
+    let actions: Vec<&str> = shown
+        .events
+        .iter()
+        .map(|event| event.action.as_str())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "open",
+            "accept",
+            "dispatch",
+            "deliver",
+            "answer",
+            "verify",
+            "rectify",
+            "submit",
+            "return",
+            "submit",
+            "approve",
+            "look_back",
+            "overdue",
+            "close"
+        ]
+    );
+    assert_eq!(
+        bench.act(&case, "reopen", "sup", Role::Supervisor).await,
+        "reopened"
+    );
+    assert_eq!(
+        bench.act(&case, "verify", "ana", Role::Analyst).await,
+        "verify_off"
+    );
+    sound(&bench).await;
+}
+
+pub(super) async fn rectification_returned_twice_goes_on_site(bench: Bench) {
+    let case = submitted(&bench, "twice", Severity::S3).await;
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    assert_eq!(
+        bench.act(&case, "return", "rev", Role::Reviewer).await,
+        "to_onsite"
+    );
+    let no_approval = Input {
+        fields: papers().fields,
+        ..Input::default()
+    };
+    let mut without = no_approval.clone();
+    without.fields.remove("approval");
+    let officer = person("o-1", Role::Officer);
+    let refused = bench
+        .service
+        .act(&case, "onsite", &officer, &without)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("approval form"), "{refused}");
+    let mut alone = no_approval;
+    alone
+        .fields
+        .insert("officers".to_owned(), "o-1，o-1".to_owned());
+    let refused = bench
+        .service
+        .act(&case, "onsite", &officer, &alone)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("two certificate holders"),
+        "{refused}"
+    );
+    assert_eq!(
+        bench.act(&case, "onsite", "o-1", Role::Officer).await,
+        "onsite_done"
+    );
+    assert_eq!(
+        bench.act(&case, "file", "o-1", Role::Officer).await,
+        "filing"
+    );
+    assert_eq!(
+        bench.act(&case, "accept_case", "law", Role::Legal).await,
+        "case"
+    );
+    assert_eq!(
+        bench.act(&case, "close", "arch", Role::Archivist).await,
+        "closed"
+    );
+    sound(&bench).await;
+}
+
+pub(super) async fn a_serious_case_is_approved_by_two_persons(bench: Bench) {
+    let case = submitted(&bench, "four-eyes", Severity::S2).await;
+    assert_eq!(
+        bench.act(&case, "approve", "rev", Role::Reviewer).await,
+        "submitted"
+    );
+    let again = bench.refuses(&case, "approve", "rev", Role::Reviewer).await;
+    assert!(again.contains("a second person has to"), "{again}");
+    assert_eq!(
+        bench.act(&case, "approve", "rev-2", Role::Reviewer).await,
+        "look_back"
+    );
+
+    // A different decision in between discards the first signature.
+    let other = submitted(&bench, "discarded", Severity::S2).await;
+    bench.act(&other, "approve", "rev", Role::Reviewer).await;
+    assert_eq!(
+        bench.act(&other, "return", "rev-2", Role::Reviewer).await,
+        "returned"
+    );
+    bench.act(&other, "submit", "plant", Role::Enterprise).await;
+    assert_eq!(
+        bench.act(&other, "approve", "rev-2", Role::Reviewer).await,
+        "submitted"
+    );
+
+    let light = submitted(&bench, "one-person", Severity::S3).await;
+    assert_eq!(
+        bench.act(&light, "approve", "rev", Role::Reviewer).await,
+        "look_back"
+    );
+    sound(&bench).await;
+}
+
+pub(super) async fn nobody_reviews_what_they_handled(bench: Bench) {
+    let case = submitted(&bench, "handler", Severity::S3).await;
+    // o-1 acted, o-2 was named as second officer of the act.
+    for handler in ["o-1", "o-2"] {
+        for action in ["approve", "return", "escalate"] {
+            let refused = bench.refuses(&case, action, handler, Role::Reviewer).await;
+            assert!(
+                refused.contains("handled this case and may not review it"),
+                "{refused}"
+            );
+        }
+    }
+    let next = bench
+        .service
+        .claim_next(&person("o-2", Role::Reviewer), &[], None)
+        .await
+        .unwrap();
+    assert_eq!(
+        next, None,
+        "work that a person may not do is not handed to them"
+    );
+}
+
+pub(super) async fn dismissing_takes_two_persons_and_not_the_rule_owner(bench: Bench) {
+    let case = bench.open("dismiss", Severity::S3).await;
+    let owner = bench
+        .refuses(&case, "dismiss", "owner", Role::Analyst)
+        .await;
+    assert!(owner.contains("owns rule E01"), "{owner}");
+    assert_eq!(
+        bench.act(&case, "dismiss", "ana", Role::Analyst).await,
+        "triage"
+    );
+    let second = bench
+        .refuses(&case, "dismiss", "owner", Role::Analyst)
+        .await;
+    assert!(second.contains("owns rule E01"), "{second}");
+    assert_eq!(
+        bench.act(&case, "dismiss", "ana-2", Role::Analyst).await,
+        "dismissed"
+    );
+    let shown = bench.service.show(&case).await.unwrap();
+    assert_eq!(shown.case.rule_match.as_deref(), Some("mismatch"));
+    assert_eq!(
+        bench.act(&case, "close", "arch", Role::Archivist).await,
+        "closed"
+    );
+}
+
+pub(super) async fn what_is_forbidden_is_refused_with_the_reason(bench: Bench) {
+    let case = bench.open("forbidden", Severity::S3).await;
+    let role = bench
+        .refuses(&case, "dispatch", "plant", Role::Enterprise)
+        .await;
+    assert!(
+        role.contains("role `enterprise` may not; it belongs to: analyst"),
+        "{role}"
+    );
+    let way = bench.refuses(&case, "approve", "rev", Role::Reviewer).await;
+    assert!(
+        way.contains("a case in state `triage` does not take it"),
+        "{way}"
+    );
+    assert!(
+        way.contains("Possible now: dismiss (analyst), dispatch (analyst)"),
+        "{way}"
+    );
+    let unknown = bench.refuses(&case, "teleport", "ana", Role::Analyst).await;
+    assert!(unknown.contains("there is no such action"), "{unknown}");
+    let mild = bench.refuses(&case, "escalate", "ana", Role::Analyst).await;
+    assert!(mild.contains("only S1 goes on-site from here"), "{mild}");
+    let bare = bench
+        .service
+        .act(
+            &case,
+            "dispatch",
+            &person("ana", Role::Analyst),
+            &Input::default(),
+        )
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        bare.contains("missing: `channel` (how the enterprise is told"),
+        "{bare}"
+    );
+    bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+    let early = bench.refuses(&case, "close", "arch", Role::Archivist).await;
+    assert!(early.contains("state `dispatched`"), "{early}");
+    let engine = bench
+        .refuses(&case, "deliver", "engine", Role::Engine)
+        .await;
+    assert!(engine.contains("a person acts in another role"), "{engine}");
+    let nobody = bench.refuses(&case, "deliver", " ", Role::Analyst).await;
+    assert!(nobody.contains("nobody is named"), "{nobody}");
+    let missing = bench.service.show("c00").await.unwrap_err();
+    assert!(matches!(missing, Error::NotFound(_)));
+    assert_eq!(state(&bench, &case).await, "dispatched");
+    sound(&bench).await;
+}
+
+/// Settings the suite needs.
+pub(super) fn config() -> Config {
+    Config {
+        key_units: ["KEY".to_owned()].into(),
+        incineration_units: ["BURN".to_owned()].into(),
+        rule_owners: [("E01".to_owned(), "owner".to_owned())].into(),
+        ..Config::default()
+    }
+}
+
+macro_rules! suite {
+    ($store:ident, $bench:expr; $($test:ident),* $(,)?) => {
+        mod $store {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($bench.await).await;
+                }
+            )*
+        }
+    };
+}
+
+suite! {
+    sqlite, Bench::sqlite(&config());
+    the_core_path_runs_to_the_end,
+    rectification_returned_twice_goes_on_site,
+    a_serious_case_is_approved_by_two_persons,
+    nobody_reviews_what_they_handled,
+    dismissing_takes_two_persons_and_not_the_rule_owner,
+    what_is_forbidden_is_refused_with_the_reason,
+    deadlines_run_from_delivery_and_pass_in_order,
+    a_late_engine_gives_nobody_an_advantage,
+    units_answer_within_their_own_time,
+    extensions_are_bounded,
+    claims_bind_and_run_out,
+    the_worst_and_most_urgent_is_handed_out_first,
+    findings_are_taken_once,
+    a_worse_finding_makes_its_case_worse,
+    lists_filter_and_ids_can_be_shortened,
+    a_clock_that_runs_backwards_writes_nothing,
+}

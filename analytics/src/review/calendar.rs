@@ -1,0 +1,143 @@
+//! Working days of China: weekends, public holidays, and the make-up days worked instead.
+//!
+//! The State Council publishes holidays and make-up days every autumn for the next year, so both
+//! are configuration. A period in days does not count the day it starts on and ends with its last
+//! day (Beijing); a period in hours runs by the clock, holidays or not.
+
+use std::collections::BTreeSet;
+
+use chrono::{Datelike, NaiveDate};
+use nonsite_schemas::time::{beijing_day, beijing_day_start};
+use serde::{Deserialize, Serialize};
+
+/// Days since 1970-01-01 as chrono counts them from the common era.
+const EPOCH_FROM_CE: i32 = 719_163;
+/// Microseconds in an hour.
+pub(super) const HOUR: i64 = 3_600 * 1_000_000;
+
+/// `holidays` and `workdays` of `[review]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Calendar {
+    /// Weekdays off.
+    pub holidays: BTreeSet<NaiveDate>,
+    /// Weekend days worked.
+    pub workdays: BTreeSet<NaiveDate>,
+}
+
+impl Calendar {
+    /// Whether a day (days since 1970-01-01) is worked.
+    pub fn is_working_day(&self, day: i32) -> bool {
+        let Some(date) = date_of(day) else {
+            return true;
+        };
+        if self.workdays.contains(&date) {
+            return true;
+        }
+        date.weekday().number_from_monday() <= 5 && !self.holidays.contains(&date)
+    }
+
+    /// The end of the n-th working day after the day of `from`; n = 0 is the end of that very day.
+    /// Microseconds UTC.
+    pub fn after_working_days(&self, from: i64, n: u32) -> i64 {
+        let mut day = beijing_day(from);
+        let mut left = n;
+        while left > 0 {
+            day += 1;
+            if self.is_working_day(day) {
+                left -= 1;
+            }
+        }
+        beijing_day_start(day + 1)
+    }
+
+    /// The end of the n-th calendar day after the day of `from`, moved on to the next working day.
+    pub fn after_days(&self, from: i64, n: u32) -> i64 {
+        let mut day = beijing_day(from).saturating_add(i32::try_from(n).unwrap_or(i32::MAX));
+        while !self.is_working_day(day) {
+            day += 1;
+        }
+        beijing_day_start(day + 1)
+    }
+
+    /// Whether anything is known about a year; deadlines of a year without holidays are too short.
+    pub fn covers(&self, year: i32) -> bool {
+        self.holidays.iter().any(|date| date.year() == year)
+    }
+}
+
+/// Reads `YYYY-MM-DD` as days since 1970-01-01.
+pub(super) fn parse_day(text: &str) -> Option<i32> {
+    text.trim()
+        .parse::<NaiveDate>()
+        .ok()
+        .map(|date| date.num_days_from_ce() - EPOCH_FROM_CE)
+}
+
+fn date_of(day: i32) -> Option<NaiveDate> {
+    NaiveDate::from_num_days_from_ce_opt(day.checked_add(EPOCH_FROM_CE)?)
+}
+
+/// An instant as Beijing text, `2026-10-09 18:00`.
+pub fn beijing_text(micros: i64) -> String {
+    let local = micros + nonsite_schemas::time::BEIJING_OFFSET_MICROS;
+    chrono::DateTime::from_timestamp_micros(local).map_or_else(
+        || micros.to_string(),
+        |time| time.format("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> i64 {
+        chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M")
+            .unwrap()
+            .and_utc()
+            .timestamp_micros()
+            - nonsite_schemas::time::BEIJING_OFFSET_MICROS
+    }
+
+    /// National Day 2026 as an example: off from 1 to 7 October, Saturday the 10th worked.
+    fn october() -> Calendar {
+        let date = |day| NaiveDate::from_ymd_opt(2026, 10, day).unwrap();
+        Calendar {
+            holidays: (1..=7).map(date).collect(),
+            workdays: BTreeSet::from([date(10)]),
+        }
+    }
+
+    #[test]
+    fn working_days_skip_weekends_and_holidays_and_take_make_up_days() {
+        let calendar = october();
+        let from = at("2026-09-30 15:00"); // a Wednesday
+        let end = |n| beijing_text(calendar.after_working_days(from, n));
+        assert_eq!(end(1), "2026-10-09 00:00", "Thursday the 8th, to its end");
+        assert_eq!(end(2), "2026-10-10 00:00");
+        assert_eq!(end(3), "2026-10-11 00:00", "the Saturday is worked");
+        assert_eq!(end(4), "2026-10-13 00:00", "the Sunday is not");
+    }
+
+    #[test]
+    fn calendar_days_end_on_a_working_day() {
+        let calendar = october();
+        let end = |from, n| beijing_text(calendar.after_days(at(from), n));
+        assert_eq!(
+            end("2026-09-28 08:00", 3),
+            "2026-10-09 00:00",
+            "1 October is off"
+        );
+        assert_eq!(end("2026-09-21 08:00", 3), "2026-09-25 00:00");
+    }
+
+    #[test]
+    fn the_day_is_a_beijing_day() {
+        let calendar = Calendar::default();
+        // 17:00 UTC on Thursday is Friday in Beijing: one working day later is Monday.
+        let friday_in_beijing = at("2026-09-25 01:00");
+        assert_eq!(
+            beijing_text(calendar.after_working_days(friday_in_beijing, 1)),
+            "2026-09-29 00:00"
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! A case: one clue on its way through the workflow. Instants are microseconds UTC.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::parts::{Severity, UnitKind};
+
+/// The first of two signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The action that was signed.
+    pub action: String,
+    /// Who signed.
+    pub by: String,
+    /// When.
+    pub at: i64,
+}
+
+/// A case as it stands. Every change makes a new version and an audit row that holds the hash of
+/// the result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// `c` and 16 hex digits of the SHA-256 of the anomaly's id: the same anomaly, the same case.
+    pub case_id: String,
+    /// Grows by one with every audit row.
+    pub version: i64,
+    /// Name of the state in the machine.
+    pub state: String,
+    /// The case this one was merged into.
+    pub parent_id: Option<String>,
+    /// The anomaly the case began with.
+    pub anomaly_id: String,
+    /// The rule that fired.
+    pub rule_id: String,
+    /// Its version.
+    pub rule_version: i32,
+    /// Its group; together with the subject it decides what is merged.
+    pub rule_group: String,
+    /// S1 (worst) to S4.
+    pub severity: Severity,
+    /// Past the marking deadline.
+    pub confirmed: bool,
+    /// What the finding is about: outlet, else logger, else permit.
+    pub subject: String,
+    /// Permit of the unit.
+    pub permit_no: Option<String>,
+    /// Name of the unit.
+    pub unit_name: Option<String>,
+    /// Decides how long the unit has to answer.
+    pub unit_kind: UnitKind,
+    /// Body in charge.
+    pub org_code: Option<String>,
+    /// Outlet.
+    pub outlet_uid: Option<String>,
+    /// Logger.
+    pub mn: Option<String>,
+    /// Factor.
+    pub factor: Option<String>,
+    /// Start of what was judged.
+    pub window_start: i64,
+    /// End of what was judged.
+    pub window_end: i64,
+    /// What was observed, in `unit`.
+    pub observed: Option<f64>,
+    /// What it was compared with, in `unit`.
+    pub limit_value: Option<f64>,
+    /// Unit of the two.
+    pub unit: Option<String>,
+    /// The finding in one sentence, Chinese and English.
+    pub reason: String,
+    /// SHA-256 of the anomaly's evidence.
+    pub evidence_sha256: String,
+    /// How many findings the case stands for, those merged into it included.
+    pub fire_count: u32,
+    /// Why the anomaly was withdrawn, if it was.
+    pub withdrawn: Option<String>,
+    /// Who holds the case.
+    pub assignee: Option<String>,
+    /// Until when; a claim that ran out is no claim.
+    pub claimed_until: Option<i64>,
+    /// When the state was entered.
+    pub entered_at: i64,
+    /// From when the deadline runs.
+    pub clock_from: i64,
+    /// Deadline of the state.
+    pub due_at: Option<i64>,
+    /// When the engine has to look at the case again.
+    pub timer_at: Option<i64>,
+    /// The deadline passed and nothing happened.
+    pub overdue: bool,
+    /// Length of the order to rectify; an extension may not be longer.
+    pub order_length: Option<i64>,
+    /// How often rectification was returned under the present order.
+    pub return_count: u32,
+    /// How often the present order was extended.
+    pub extension_count: u32,
+    /// Officers who handled the case: they may not review it.
+    pub handlers: BTreeSet<String>,
+    /// First of two signatures, while the second is missing.
+    pub signature: Option<Signature>,
+    /// Feedback on the rule: match, partly or mismatch.
+    pub rule_match: Option<String>,
+    /// Cause category from the answer.
+    pub true_cause: Option<String>,
+    /// When the case was opened.
+    pub opened_at: i64,
+    /// When it last changed.
+    pub updated_at: i64,
+    /// When it was closed.
+    pub closed_at: Option<i64>,
+}
+
+impl Case {
+    /// The id of the case of an anomaly.
+    pub fn id_of(anomaly_id: &str) -> String {
+        let digest = Sha256::digest(anomaly_id.as_bytes());
+        format!("c{}", hex::encode(&digest[..8]))
+    }
+
+    /// Who holds the case at `now`; a claim that ran out does not count.
+    pub fn held_by(&self, now: i64) -> Option<&str> {
+        match self.claimed_until {
+            Some(until) if until > now => self.assignee.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// SHA-256 of the case as it is stored, hex.
+    pub(super) fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(self.document().as_bytes()))
+    }
+
+    /// The case as it is stored.
+    pub(super) fn document(&self) -> String {
+        // Texts, numbers and sets into memory: nothing here can fail to serialise. (A value that is
+        // not finite is written as null.)
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

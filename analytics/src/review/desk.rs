@@ -1,0 +1,340 @@
+//! Moving a case: rules only, no database and no clock.
+//!
+//! [`Desk::step`] takes a case and an action and says what becomes of it, or why not. It is a pure
+//! function, so every property of the workflow can be tested without a store, and every store
+//! behaves the same.
+
+use super::calendar::{Calendar, parse_day};
+use super::case::{Case, Signature};
+use super::error::Error;
+use super::guard::Situation;
+use super::machine::Machine;
+use super::parts::{Counts, FourEyes, Role, Severity, Transition};
+use super::settings::Config;
+use super::step::{Actor, Input, NextStep};
+
+/// The rules at work: machine, calendar and settings.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    pub(super) machine: &'static Machine,
+    pub(super) calendar: Calendar,
+    pub(super) rule_owners: std::collections::BTreeMap<String, String>,
+}
+
+/// One change of a case and what its audit row says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Moved {
+    /// State before; `None` when the case was opened by it.
+    pub(super) from: Option<String>,
+    /// The case after.
+    pub(super) case: Case,
+    pub(super) action: String,
+    pub(super) actor: Actor,
+    pub(super) input: Input,
+    pub(super) effective_at: i64,
+}
+
+impl Desk {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            machine: Machine::built_in(),
+            calendar: config.calendar(),
+            rule_owners: config.rule_owners.clone(),
+        }
+    }
+
+    /// Takes an action that took effect at `effective_at` (microseconds UTC), followed by whatever
+    /// the engine does at once.
+    pub(super) fn step(
+        &self,
+        case: &Case,
+        action: &str,
+        actor: &Actor,
+        input: &Input,
+        effective_at: i64,
+    ) -> Result<Vec<Moved>, Error> {
+        let way = self.machine.way(&case.state, action).ok_or_else(|| {
+            self.refused(
+                case,
+                action,
+                match self.machine.actions().contains(action) {
+                    true => format!("a case in state `{}` does not take it", case.state),
+                    false => "there is no such action".to_owned(),
+                },
+            )
+        })?;
+        if !way.roles.contains(&actor.role) {
+            let may: Vec<&str> = way.roles.iter().map(|role| role.code()).collect();
+            return Err(self.refused(
+                case,
+                action,
+                format!(
+                    "role `{}` may not; it belongs to: {}",
+                    actor.role,
+                    may.join(", ")
+                ),
+            ));
+        }
+        if actor.name.trim().is_empty() {
+            return Err(self.refused(case, action, "nobody is named as acting".to_owned()));
+        }
+        if actor.role != Role::Engine
+            && let Some(holder) = case.held_by(effective_at)
+            && holder != actor.name
+        {
+            return Err(self.refused(case, action, format!("{holder} has claimed the case")));
+        }
+        if effective_at < case.entered_at {
+            let why = "it would lie before the case came into this state".to_owned();
+            return Err(self.refused(case, action, why));
+        }
+        self.check_fields(case, way, input)?;
+        let situation = Situation {
+            case,
+            actor,
+            input,
+            rule_owner: self.rule_owners.get(&case.rule_id).map(String::as_str),
+            now: effective_at,
+        };
+        for guard in &way.guards {
+            guard
+                .check(&situation)
+                .map_err(|why| self.refused(case, action, why))?;
+        }
+        if let Some(first) = self.first_signature(case, way, actor, effective_at)? {
+            return Ok(vec![Moved {
+                from: Some(case.state.clone()),
+                case: first,
+                action: format!("sign:{action}"),
+                actor: actor.clone(),
+                input: input.clone(),
+                effective_at,
+            }]);
+        }
+        let mut moves = vec![self.travel(case, way, actor, input, effective_at)?];
+        self.follow(&mut moves, effective_at)?;
+        Ok(moves)
+    }
+
+    /// What the engine does as soon as its guards hold. The machine has no cycle of automatic ways
+    /// (a bound makes sure of it).
+    fn follow(&self, moves: &mut Vec<Moved>, effective_at: i64) -> Result<(), Error> {
+        let engine = Actor::engine();
+        for _ in 0..self.machine.states().len() {
+            let Some(last) = moves.last() else {
+                return Ok(());
+            };
+            let input = Input::default();
+            let situation = Situation {
+                case: &last.case,
+                actor: &engine,
+                input: &input,
+                rule_owner: None,
+                now: effective_at,
+            };
+            let next = self.machine.from(&last.case.state).find(|way| {
+                way.automatic
+                    && way
+                        .guards
+                        .iter()
+                        .all(|guard| guard.check(&situation).is_ok())
+            });
+            match next {
+                Some(way) => {
+                    let moved = self.travel(&last.case, way, &engine, &input, effective_at)?;
+                    moves.push(moved);
+                }
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A change that leaves the case in its state: claim, release, overdue, withdrawn.
+    pub(super) fn mark(
+        case: &Case,
+        action: &str,
+        actor: &Actor,
+        input: Input,
+        effective_at: i64,
+        change: impl FnOnce(&mut Case),
+    ) -> Moved {
+        let mut after = case.clone();
+        after.version += 1;
+        change(&mut after);
+        Moved {
+            from: Some(case.state.clone()),
+            case: after,
+            action: action.to_owned(),
+            actor: actor.clone(),
+            input,
+            effective_at,
+        }
+    }
+
+    /// Everything that leads on from a case's state, whoever may do it.
+    pub(super) fn next_steps(&self, case: &Case) -> Vec<NextStep> {
+        self.machine
+            .from(&case.state)
+            .filter(|way| way.roles != [Role::Engine])
+            .map(|way| NextStep {
+                action: way.action.clone(),
+                to: way.to.clone(),
+                roles: way.roles.clone(),
+                requires: way.requires.clone(),
+                conditions: way.guards.iter().map(|guard| guard.text()).collect(),
+                two_signatures: needs_two(way, case.severity),
+            })
+            .collect()
+    }
+
+    /// The deadline of the case's state under the rules, and what the engine does when it passes.
+    pub(super) fn timer_of<'m>(&'m self, case: &Case) -> Option<&'m str> {
+        self.rule_of(case)?.timer.as_deref()
+    }
+
+    pub(super) fn refused(&self, case: &Case, action: &str, why: String) -> Error {
+        Error::Refused {
+            case_id: case.case_id.clone(),
+            state: case.state.clone(),
+            action: action.to_owned(),
+            why,
+            possible: self.next_steps(case),
+        }
+    }
+
+    fn check_fields(&self, case: &Case, way: &Transition, input: &Input) -> Result<(), Error> {
+        let missing: Vec<String> = way
+            .requires
+            .iter()
+            .filter(|field| input.get(field).is_none())
+            .map(|field| {
+                let text = self
+                    .machine
+                    .fields()
+                    .iter()
+                    .find(|known| &known.name == field);
+                format!(
+                    "`{field}` ({})",
+                    text.map_or("", |known| known.text.as_str())
+                )
+            })
+            .collect();
+        if !missing.is_empty() {
+            let why = format!("missing: {}", missing.join("; "));
+            return Err(self.refused(case, &way.action, why));
+        }
+        for day in ["due", "measure_date"] {
+            if let Some(text) = input.get(day)
+                && parse_day(text).is_none()
+            {
+                let why = format!("field `{day}`: `{text}` is no day, write YYYY-MM-DD");
+                return Err(self.refused(case, &way.action, why));
+            }
+        }
+        if let Some(text) = input.get("match")
+            && !["match", "partly", "mismatch"].contains(&text)
+        {
+            let why = format!("field `match`: `{text}` is not one of match, partly, mismatch");
+            return Err(self.refused(case, &way.action, why));
+        }
+        Ok(())
+    }
+
+    /// `Some` when this signature is the first of two and only gets noted.
+    fn first_signature(
+        &self,
+        case: &Case,
+        way: &Transition,
+        actor: &Actor,
+        at: i64,
+    ) -> Result<Option<Case>, Error> {
+        if !needs_two(way, case.severity) {
+            return Ok(None);
+        }
+        match &case.signature {
+            Some(first) if first.action == way.action && first.by == actor.name => Err(self
+                .refused(
+                    case,
+                    &way.action,
+                    format!("{} signed already: a second person has to", actor.name),
+                )),
+            Some(first) if first.action == way.action => Ok(None),
+            _ => {
+                let mut after = case.clone();
+                after.version += 1;
+                after.signature = Some(Signature {
+                    action: way.action.clone(),
+                    by: actor.name.clone(),
+                    at,
+                });
+                // The second person has to be able to take the case.
+                after.assignee = None;
+                after.claimed_until = None;
+                if actor.role == Role::Officer {
+                    after.handlers.insert(actor.name.clone());
+                }
+                Ok(Some(after))
+            }
+        }
+    }
+
+    fn travel(
+        &self,
+        case: &Case,
+        way: &Transition,
+        actor: &Actor,
+        input: &Input,
+        effective_at: i64,
+    ) -> Result<Moved, Error> {
+        let mut after = case.clone();
+        after.version += 1;
+        after.state.clone_from(&way.to);
+        after.entered_at = effective_at;
+        after.signature = None;
+        after.assignee = None;
+        after.claimed_until = None;
+        if actor.role == Role::Officer {
+            after.handlers.insert(actor.name.clone());
+            after
+                .handlers
+                .extend(input.list("officers").into_iter().map(str::to_owned));
+        }
+        match way.counts {
+            Some(Counts::Return) => after.return_count += 1,
+            Some(Counts::Extension) => after.extension_count += 1,
+            None => {}
+        }
+        if let Some(feedback) = input.get("match").or(way.rule_match.as_deref()) {
+            after.rule_match = Some(feedback.to_owned());
+        }
+        if let Some(cause) = input.get("cause") {
+            after.true_cause = Some(cause.to_owned());
+        }
+        if let Some(parent) = input.get("parent") {
+            after.parent_id = Some(parent.to_owned());
+        }
+        let is_final = self
+            .machine
+            .state(&way.to)
+            .is_some_and(|state| state.is_final);
+        after.closed_at = is_final.then_some(effective_at);
+        self.set_deadline(&mut after, case, way, input, effective_at)?;
+        Ok(Moved {
+            from: Some(case.state.clone()),
+            case: after,
+            action: way.action.clone(),
+            actor: actor.clone(),
+            input: input.clone(),
+            effective_at,
+        })
+    }
+}
+
+fn needs_two(way: &Transition, severity: Severity) -> bool {
+    match way.four_eyes {
+        Some(FourEyes::Always) => true,
+        Some(FourEyes::FromS2) => severity <= Severity::S2,
+        None => false,
+    }
+}

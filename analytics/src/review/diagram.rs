@@ -1,0 +1,180 @@
+//! The workflow as pictures and tables, drawn from the machine so that they cannot drift from it.
+
+use std::fmt::Write as _;
+
+use super::machine::Machine;
+use super::parts::{Counts, DeadlineRule, FourEyes, State, Transition, UnitKind};
+
+/// The state diagram in Mermaid.
+pub fn mermaid(machine: &Machine) -> String {
+    let mut text = String::from("stateDiagram-v2\n");
+    // Writing into a String cannot fail.
+    let _ = writeln!(text, "    [*] --> {}", machine.initial());
+    for way in machine.transitions() {
+        for from in &way.from {
+            let _ = writeln!(text, "    {from} --> {}: {}", way.to, way.action);
+        }
+    }
+    for state in machine.states().iter().filter(|state| state.is_final) {
+        let _ = writeln!(text, "    {} --> [*]", state.name);
+    }
+    text
+}
+
+/// The generated part of `docs/review.md`: diagram, states, transitions and fields.
+pub fn document(machine: &Machine) -> String {
+    let mut text = format!(
+        "### Diagram\n\n```mermaid\n{}```\n\n### States\n\n\
+         | code | state | 中文 | holder | deadline | meaning |\n|---|---|---|---|---|---|\n",
+        mermaid(machine)
+    );
+    for state in machine.states() {
+        let _ = writeln!(
+            text,
+            "| {} | `{}`{} | {} | {} | {} | {} |",
+            state.code,
+            state.name,
+            if state.is_final { " (final)" } else { "" },
+            state.zh,
+            state.holder,
+            deadlines(state),
+            state.text
+        );
+    }
+    text.push_str(
+        "\n### Transitions\n\n\
+         | from | action | to | roles | needs | conditions |\n|---|---|---|---|---|---|\n",
+    );
+    for way in machine.transitions() {
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | {} | {} | {} | {} |",
+            way.from.join(", "),
+            way.action,
+            way.to,
+            way.roles
+                .iter()
+                .map(|role| role.code())
+                .collect::<Vec<_>>()
+                .join(", "),
+            way.requires.join(", "),
+            conditions(way)
+        );
+    }
+    text.push_str("\n### Fields\n\n| field | holds |\n|---|---|\n");
+    for field in machine.fields() {
+        let _ = writeln!(text, "| `{}` | {} |", field.name, field.text);
+    }
+    text
+}
+
+fn deadlines(state: &State) -> String {
+    state
+        .deadline
+        .iter()
+        .map(deadline)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+fn deadline(rule: &DeadlineRule) -> String {
+    let length = match (rule.hours, rule.days, rule.working_days) {
+        (Some(hours), _, _) => format!("{hours} h"),
+        (_, Some(days), _) => format!("{days} d"),
+        (_, _, Some(days)) => format!("{days} working days"),
+        _ => "the same day".to_owned(),
+    };
+    let mut text = String::new();
+    if !rule.severity.is_empty() {
+        let codes: Vec<&str> = rule
+            .severity
+            .iter()
+            .map(|severity| severity.code())
+            .collect();
+        let _ = write!(text, "{}: ", codes.join(", "));
+    }
+    match rule.unit {
+        Some(UnitKind::Key) => text.push_str("key unit: "),
+        Some(UnitKind::Incineration) => text.push_str("incineration: "),
+        Some(UnitKind::General) => text.push_str("general: "),
+        None => {}
+    }
+    if rule.order {
+        text.push_str("as ordered, else ");
+    }
+    text.push_str(&length);
+    if let Some(timer) = &rule.timer {
+        let _ = write!(text, ", then `{timer}`");
+    }
+    text
+}
+
+fn conditions(way: &Transition) -> String {
+    let mut parts: Vec<String> = way
+        .guards
+        .iter()
+        .map(|guard| guard.text().to_owned())
+        .collect();
+    match way.four_eyes {
+        Some(FourEyes::Always) => parts.push("two persons sign".to_owned()),
+        Some(FourEyes::FromS2) => parts.push("S1 and S2: two persons sign".to_owned()),
+        None => {}
+    }
+    match way.counts {
+        Some(Counts::Return) => parts.push("counts a return".to_owned()),
+        Some(Counts::Extension) => parts.push("counts an extension".to_owned()),
+        None => {}
+    }
+    if way.automatic {
+        parts.push("at once".to_owned());
+    }
+    if way.keeps_deadline {
+        parts.push("the deadline goes on".to_owned());
+    }
+    if let Some(feedback) = &way.rule_match {
+        parts.push(format!("rule feedback `{feedback}`"));
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `NONSITE_BLESS=1` writes the part anew.
+    #[test]
+    fn the_documentation_shows_this_machine() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/review.md");
+        let (begin, end) = ("<!-- machine: begin -->\n", "<!-- machine: end -->");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (head, rest) = text
+            .split_once(begin)
+            .expect("docs/review.md has lost its begin mark");
+        let (part, tail) = rest
+            .split_once(end)
+            .expect("docs/review.md has lost its end mark");
+        let current = document(Machine::built_in());
+        if part != current && std::env::var_os("NONSITE_BLESS").is_some() {
+            std::fs::write(path, format!("{head}{begin}{current}{end}{tail}")).unwrap();
+            return;
+        }
+        assert!(
+            part == current,
+            "docs/review.md does not show the machine: run this test with NONSITE_BLESS=1"
+        );
+    }
+
+    #[test]
+    fn the_diagram_draws_every_way() {
+        let text = mermaid(Machine::built_in());
+        assert!(text.starts_with("stateDiagram-v2\n    [*] --> detected\n"));
+        assert!(text.contains("    self_check --> no_answer: no_answer\n"));
+        assert!(text.contains("    closed --> [*]\n"));
+        let ways: usize = Machine::built_in()
+            .transitions()
+            .iter()
+            .map(|way| way.from.len())
+            .sum();
+        assert_eq!(text.lines().count(), 1 + 1 + ways + 2);
+    }
+}

@@ -1,0 +1,250 @@
+//! The audit chain: one row per change, each holding the hash of the one before.
+//!
+//! A row's hash covers everything in the row, the hash before it, and the hash of the case as the
+//! change left it. So a row that was altered, removed or put in between breaks the chain at that
+//! row, and a case that was altered behind the chain's back no longer has the hash its last row
+//! holds. What a chain alone cannot show is that its end was cut off together with the cases it
+//! described; for that, keep the head that `nonsite review audit` prints.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::step::Attachment;
+
+/// What stands in the place of the hash before the first row.
+pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// One row of the chain. Instants are microseconds UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position, from 1 without gaps.
+    pub seq: i64,
+    /// The case.
+    pub case_id: String,
+    /// State before; `None` for the first row of a case.
+    pub from_state: Option<String>,
+    /// State after.
+    pub to_state: String,
+    /// Version of the case after the change.
+    pub case_version: i64,
+    /// What was done.
+    pub action: String,
+    /// Who.
+    pub actor: String,
+    /// Their certificate number.
+    pub actor_certificate: Option<String>,
+    /// In which role.
+    pub role: String,
+    /// Their body.
+    pub org_code: Option<String>,
+    /// When it was recorded.
+    pub at: i64,
+    /// When it took effect: a deadline that passed while the engine was down took effect then.
+    pub effective_at: i64,
+    /// Reason code or sentence.
+    pub reason_code: Option<String>,
+    /// Free text.
+    pub note: Option<String>,
+    /// Fields of the action.
+    pub fields: BTreeMap<String, String>,
+    /// Files by name and hash.
+    pub attachments: Vec<Attachment>,
+    /// What the change came through.
+    pub client: String,
+    /// Version of the rule at that time.
+    pub rule_version: i32,
+    /// Version of the workflow at that time.
+    pub policy_version: String,
+    /// SHA-256 of the case after the change, hex.
+    pub case_sha256: String,
+    /// Hash of the row before.
+    pub prev_hash: String,
+    /// Hash of this row.
+    pub hash: String,
+}
+
+impl Event {
+    /// The hash the row should have.
+    pub(super) fn expected_hash(&self) -> String {
+        hex::encode(Sha256::digest(self.canonical().as_bytes()))
+    }
+
+    /// The row without its hash as JSON with sorted keys and no spaces.
+    fn canonical(&self) -> String {
+        let attachments: Vec<BTreeMap<&str, &str>> = self
+            .attachments
+            .iter()
+            .map(|file| BTreeMap::from([("name", file.name.as_str()), ("sha256", &file.sha256)]))
+            .collect();
+        let fields: BTreeMap<&str, Value> = BTreeMap::from([
+            ("action", json!(self.action)),
+            ("actor", json!(self.actor)),
+            ("actor_certificate", json!(self.actor_certificate)),
+            ("at", json!(self.at)),
+            ("attachments", json!(attachments)),
+            ("case_id", json!(self.case_id)),
+            ("case_sha256", json!(self.case_sha256)),
+            ("case_version", json!(self.case_version)),
+            ("client", json!(self.client)),
+            ("effective_at", json!(self.effective_at)),
+            ("fields", json!(self.fields)),
+            ("from_state", json!(self.from_state)),
+            ("note", json!(self.note)),
+            ("org_code", json!(self.org_code)),
+            ("policy_version", json!(self.policy_version)),
+            ("prev_hash", json!(self.prev_hash)),
+            ("reason_code", json!(self.reason_code)),
+            ("role", json!(self.role)),
+            ("rule_version", json!(self.rule_version)),
+            ("seq", json!(self.seq)),
+            ("to_state", json!(self.to_state)),
+        ]);
+        // Texts and numbers into memory: nothing here can fail to serialise.
+        serde_json::to_string(&fields).unwrap_or_default()
+    }
+}
+
+/// What is wrong with a chain, at the first row that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "fault", rename_all = "snake_case")]
+pub enum ChainFault {
+    /// A row is missing.
+    Missing {
+        /// The position at which another row stands.
+        seq: i64,
+        /// The position of the row that came instead.
+        found: i64,
+    },
+    /// A row does not hold the hash of the one before it.
+    Unlinked {
+        /// The row.
+        seq: i64,
+        /// Its case.
+        case_id: String,
+    },
+    /// A row's content does not have the hash it claims.
+    Altered {
+        /// The row.
+        seq: i64,
+        /// Its case.
+        case_id: String,
+    },
+    /// A case is not what its last row says.
+    CaseAltered {
+        /// Its last row, 0 when it has none.
+        seq: i64,
+        /// The case.
+        case_id: String,
+    },
+    /// The chain does not end where the caller knows it did.
+    HeadMissing {
+        /// The head that was expected.
+        expected: String,
+    },
+}
+
+impl std::fmt::Display for ChainFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing { seq, found } => {
+                write!(f, "row {seq} is missing: row {found} stands in its place")
+            }
+            Self::Unlinked { seq, case_id } => {
+                write!(
+                    f,
+                    "row {seq} (case {case_id}) is not linked to the row before it"
+                )
+            }
+            Self::Altered { seq, case_id } => {
+                write!(
+                    f,
+                    "row {seq} (case {case_id}) was altered: its content has another hash"
+                )
+            }
+            Self::CaseAltered { seq, case_id } => {
+                write!(f, "case {case_id} is not what its last row ({seq}) says")
+            }
+            Self::HeadMissing { expected } => {
+                write!(
+                    f,
+                    "no row has the hash {expected}: the end of the chain was cut off"
+                )
+            }
+        }
+    }
+}
+
+/// Walks a chain row by row.
+#[derive(Debug)]
+pub(super) struct ChainWalk {
+    rows: i64,
+    head: String,
+    /// Version and hash of every case after its last row so far, and that row.
+    cases: BTreeMap<String, (i64, String, i64)>,
+}
+
+impl ChainWalk {
+    pub(super) fn new() -> Self {
+        Self {
+            rows: 0,
+            head: GENESIS.to_owned(),
+            cases: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next row.
+    pub(super) fn step(&mut self, event: &Event) -> Result<(), ChainFault> {
+        let expected = self.rows + 1;
+        if event.seq != expected {
+            return Err(ChainFault::Missing {
+                seq: expected,
+                found: event.seq,
+            });
+        }
+        let (seq, case_id) = (event.seq, event.case_id.clone());
+        if event.prev_hash != self.head {
+            return Err(ChainFault::Unlinked { seq, case_id });
+        }
+        if event.hash != event.expected_hash() {
+            return Err(ChainFault::Altered { seq, case_id });
+        }
+        self.rows = expected;
+        self.head.clone_from(&event.hash);
+        self.cases.insert(
+            case_id,
+            (event.case_version, event.case_sha256.clone(), seq),
+        );
+        Ok(())
+    }
+
+    /// Compares a stored case (its version and hash) with its last row.
+    pub(super) fn case(
+        &mut self,
+        case_id: &str,
+        version: i64,
+        sha256: &str,
+    ) -> Result<(), ChainFault> {
+        match self.cases.remove(case_id) {
+            Some((last, hash, _)) if last == version && hash == sha256 => Ok(()),
+            Some((_, _, seq)) => Err(ChainFault::CaseAltered {
+                seq,
+                case_id: case_id.to_owned(),
+            }),
+            None => Err(ChainFault::CaseAltered {
+                seq: 0,
+                case_id: case_id.to_owned(),
+            }),
+        }
+    }
+
+    /// After all cases: rows of a case that is not there.
+    pub(super) fn finish(self) -> Result<(i64, String), ChainFault> {
+        match self.cases.into_iter().next() {
+            Some((case_id, (_, _, seq))) => Err(ChainFault::CaseAltered { seq, case_id }),
+            None => Ok((self.rows, self.head)),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What must hold before a case may move: the named conditions of `machine.toml`.
+
+use serde::{Deserialize, Serialize};
+
+use super::calendar::parse_day;
+use super::case::Case;
+use super::parts::Severity;
+use super::step::{Actor, Input};
+use nonsite_schemas::time::beijing_day_start;
+
+/// Rectification returned this often goes on-site.
+const RETURNS_BEFORE_ONSITE: u32 = 2;
+/// Extensions a case may get.
+const MOST_EXTENSIONS: u32 = 2;
+
+/// A condition. The engine's own timers are subject to the same conditions as people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// The finding is past the marking deadline.
+    Confirmed,
+    /// Severity S3, S2 or S1.
+    SeverityS3OrWorse,
+    /// Severity S1.
+    SeverityS1,
+    /// The actor does not own the rule that fired.
+    NotRuleOwner,
+    /// The actor handled no part of the case as an officer.
+    NotHandler,
+    /// Two different officers are named.
+    TwoOfficers,
+    /// The visit was approved, or is urgent (S1: papers may follow).
+    ApprovedOrS1,
+    /// At least one file is attached.
+    HasEvidence,
+    /// The deadline has passed.
+    DeadlinePassed,
+    /// The deadline has not passed.
+    BeforeDeadline,
+    /// Fewer than two extensions were granted.
+    ExtensionsLeft,
+    /// The new day is later than the present one, by no more than the original length.
+    ExtensionNotLongerThanOrder,
+    /// Rectification was returned less than twice.
+    ReturnedOnce,
+    /// Rectification was returned twice or more.
+    ReturnedTwice,
+}
+
+/// Everything a condition may look at.
+pub(super) struct Situation<'a> {
+    pub(super) case: &'a Case,
+    pub(super) actor: &'a Actor,
+    pub(super) input: &'a Input,
+    /// Owner of the case's rule, if one is configured.
+    pub(super) rule_owner: Option<&'a str>,
+    /// Microseconds UTC.
+    pub(super) now: i64,
+}
+
+impl Guard {
+    /// What the condition asks for, for tables and messages.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Confirmed => "the finding is confirmed",
+            Self::SeverityS3OrWorse => "severity S3 or worse",
+            Self::SeverityS1 => "severity S1",
+            Self::NotRuleOwner => "not by the owner of the rule",
+            Self::NotHandler => "not by somebody who handled the case",
+            Self::TwoOfficers => "two different officers are named",
+            Self::ApprovedOrS1 => "the visit is approved (S1: papers may follow)",
+            Self::HasEvidence => "evidence is attached",
+            Self::DeadlinePassed => "the deadline has passed",
+            Self::BeforeDeadline => "the deadline has not passed",
+            Self::ExtensionsLeft => "fewer than two extensions so far",
+            Self::ExtensionNotLongerThanOrder => {
+                "the new day is later, by no more than the original time"
+            }
+            Self::ReturnedOnce => "returned less than twice",
+            Self::ReturnedTwice => "returned twice",
+        }
+    }
+
+    /// `Err` with the particulars when the condition does not hold.
+    pub(super) fn check(self, at: &Situation<'_>) -> Result<(), String> {
+        let case = at.case;
+        let hold = |holds: bool, why: String| if holds { Ok(()) } else { Err(why) };
+        match self {
+            Self::Confirmed => hold(
+                case.confirmed,
+                "the finding is provisional: the marking deadline has not passed".to_owned(),
+            ),
+            Self::SeverityS3OrWorse => hold(
+                case.severity <= Severity::S3,
+                format!("severity {} is a reminder", case.severity.code()),
+            ),
+            Self::SeverityS1 => hold(
+                case.severity == Severity::S1,
+                format!(
+                    "only S1 goes on-site from here, this case is {}; ask the enterprise \
+                     (dispatch) or verify off-site (verify)",
+                    case.severity.code()
+                ),
+            ),
+            Self::NotRuleOwner => hold(
+                at.rule_owner != Some(at.actor.name.as_str()),
+                format!(
+                    "{} owns rule {} and may not dismiss its findings",
+                    at.actor.name, case.rule_id
+                ),
+            ),
+            Self::NotHandler => hold(
+                !case.handlers.contains(&at.actor.name),
+                format!("{} handled this case and may not review it", at.actor.name),
+            ),
+            Self::TwoOfficers => {
+                let named = at.input.list("officers");
+                hold(
+                    named.len() >= 2,
+                    format!(
+                        "{} officer named: two certificate holders are required",
+                        named.len()
+                    ),
+                )
+            }
+            Self::ApprovedOrS1 => hold(
+                case.severity == Severity::S1 || at.input.get("approval").is_some(),
+                "field `approval` is missing: a visit needs its approval form (except for S1)"
+                    .to_owned(),
+            ),
+            Self::HasEvidence => hold(
+                !at.input.attachments.is_empty(),
+                "nothing is attached: evidence of the measures is required".to_owned(),
+            ),
+            Self::DeadlinePassed => match case.due_at {
+                Some(due) => hold(due <= at.now, "the deadline has not passed yet".to_owned()),
+                None => Err("there is no deadline that could have passed".to_owned()),
+            },
+            Self::BeforeDeadline => hold(
+                case.due_at.is_none_or(|due| at.now < due),
+                "the deadline has passed".to_owned(),
+            ),
+            Self::ExtensionsLeft => hold(
+                case.extension_count < MOST_EXTENSIONS,
+                format!(
+                    "{} extensions were granted, more are not possible",
+                    case.extension_count
+                ),
+            ),
+            Self::ExtensionNotLongerThanOrder => extension(at),
+            Self::ReturnedOnce => hold(
+                case.return_count < RETURNS_BEFORE_ONSITE,
+                format!("returned {} times: it goes on-site", case.return_count),
+            ),
+            Self::ReturnedTwice => hold(
+                case.return_count >= RETURNS_BEFORE_ONSITE,
+                format!("returned {} times so far", case.return_count),
+            ),
+        }
+    }
+}
+
+fn extension(at: &Situation<'_>) -> Result<(), String> {
+    let due = at.input.get("due").unwrap_or_default();
+    let day = parse_day(due).ok_or_else(|| format!("`{due}` is no day, write YYYY-MM-DD"))?;
+    let new = beijing_day_start(day + 1);
+    let (Some(old), Some(ordered)) = (at.case.due_at, at.case.order_length) else {
+        return Err("there is no deadline to extend".to_owned());
+    };
+    if new <= old {
+        return Err(format!("{due} is not later than the present deadline"));
+    }
+    if new - old > ordered {
+        return Err(format!(
+            "{due} adds more time than the order gave in the first place"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The review queue: what becomes of a finding, who decides, by when, and the proof of it.
+//!
+//! The workflow is data ([`Machine`], read from `machine.toml`). A pure core (`desk`) decides what
+//! an action does to a case or why it is refused; a [`Service`] runs each change in one transaction
+//! of a [`Store`] together with its row of the audit chain.
+//!
+//! ```text
+//! anomalies -> intake -> detected -> triage -> dispatched -> self_check -> answered -> verify_off
+//!                          |  \                                                           |
+//!                      reminded merged                 look_back <- approved <- submitted <- rectify
+//! ```
+//!
+//! Invariants:
+//! - **W1** A case changes only along a way of the machine, by a role that may, under its guards.
+//! - **W2** Every change is one new version of the case and one row of the chain, in one
+//!   transaction; rows are never changed or removed (triggers refuse it, hashes prove it).
+//! - **W3** A case is claimed by at most one person at a time.
+//! - **W4** Deadlines run from their clock's start and end after it; one that passed takes effect as
+//!   of the moment it passed, before anything else happens to the case.
+//! - **W5** One anomaly is one case, however often it is taken in.
+//!
+//! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
+//! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
+//! ([`Error::ClockBehind`], nothing is written); the chain is broken ([`Service::audit`] names the
+//! first row).
+
+mod audit;
+mod calendar;
+mod case;
+mod claims;
+mod deadline;
+mod desk;
+mod diagram;
+mod error;
+mod event;
+mod guard;
+mod intake;
+mod machine;
+mod parts;
+mod service;
+mod settings;
+mod source;
+mod sqlite;
+mod step;
+mod store;
+mod tick;
+
+#[cfg(test)]
+mod behaviour;
+#[cfg(test)]
+mod concurrency;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+
+pub use audit::AuditReport;
+pub use calendar::{Calendar, beijing_text};
+pub use case::{Case, Signature};
+pub use diagram::{document, mermaid};
+pub use error::Error;
+pub use event::{ChainFault, Event};
+pub use guard::Guard;
+pub use intake::{Finding, Intake};
+pub use machine::{Machine, MachineError};
+pub use parts::{
+    Counts, DeadlineRule, FieldDef, FourEyes, Role, Severity, State, Transition, UnitKind,
+};
+pub use service::{Service, Shown};
+pub use settings::Config;
+pub use source::{findings_from_batches, load_findings};
+pub use sqlite::SqliteStore;
+pub use step::{Actor, Attachment, Input, NextStep};
+pub use store::{Filter, Store, StoreError, Tx};
+pub use tick::Fired;

@@ -1,0 +1,294 @@
+//! The queue at work: every change is one transaction of case, audit rows and commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nonsite_schemas::time::Clock;
+use serde::Serialize;
+
+use super::case::Case;
+use super::desk::{Desk, Moved};
+use super::error::Error;
+use super::event::{Event, GENESIS};
+use super::machine::Machine;
+use super::parts::Role;
+use super::settings::Config;
+use super::sqlite::SqliteStore;
+use super::step::{Actor, Input, NextStep};
+use super::store::{Filter, Store, StoreError, Tx};
+
+/// How often a change is tried again when somebody else was faster.
+const ATTEMPTS: u32 = 5;
+
+/// The review queue.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// A case with its history and its future.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// The case.
+    pub case: Case,
+    /// Its audit rows in order.
+    pub events: Vec<Event>,
+    /// What can be done next.
+    pub next: Vec<NextStep>,
+    /// The engine's next action on it, when its deadline passes.
+    pub timer: Option<String>,
+}
+
+impl Service {
+    /// Opens the configured SQLite file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a wrong setting, [`Error::Store`] when the file cannot be used.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        config.validate()?;
+        let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
+        let store = SqliteStore::open(&config.database, patience).await?;
+        Ok(Self::on(Arc::new(store), config, clock))
+    }
+
+    /// The queue on any store.
+    pub fn on(store: Arc<dyn Store>, config: &Config, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            desk: Arc::new(Desk::new(config)),
+            config: Arc::new(config.clone()),
+            clock,
+        }
+    }
+
+    /// The workflow.
+    pub fn machine(&self) -> &'static Machine {
+        self.desk.machine
+    }
+
+    /// Takes an action on a case. Deadlines that have passed take effect first, so that nobody gains
+    /// from the engine being late.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason and with what is possible instead; [`Error::NotFound`];
+    /// [`Error::Store`].
+    pub async fn act(
+        &self,
+        case_id: &str,
+        action: &str,
+        actor: &Actor,
+        input: &Input,
+    ) -> Result<Case, Error> {
+        if actor.role == Role::Engine {
+            return Err(Error::NotAPerson);
+        }
+        self.change(case_id, |case, now| {
+            self.desk.step(case, action, actor, input, now)
+        })
+        .await
+    }
+
+    /// Cases, the worst and most urgent first.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn list(&self, filter: &Filter) -> Result<Vec<Case>, Error> {
+        Ok(self.store.cases(filter).await?)
+    }
+
+    /// Number of cases per state.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn counts(&self) -> Result<Vec<(String, i64)>, Error> {
+        Ok(self.store.counts().await?)
+    }
+
+    /// A case with everything around it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn show(&self, case_id: &str) -> Result<Shown, Error> {
+        let case = self
+            .store
+            .case(case_id)
+            .await?
+            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        let events = self.store.events_of(case_id).await?;
+        let next = self.desk.next_steps(&case);
+        let timer = case
+            .timer_at
+            .and_then(|_| self.desk.timer_of(&case))
+            .map(str::to_owned);
+        Ok(Shown {
+            case,
+            events,
+            next,
+            timer,
+        })
+    }
+
+    /// The id a (possibly shortened) id stands for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    pub async fn resolve(&self, text: &str) -> Result<String, Error> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::NotFound(String::new()));
+        }
+        let mut ids = self.store.ids_like(text, 5).await?;
+        if ids.iter().any(|id| id == text) {
+            return Ok(text.to_owned());
+        }
+        match ids.len() {
+            0 => Err(Error::NotFound(text.to_owned())),
+            1 => Ok(ids.remove(0)),
+            _ => Err(Error::Ambiguous {
+                prefix: text.to_owned(),
+                candidates: ids,
+            }),
+        }
+    }
+
+    /// One change of one case in a transaction, tried again when another writer was faster.
+    pub(super) async fn change(
+        &self,
+        case_id: &str,
+        decide: impl Fn(&Case, i64) -> Result<Vec<Moved>, Error> + Send + Sync,
+    ) -> Result<Case, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.try_change(case_id, &decide).await {
+                Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                    attempt += 1
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_change(
+        &self,
+        case_id: &str,
+        decide: &(impl Fn(&Case, i64) -> Result<Vec<Moved>, Error> + Send + Sync),
+    ) -> Result<Case, Error> {
+        let mut tx = self.store.begin().await?;
+        // The clock is read inside the transaction: the order of the chain is the order of time.
+        let now = self.clock.now_micros();
+        let mut case = tx
+            .case(case_id)
+            .await?
+            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        if now < case.updated_at {
+            return Err(Error::ClockBehind {
+                case_id: case.case_id,
+                now,
+                last: case.updated_at,
+            });
+        }
+        while case.timer_at.is_some_and(|at| at <= now) {
+            let moves = self.expire(&case)?;
+            case = self.record(tx.as_mut(), &case, moves, now).await?;
+        }
+        match decide(&case, now) {
+            Ok(moves) => {
+                let after = self.record(tx.as_mut(), &case, moves, now).await?;
+                tx.commit().await?;
+                Ok(after)
+            }
+            Err(refusal) => {
+                // The deadlines passed whether or not the action was possible.
+                tx.commit().await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// What the engine does when a case's timer is due, as of the moment it was due.
+    pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
+        let due = case
+            .timer_at
+            .unwrap_or(case.entered_at)
+            .max(case.entered_at);
+        let engine = Actor::engine();
+        match self.desk.timer_of(case) {
+            Some(action) => self
+                .desk
+                .step(case, action, &engine, &Input::default(), due),
+            None => Ok(vec![Desk::mark(
+                case,
+                "overdue",
+                &engine,
+                Input::default(),
+                due,
+                |after| {
+                    after.overdue = true;
+                    after.timer_at = None;
+                },
+            )]),
+        }
+    }
+
+    /// Writes the versions of a case and their audit rows; returns the last version.
+    pub(super) async fn record(
+        &self,
+        tx: &mut dyn Tx,
+        before: &Case,
+        moves: Vec<Moved>,
+        now: i64,
+    ) -> Result<Case, Error> {
+        let mut stored = Some(before.clone());
+        for moved in moves {
+            stored = Some(self.record_one(tx, stored.as_ref(), moved, now).await?);
+        }
+        Ok(stored.unwrap_or_else(|| before.clone()))
+    }
+
+    /// Writes one version of a case (`before` is `None` for a new one) and its audit row.
+    pub(super) async fn record_one(
+        &self,
+        tx: &mut dyn Tx,
+        before: Option<&Case>,
+        moved: Moved,
+        now: i64,
+    ) -> Result<Case, Error> {
+        let mut case = moved.case;
+        case.updated_at = now;
+        let (seq, prev_hash) = tx
+            .head()
+            .await?
+            .map_or((1, GENESIS.to_owned()), |(seq, hash)| (seq + 1, hash));
+        let mut event = Event {
+            seq,
+            case_id: case.case_id.clone(),
+            from_state: moved.from,
+            to_state: case.state.clone(),
+            case_version: case.version,
+            action: moved.action,
+            actor: moved.actor.name,
+            actor_certificate: moved.actor.certificate,
+            role: moved.actor.role.code().to_owned(),
+            org_code: moved.actor.org,
+            at: now,
+            effective_at: moved.effective_at,
+            reason_code: moved.input.get("reason").map(str::to_owned),
+            note: moved.input.note,
+            fields: moved.input.fields,
+            attachments: moved.input.attachments,
+            client: moved.actor.client,
+            rule_version: case.rule_version,
+            policy_version: self.machine().version().to_owned(),
+            case_sha256: case.sha256(),
+            prev_hash,
+            hash: String::new(),
+        };
+        event.hash = event.expected_hash();
+        tx.put(&case, before).await?;
+        tx.append(&event).await?;
+        Ok(case)
+    }
+}

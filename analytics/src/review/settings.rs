@@ -1,0 +1,112 @@
+//! `[review]` of the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::calendar::Calendar;
+use super::case::Case;
+use super::error::Error;
+use super::parts::UnitKind;
+
+/// Settings of the review queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// SQLite file of the queue; its folder is created. Default `data/review.sqlite`.
+    pub database: PathBuf,
+    /// Weekdays off (public holidays), `YYYY-MM-DD`.
+    pub holidays: BTreeSet<NaiveDate>,
+    /// Weekend days worked instead (调休), `YYYY-MM-DD`.
+    pub workdays: BTreeSet<NaiveDate>,
+    /// How long a claim holds without being used, hours; 1 to 720, default 8.
+    pub claim_hours: u32,
+    /// How long to wait for another process that is writing, seconds; 1 to 300, default 30.
+    pub busy_timeout_s: u32,
+    /// Permits of key units: 4 h to answer.
+    pub key_units: BTreeSet<String>,
+    /// Permits of waste incineration plants: 6 h to answer.
+    pub incineration_units: BTreeSet<String>,
+    /// Owner of each rule, who may not dismiss its findings.
+    pub rule_owners: BTreeMap<String, String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: PathBuf::from("data/review.sqlite"),
+            holidays: BTreeSet::new(),
+            workdays: BTreeSet::new(),
+            claim_hours: 8,
+            busy_timeout_s: 30,
+            key_units: BTreeSet::new(),
+            incineration_units: BTreeSet::new(),
+            rule_owners: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Checks ranges and contradictions.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming the key.
+    pub fn validate(&self) -> Result<(), Error> {
+        let fault = |key, problem: String| Err(Error::Config { key, problem });
+        if self.database.as_os_str().is_empty() {
+            return fault(
+                "database",
+                "empty: give the path of the queue's file".to_owned(),
+            );
+        }
+        if !(1..=720).contains(&self.claim_hours) {
+            return fault(
+                "claim_hours",
+                format!("{} is out of range: 1 to 720", self.claim_hours),
+            );
+        }
+        if !(1..=300).contains(&self.busy_timeout_s) {
+            return fault(
+                "busy_timeout_s",
+                format!("{} is out of range: 1 to 300", self.busy_timeout_s),
+            );
+        }
+        if let Some(day) = self.holidays.intersection(&self.workdays).next() {
+            return fault("workdays", format!("{day} is a holiday as well"));
+        }
+        if let Some(permit) = self.key_units.intersection(&self.incineration_units).next() {
+            return fault(
+                "key_units",
+                format!("{permit} is in incineration_units as well"),
+            );
+        }
+        Ok(())
+    }
+
+    /// The calendar of the deadlines.
+    pub fn calendar(&self) -> Calendar {
+        Calendar {
+            holidays: self.holidays.clone(),
+            workdays: self.workdays.clone(),
+        }
+    }
+
+    pub(super) fn unit_kind(&self, permit_no: Option<&str>) -> UnitKind {
+        match permit_no {
+            Some(permit) if self.incineration_units.contains(permit) => UnitKind::Incineration,
+            Some(permit) if self.key_units.contains(permit) => UnitKind::Key,
+            _ => UnitKind::General,
+        }
+    }
+
+    pub(super) fn claim_until(&self, now: i64) -> i64 {
+        now + i64::from(self.claim_hours) * super::calendar::HOUR
+    }
+}
+
+/// Kept together with the settings because both decide how a case is handled.
+pub(super) fn classify(case: &mut Case, config: &Config) {
+    case.unit_kind = config.unit_kind(case.permit_no.as_deref());
+}

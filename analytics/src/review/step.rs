@@ -1,0 +1,127 @@
+//! Who does what with which papers: the input of every action, and what is possible next.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::parts::Role;
+
+/// Who acts, and in which capacity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Id of the person.
+    pub name: String,
+    /// Capacity.
+    pub role: Role,
+    /// Number of the enforcement certificate.
+    pub certificate: Option<String>,
+    /// Body of the person.
+    pub org: Option<String>,
+    /// What the action came through: `cli`, `console`, `api`, `engine`.
+    pub client: String,
+}
+
+impl Actor {
+    /// The program itself.
+    pub fn engine() -> Self {
+        Self {
+            name: "engine".to_owned(),
+            role: Role::Engine,
+            certificate: None,
+            org: None,
+            client: "engine".to_owned(),
+        }
+    }
+}
+
+/// A file that goes with an action; the file itself is kept elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// File name.
+    pub name: String,
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+}
+
+impl Attachment {
+    /// Name and hash of a file.
+    ///
+    /// # Errors
+    /// What reading the file ran into.
+    pub fn of_file(path: &Path) -> std::io::Result<Self> {
+        let mut hash = Sha256::new();
+        std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            sha256: hex::encode(hash.finalize()),
+        })
+    }
+}
+
+/// What an action carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Input {
+    /// Fields of the machine by name.
+    pub fields: BTreeMap<String, String>,
+    /// Free text.
+    pub note: Option<String>,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+}
+
+impl Input {
+    /// One field, for short calls.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.fields.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A field that is filled.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.fields
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The different entries of a comma list.
+    pub(super) fn list(&self, name: &str) -> Vec<&str> {
+        let mut entries: Vec<&str> = self
+            .get(name)
+            .unwrap_or_default()
+            .split([',', '、', '，'])
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .collect();
+        entries.sort_unstable();
+        entries.dedup();
+        entries
+    }
+}
+
+/// One thing that can be done next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextStep {
+    /// The action.
+    pub action: String,
+    /// The state it leads to.
+    pub to: String,
+    /// Who may.
+    pub roles: Vec<Role>,
+    /// Fields it needs.
+    pub requires: Vec<String>,
+    /// What must hold.
+    pub conditions: Vec<&'static str>,
+    /// A second person has to sign.
+    pub two_signatures: bool,
+}
+
+impl std::fmt::Display for NextStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.code()).collect();
+        write!(f, "{} ({})", self.action, roles.join(" or "))
+    }
+}

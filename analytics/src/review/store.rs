@@ -1,0 +1,145 @@
+//! What the queue needs from a database.
+//!
+//! All writing happens inside a [`Tx`] that excludes other writers of the rows it touches from its
+//! first statement on (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: row locks and a lock on the chain's
+//! head). Nothing is visible before [`Tx::commit`]; dropping a transaction undoes it.
+
+use super::case::Case;
+use super::event::Event;
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the database; trying again helps.
+    #[error("review database `{database}` is busy: another process is writing; try again")]
+    Busy {
+        /// Path or address.
+        database: String,
+    },
+    /// The database cannot be opened.
+    #[error("review database `{database}` cannot be opened: {source}")]
+    Open {
+        /// Path or address.
+        database: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The database is of a newer program.
+    #[error(
+        "review database `{database}` has schema version {found}, this program knows {known}: \
+         use the program that wrote it or a newer one"
+    )]
+    Newer {
+        /// Path or address.
+        database: String,
+        /// Version of the database.
+        found: i64,
+        /// Version of the program.
+        known: i64,
+    },
+    /// A statement failed.
+    #[error("review database `{database}`, {what}: {source}")]
+    Statement {
+        /// Path or address.
+        database: String,
+        /// Which statement.
+        what: &'static str,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// A row cannot be read.
+    #[error("review database `{database}`, {what} `{id}`: {problem}")]
+    Row {
+        /// Path or address.
+        database: String,
+        /// Kind of row.
+        what: &'static str,
+        /// Which row.
+        id: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody changed the case in between; what was decided was decided on an old version.
+    #[error("case {case_id} was changed by somebody else (version {version} is gone); look again")]
+    Conflict {
+        /// The case.
+        case_id: String,
+        /// The version that was to be replaced.
+        version: i64,
+    },
+}
+
+/// Which cases to look for. Empty means all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// States.
+    pub states: Vec<String>,
+    /// Body in charge.
+    pub org_code: Option<String>,
+    /// Holder of a claim, valid or not.
+    pub assignee: Option<String>,
+    /// Only cases that are not in a final state.
+    pub open_only: bool,
+    /// At most this many; 0 means no bound.
+    pub limit: u32,
+    /// How many to skip.
+    pub offset: u32,
+}
+
+/// The queue's database.
+#[async_trait::async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Begins a writing transaction.
+    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError>;
+    /// One case.
+    async fn case(&self, case_id: &str) -> Result<Option<Case>, StoreError>;
+    /// Ids that begin like this, at most `limit`.
+    async fn ids_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, StoreError>;
+    /// Cases, the worst and most urgent first.
+    async fn cases(&self, filter: &Filter) -> Result<Vec<Case>, StoreError>;
+    /// Number of cases per state.
+    async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError>;
+    /// The rows of one case in order.
+    async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError>;
+    /// Rows of the chain after position `after`, at most `limit`.
+    async fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// Id, version and hash of every stored case, by id.
+    async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError>;
+}
+
+/// A writing transaction.
+#[async_trait::async_trait]
+pub trait Tx: Send {
+    /// One case, kept from other writers.
+    async fn case(&mut self, case_id: &str) -> Result<Option<Case>, StoreError>;
+    /// The open case on a subject and rule group, if there is one (merged and reminded ones are
+    /// not open in this sense); the oldest first.
+    async fn open_case_on(
+        &mut self,
+        subject: &str,
+        rule_group: &str,
+        except: &str,
+    ) -> Result<Option<Case>, StoreError>;
+    /// Cases in these states that nobody holds at `now`, the worst and most urgent first.
+    async fn unclaimed(
+        &mut self,
+        states: &[String],
+        org_code: Option<&str>,
+        now: i64,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<Case>, StoreError>;
+    /// The case whose timer is next, if it is not after `now`.
+    async fn next_timer(&mut self, now: i64) -> Result<Option<Case>, StoreError>;
+    /// Stores a new case (`replaces` is `None`) or the next version of one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the stored version is not `replaces`.
+    async fn put(&mut self, case: &Case, replaces: Option<&Case>) -> Result<(), StoreError>;
+    /// Position and hash of the last row of the chain.
+    async fn head(&mut self) -> Result<Option<(i64, String)>, StoreError>;
+    /// Appends a row.
+    async fn append(&mut self, event: &Event) -> Result<(), StoreError>;
+    /// Makes everything visible at once.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,173 @@
+//! Findings, people and a queue for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nonsite_schemas::time::ManualClock;
+use tempfile::TempDir;
+
+use super::calendar::HOUR;
+use super::case::Case;
+use super::desk::Desk;
+use super::intake::Finding;
+use super::parts::{Role, Severity};
+use super::service::Service;
+use super::settings::Config;
+use super::sqlite::SqliteStore;
+use super::step::{Actor, Attachment, Input};
+use super::store::Store;
+
+/// Monday, 2 March 2026, 09:00 in Beijing.
+pub(super) fn monday() -> i64 {
+    crate::ratio::parse_as_of("2026-03-02 09:00:00").unwrap()
+}
+
+pub(super) fn finding(id: &str, severity: Severity) -> Finding {
+    Finding {
+        anomaly_id: format!("anomaly-{id}"),
+        rule_id: "E01".to_owned(),
+        rule_version: 1,
+        rule_group: "exceedance".to_owned(),
+        severity,
+        confirmed: true,
+        withdrawn: None,
+        exempt_code: None,
+        permit_no: Some("91370500MA3C000000001P".to_owned()),
+        unit_name: Some("Plant".to_owned()),
+        org_code: Some("370522".to_owned()),
+        outlet_uid: Some(format!("outlet-{id}")),
+        mn: Some(format!("mn-{id}")),
+        factor: Some("a21026".to_owned()),
+        window_start: monday() - 24 * HOUR,
+        window_end: monday() - 23 * HOUR,
+        observed: Some(52.5),
+        limit_value: Some(35.0),
+        unit: Some("mg/m3".to_owned()),
+        reason: "二氧化硫小时均值超标 / hourly SO2 above the limit".to_owned(),
+        evidence_sha256: "00".repeat(32),
+    }
+}
+
+pub(super) fn person(name: &str, role: Role) -> Actor {
+    Actor {
+        name: name.to_owned(),
+        role,
+        certificate: None,
+        org: Some("370522".to_owned()),
+        client: "test".to_owned(),
+    }
+}
+
+/// Every field any action needs, with an attachment.
+pub(super) fn papers() -> Input {
+    let mut input = Input::default();
+    for (name, value) in [
+        ("reason", "documented"),
+        ("channel", "client"),
+        ("receipt", "r-1"),
+        ("cause", "abatement_fault"),
+        ("statement", "pump failed"),
+        ("act", "act-1"),
+        ("officers", "o-1, o-2"),
+        ("approval", "approval-1"),
+        ("measures", "pump replaced"),
+        ("measure_date", "2026-03-02"),
+        ("promise", "manager"),
+        ("items", "photo missing"),
+        ("opinion", "complete"),
+        ("facts", "limit exceeded"),
+        ("case_no", "case-1"),
+        ("decision", "decision-1"),
+    ] {
+        input = input.with(name, value);
+    }
+    input.attachments.push(Attachment {
+        name: "pump.jpg".to_owned(),
+        sha256: "ab".repeat(32),
+    });
+    input
+}
+
+/// A case in triage, without a store.
+pub(super) fn triaged(desk: &Desk, severity: Severity, now: i64) -> Case {
+    let case = super::intake::new_case(&finding("x", severity), "detected", now);
+    let moves = desk
+        .step(&case, "accept", &Actor::engine(), &Input::default(), now)
+        .unwrap();
+    moves.into_iter().last().unwrap().case
+}
+
+/// A queue on a store of its own, with a clock that stands at [`monday`].
+pub(super) struct Bench {
+    pub(super) service: Service,
+    pub(super) clock: Arc<ManualClock>,
+    /// Keeps what the store lives in.
+    pub(super) folder: Option<TempDir>,
+}
+
+impl Bench {
+    pub(super) fn on(store: Arc<dyn Store>, config: &Config, folder: Option<TempDir>) -> Self {
+        let clock = Arc::new(ManualClock::at(monday()));
+        let service = Service::on(store, config, clock.clone());
+        Self {
+            service,
+            clock,
+            folder,
+        }
+    }
+
+    pub(super) async fn sqlite(config: &Config) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("queue").join("review.sqlite");
+        let store = SqliteStore::open(&path, Duration::from_secs(30))
+            .await
+            .unwrap();
+        Self::on(Arc::new(store), config, Some(folder))
+    }
+
+    /// The file of a SQLite queue.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.folder
+            .as_ref()
+            .unwrap()
+            .path()
+            .join("queue")
+            .join("review.sqlite")
+    }
+
+    pub(super) fn clock_now(&self) -> i64 {
+        nonsite_schemas::time::Clock::now_micros(self.clock.as_ref())
+    }
+
+    /// Opens one case and returns its id.
+    pub(super) async fn open(&self, id: &str, severity: Severity) -> String {
+        let finding = finding(id, severity);
+        self.service
+            .take_anomalies(std::slice::from_ref(&finding))
+            .await
+            .unwrap();
+        Case::id_of(&finding.anomaly_id)
+    }
+
+    /// Acts with all papers; the state afterwards.
+    pub(super) async fn act(&self, case: &str, action: &str, name: &str, role: Role) -> String {
+        self.clock.advance(60_000_000);
+        self.service
+            .act(case, action, &person(name, role), &papers())
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+            .state
+    }
+
+    /// Acts and expects a refusal; its text.
+    pub(super) async fn refuses(&self, case: &str, action: &str, name: &str, role: Role) -> String {
+        match self
+            .service
+            .act(case, action, &person(name, role), &papers())
+            .await
+        {
+            Ok(case) => panic!("`{action}` was possible and led to `{}`", case.state),
+            Err(error) => error.to_string(),
+        }
+    }
+}

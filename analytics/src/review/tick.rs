@@ -1,0 +1,62 @@
+//! The passing of time: deadlines that nobody met.
+//!
+//! A tick applies every timer that is due, one transaction each, in the order in which they were
+//! due, also across cases and also those that come due by the effect of another. An engine that was
+//! down for a week therefore leaves the same states and deadlines behind as one that never slept;
+//! only the time of recording differs, and the audit rows say both.
+
+use serde::Serialize;
+
+use super::error::Error;
+use super::service::Service;
+use super::store::StoreError;
+
+/// One timer that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fired {
+    /// The case.
+    pub case_id: String,
+    /// When it was due, microseconds UTC.
+    pub due_at: i64,
+    /// State before.
+    pub from: String,
+    /// State after; the same when the case was only marked overdue.
+    pub to: String,
+}
+
+impl Service {
+    /// Applies all timers due by the clock's instant.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was applied before stays applied.
+    pub async fn tick(&self) -> Result<Vec<Fired>, Error> {
+        let mut fired = Vec::new();
+        loop {
+            let mut tx = self.store.begin().await?;
+            let now = self.clock.now_micros();
+            let Some(case) = tx.next_timer(now).await? else {
+                return Ok(fired);
+            };
+            if now < case.updated_at {
+                return Err(Error::ClockBehind {
+                    case_id: case.case_id,
+                    now,
+                    last: case.updated_at,
+                });
+            }
+            let due_at = case.timer_at.unwrap_or(now);
+            let moves = self.expire(&case)?;
+            let after = match self.record(tx.as_mut(), &case, moves, now).await {
+                Err(Error::Store(StoreError::Conflict { .. })) => continue,
+                other => other?,
+            };
+            tx.commit().await?;
+            fired.push(Fired {
+                case_id: case.case_id,
+                due_at,
+                from: case.state,
+                to: after.state,
+            });
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the episodes of a point make of one hour: forced values, marks, the state of the line.
+
+use crate::plan::{Episode, Kind};
+
+/// Data mark of an interval (HJ 212-2017 table 8; `St` of HJ 75).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Mark {
+    /// Normal.
+    N,
+    /// Stopped.
+    F,
+    /// Maintenance.
+    M,
+    /// Calibration.
+    C,
+    /// Start-up.
+    St,
+    /// Fault: fewer normal intervals than the roll-up asks for.
+    D,
+}
+
+impl Mark {
+    /// Text on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::N => "N",
+            Self::F => "F",
+            Self::M => "M",
+            Self::C => "C",
+            Self::St => "St",
+            Self::D => "D",
+        }
+    }
+}
+
+/// What an hour of one point looks like on top of its process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct HourPlan {
+    /// Forced behaviour of one channel.
+    pub(crate) effect: Option<(usize, Effect)>,
+    /// Share of sample gas that is really from the stack; 1 without dilution.
+    pub(crate) sample: f64,
+    /// Mark of every factor.
+    pub(crate) mark: Mark,
+    /// Nothing runs.
+    pub(crate) stopped: bool,
+    /// How packets leave.
+    pub(crate) line: Line,
+}
+
+/// Forced behaviour of a channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Effect {
+    /// Holds this level on the basis of the limit, with a little noise.
+    Level(f64),
+    /// Holds exactly this measured value.
+    Exact(f64),
+    /// Repeats the value it had when this began.
+    Frozen,
+    /// Exactly zero.
+    Zero,
+    /// A little below zero.
+    Negative,
+}
+
+/// State of the line between logger and host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Up.
+    Up,
+    /// Down until the run-relative hour given; everything is sent then.
+    Held(u32),
+    /// Down, and nothing is sent later.
+    Lost,
+    /// Every second minute packet is lost.
+    Half,
+}
+
+impl HourPlan {
+    /// The plan of an hour, from the episodes of its point.
+    pub(crate) fn of(hour: u32, episodes: &[Episode]) -> Self {
+        let mut plan = Self {
+            effect: None,
+            sample: 1.0,
+            mark: Mark::N,
+            stopped: false,
+            line: Line::Up,
+        };
+        for episode in episodes {
+            let ended = episode.first_hour + episode.hours;
+            if episode.kind == Kind::Stopped && hour == ended {
+                plan.mark = Mark::St;
+            }
+            if !episode.covers(hour) {
+                continue;
+            }
+            let effect = match episode.kind {
+                Kind::ExceedHour
+                | Kind::ExceedDayAir
+                | Kind::ExceedDayWater
+                | Kind::Spike
+                | Kind::LimitTightened
+                | Kind::BeforeTightening
+                | Kind::RelaxedLimit
+                | Kind::MarkedExceed => Some(Effect::Level(episode.level)),
+                Kind::AtLimit => Some(Effect::Exact(episode.level)),
+                Kind::Constant => Some(Effect::Frozen),
+                Kind::Zero => Some(Effect::Zero),
+                Kind::Negative => Some(Effect::Negative),
+                _ => None,
+            };
+            plan.effect = episode.channel.zip(effect).or(plan.effect);
+            match episode.kind {
+                Kind::MarkedExceed => {
+                    plan.mark = if episode.first_hour % 2 == 0 {
+                        Mark::M
+                    } else {
+                        Mark::C
+                    };
+                }
+                Kind::Maintained => plan.mark = Mark::M,
+                Kind::Stopped => {
+                    plan.mark = Mark::F;
+                    plan.stopped = true;
+                }
+                Kind::Dilution => plan.sample = 0.12,
+                Kind::Offline => plan.line = Line::Lost,
+                Kind::GapBackfilled => plan.line = Line::Held(ended),
+                Kind::HourIncomplete => plan.line = Line::Half,
+                _ => {}
+            }
+        }
+        plan
+    }
+}

@@ -1,0 +1,241 @@
+//! The values themselves: what is labelled shows in the data, and nothing else does.
+//!
+//! Judges every hour of a province the way a rule would, from decoded packets and permit documents
+//! alone, and compares with the truth.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use nonsite_generator::truth::TruthRow;
+use nonsite_generator::{Province, Scale, Topic};
+use nonsite_schemas::hj212::{Decoder, Granularity, Head, Limits, Sink, Stations, Value};
+use nonsite_schemas::reason::Reason;
+use nonsite_schemas::wire::permit::{Averaging, Basis, Permit};
+
+const HOUR: i64 = 3_600_000_000;
+
+#[derive(Debug, Clone)]
+struct Hour {
+    value: f64,
+    converted: Option<f64>,
+    flag: String,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By station and factor, then by start of the hour.
+    hours: BTreeMap<(String, String), BTreeMap<i64, Hour>>,
+    /// Minute intervals by station and start of the hour.
+    minutes: BTreeMap<(String, i64), BTreeSet<i64>>,
+}
+
+impl Sink for Table {
+    fn reading(&mut self, head: &Head<'_>, value: &Value<'_>) {
+        match head.granularity {
+            Granularity::Hour => {
+                let hour = Hour {
+                    value: value.value.unwrap(),
+                    converted: value.zs_value,
+                    flag: value.flag.unwrap().to_owned(),
+                };
+                let key = (head.mn.to_owned(), value.factor.to_owned());
+                self.hours
+                    .entry(key)
+                    .or_default()
+                    .insert(head.data_time, hour);
+            }
+            Granularity::Minute => {
+                let hour = head.data_time.div_euclid(HOUR) * HOUR;
+                let key = (head.mn.to_owned(), hour);
+                self.minutes.entry(key).or_default().insert(head.data_time);
+            }
+            _ => {}
+        }
+    }
+
+    fn state(&mut self, _: &Head<'_>, _: &str, _: Option<f64>, _: Option<&str>, _: Option<&str>) {}
+
+    fn bad_part(&mut self, _: &Head<'_>, _: &str, _: Reason, _: &str) {}
+}
+
+/// An hourly limit: issued at, value, on converted values.
+type HourLimit = (i64, f64, bool);
+
+struct World {
+    table: Table,
+    limits: BTreeMap<(String, String), Vec<HourLimit>>,
+    truth: Vec<TruthRow>,
+    period: (i64, i64),
+}
+
+fn world() -> World {
+    let scale = Scale {
+        points: 120,
+        days: 4,
+        json_rate: 0.0,
+        ..Scale::default()
+    };
+    let mut province = Province::new(scale).unwrap();
+    let mut table = Table::default();
+    let mut limits: BTreeMap<(String, String), Vec<HourLimit>> = BTreeMap::new();
+    let mut decoder = Decoder::new(Arc::new(Stations::default()), Limits::default());
+    for message in &mut province {
+        match message.topic {
+            Topic::Hj212 => {
+                decoder.decode(&message.payload, message.timestamp_ms * 1_000, &mut table);
+            }
+            Topic::Permits => {
+                let permit: Permit = serde_json::from_slice(&message.payload).unwrap();
+                for binding in &permit.bindings {
+                    let outlet = permit
+                        .outlets
+                        .iter()
+                        .find(|outlet| outlet.code == binding.outlet);
+                    for limit in &outlet.unwrap().limits {
+                        if limit.averaging == Some(Averaging::Hour) && limit.low_limit.is_none() {
+                            let key = (binding.mn.clone(), limit.factor.clone());
+                            limits.entry(key).or_default().push((
+                                permit.issued_at.0,
+                                limit.conc_limit.unwrap(),
+                                limit.basis == Some(Basis::Converted),
+                            ));
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    World {
+        table,
+        limits,
+        truth: province.truth(),
+        period: province.period(),
+    }
+}
+
+/// Kinds of episodes that cover an hour of a factor.
+fn labels<'a>(world: &'a World, mn: &str, factor: &str, at: i64) -> BTreeSet<&'a str> {
+    world
+        .truth
+        .iter()
+        .filter(|row| row.mn == mn && row.factor.as_deref().is_none_or(|own| own == factor))
+        .filter(|row| (row.start_us..row.end_us).contains(&at))
+        .map(|row| row.kind.as_str())
+        .collect()
+}
+
+#[test]
+fn hours_are_over_their_limit_exactly_where_labelled() {
+    let world = world();
+    let mut over = 0;
+    for ((mn, factor), hours) in &world.table.hours {
+        let Some(limits) = world.limits.get(&(mn.clone(), factor.clone())) else {
+            continue;
+        };
+        for (at, hour) in hours.iter().filter(|(_, hour)| hour.flag == "N") {
+            let (_, limit, converted) = limits
+                .iter()
+                .filter(|limit| limit.0 <= *at)
+                .max_by_key(|limit| limit.0)
+                .unwrap();
+            let value = if *converted {
+                hour.converted.unwrap()
+            } else {
+                hour.value
+            };
+            let labels = labels(&world, mn, factor, *at);
+            let expected = labels.contains("exceed_hour") || labels.contains("limit_tightened");
+            assert_eq!(
+                value > *limit,
+                expected,
+                "{mn} {factor} {value} of {limit}: {labels:?}"
+            );
+            assert!(
+                !expected || value > 1.1 * limit,
+                "{mn} {factor} {value} is too near {limit}"
+            );
+            over += u32::from(expected);
+        }
+    }
+    assert!(over >= 5, "{over}");
+}
+
+#[test]
+fn zeros_negatives_and_constants_are_exactly_where_labelled() {
+    let world = world();
+    for ((mn, factor), hours) in &world.table.hours {
+        // Static pressure is negative by nature.
+        if factor == "a01013" {
+            continue;
+        }
+        let mut run = 0;
+        let mut before = None;
+        for (at, hour) in hours {
+            let labels = labels(&world, mn, factor, *at);
+            if hour.flag != "N" {
+                before = None;
+                continue;
+            }
+            assert_eq!(
+                hour.value < 0.0,
+                labels.contains("negative"),
+                "{mn} {factor} {at}"
+            );
+            assert_eq!(
+                hour.value == 0.0,
+                labels.contains("zero"),
+                "{mn} {factor} {at}"
+            );
+            run = if before == Some(hour.value) {
+                run + 1
+            } else {
+                1
+            };
+            before = Some(hour.value);
+            assert!(
+                run < 4 || labels.contains("constant"),
+                "{mn} {factor} {at} {}",
+                hour.value
+            );
+        }
+    }
+    for row in world.truth.iter().filter(|row| row.kind == "constant") {
+        let hours = &world.table.hours[&(row.mn.clone(), row.factor.clone().unwrap())];
+        let values: Vec<f64> = hours
+            .range(row.start_us..row.end_us)
+            .map(|(_, hour)| hour.value)
+            .collect();
+        assert!(
+            values.len() >= 4 && values.iter().all(|value| *value == values[0]),
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
+fn hours_are_missing_or_incomplete_exactly_where_labelled() {
+    let world = world();
+    let stations: BTreeSet<&String> = world.table.hours.keys().map(|(mn, _)| mn).collect();
+    let mut incomplete = 0;
+    for mn in stations {
+        for at in (world.period.0..world.period.1).step_by(HOUR as usize) {
+            let labels = labels(&world, mn, "", at);
+            let due = match () {
+                () if labels.contains("offline") => 0,
+                () if labels.contains("hour_incomplete") => 3,
+                () => 6,
+            };
+            let have = world
+                .table
+                .minutes
+                .get(&(mn.clone(), at))
+                .map_or(0, BTreeSet::len);
+            assert_eq!(have, due, "{mn} {at} {labels:?}");
+            incomplete += u32::from(due < 6);
+        }
+    }
+    assert!(incomplete >= 4, "{incomplete}");
+}

@@ -1,0 +1,211 @@
+//! Every kind of damage is found; a sound store has no finding.
+
+use std::sync::Arc;
+
+use nonsite_schemas::hj212::Stations;
+use nonsite_schemas::time::{Clock, ManualClock};
+use nonsite_schemas::wire::Origin;
+use object_store::memory::InMemory;
+use url::Url;
+
+use super::*;
+use crate::config::{Content, Format};
+use crate::decode::RecordDecoder;
+use crate::log::{Advance, Append};
+use crate::write::write_parquet;
+
+const MONDAY: i64 = 1_767_542_400_000_000;
+
+struct Bed {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    config: Config,
+}
+
+impl Bed {
+    /// A store whose tables stand at offset `next` of partition 0, begun at 10.
+    async fn new(next: i64) -> Self {
+        let root = Url::parse("memory:///tables").unwrap();
+        let store = Store::with_objects(Arc::new(InMemory::new()), root);
+        let topic = Topic {
+            name: "t".to_owned(),
+            format: Format::Json,
+            content: Content::Readings,
+        };
+        let config = Config {
+            topics: vec![topic],
+            ..Config::default()
+        };
+        let bed = Self {
+            store,
+            clock: Arc::new(ManualClock::at(MONDAY)),
+            config,
+        };
+        for table in Target::of(Content::Readings) {
+            bed.store.ensure_tables(&[table.def()]).await.unwrap();
+            let advance = |app_id: &str, to| Advance {
+                app_id: app_id.to_owned(),
+                from: None,
+                to,
+            };
+            let advances = vec![
+                advance("nonsite/t/0", next),
+                advance("nonsite/t/0#start", 10),
+            ];
+            bed.append(
+                *table,
+                Append {
+                    advances,
+                    operation: "WRITE",
+                    ..Append::default()
+                },
+            )
+            .await;
+        }
+        bed
+    }
+
+    async fn append(&self, table: Target, append: Append) {
+        let clock = Arc::clone(&self.clock);
+        let mut log = TableLog::open(&self.store, table.name(), [], clock)
+            .await
+            .unwrap();
+        log.commit(append, &|| true).await.unwrap();
+    }
+
+    /// Adds the rows of a record without moving any offset.
+    async fn record(&self, offset: i64, message: &str) {
+        let mut decoder = RecordDecoder::new(Arc::new(Stations::default())).unwrap();
+        let origin = Origin {
+            topic: "t",
+            partition: 0,
+            offset,
+            received_at: MONDAY + 86_400_000_000,
+        };
+        let topic = &self.config.topics[0];
+        for (name, batch) in decoder.decode(topic, message.as_bytes(), origin).unwrap() {
+            self.rows(name, batch).await;
+        }
+    }
+
+    async fn rows(&self, name: &str, batch: arrow::array::RecordBatch) {
+        let table = Target::by_name(name).unwrap();
+        let objects = self.store.table_objects(name);
+        let adds = write_parquet(objects.as_ref(), &table.def(), batch, 0)
+            .await
+            .unwrap();
+        self.append(
+            table,
+            Append {
+                adds,
+                operation: "WRITE",
+                ..Append::default()
+            },
+        )
+        .await;
+    }
+
+    async fn quarantined(&self, offset: i64) {
+        let mut rows = crate::columns::QuarantineRows::new();
+        let row = crate::columns::QuarantineRow {
+            reason: nonsite_schemas::reason::Reason::JsonSyntax,
+            detail: "broken",
+            part: None,
+            mn: None,
+            raw: b"x",
+        };
+        rows.push(
+            &row,
+            Origin {
+                topic: "t",
+                partition: 0,
+                offset,
+                received_at: MONDAY,
+            },
+        );
+        self.rows("quarantine", rows.finish().unwrap()).await;
+    }
+
+    async fn kinds(&self) -> Vec<(Kind, i64, i64)> {
+        let found = verify(&self.config, &self.store, &self.clock, None)
+            .await
+            .unwrap();
+        found
+            .findings
+            .iter()
+            .map(|finding| (finding.kind, finding.from, finding.to))
+            .collect()
+    }
+}
+
+fn reading(minute: i64) -> String {
+    format!(
+        "{{\"mn\":\"A\",\"factor\":\"w01018\",\"granularity\":\"minute\",\
+         \"data_time\":\"2026-01-05 00:{minute:02}:00\",\"value\":1.5}}"
+    )
+}
+
+#[tokio::test]
+async fn a_sound_store_has_no_finding() {
+    let bed = Bed::new(14).await;
+    for offset in 10..13 {
+        bed.record(offset, &reading(offset)).await;
+    }
+    bed.quarantined(13).await;
+    let found = verify(&bed.config, &bed.store, &bed.clock, None)
+        .await
+        .unwrap();
+    assert_eq!(found.findings, []);
+    let proof = &found.partitions[0];
+    assert_eq!((proof.first, proof.next), (10, 14));
+    assert_eq!((proof.accepted, proof.quarantined), (3, 1));
+}
+
+#[tokio::test]
+async fn missing_offsets_are_gaps_unless_accepted_as_lost() {
+    let bed = Bed::new(16).await;
+    bed.record(10, &reading(1)).await;
+    bed.record(14, &reading(2)).await;
+    assert_eq!(
+        bed.kinds().await,
+        [(Kind::Gap, 11, 14), (Kind::Gap, 15, 16)]
+    );
+    let acceptance = loss::Acceptance {
+        topic: "t".to_owned(),
+        partition: 0,
+        from: 11,
+        to: 14,
+        by: "op".to_owned(),
+        why: "retention".to_owned(),
+    };
+    loss::accept(&bed.store, &bed.clock, &acceptance)
+        .await
+        .unwrap();
+    assert_eq!(bed.kinds().await, [(Kind::Gap, 15, 16)]);
+}
+
+#[tokio::test]
+async fn a_record_twice_or_in_two_places_is_found() {
+    let bed = Bed::new(13).await;
+    for offset in 10..13 {
+        bed.record(offset, &reading(offset)).await;
+    }
+    bed.record(11, &reading(11)).await;
+    bed.quarantined(12).await;
+    assert_eq!(
+        bed.kinds().await,
+        [(Kind::Both, 12, 13), (Kind::Double, 11, 12)]
+    );
+}
+
+#[tokio::test]
+async fn rows_outside_of_the_offsets_are_found() {
+    let bed = Bed::new(11).await;
+    bed.record(10, &reading(1)).await;
+    bed.record(9, &reading(2)).await;
+    bed.record(12, &reading(3)).await;
+    assert_eq!(
+        bed.kinds().await,
+        [(Kind::BeyondOffset, 11, 13), (Kind::BeforeStart, 9, 10)]
+    );
+}

@@ -1,0 +1,316 @@
+//! `nonsite ratio`: the off-site share of inspections, its band, and the inspections behind it.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use nonsite_analytics::ratio::{
+    Act, Cutoff, Decision, Dimension, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
+    compute, load_acts, parse_as_of,
+};
+use nonsite_analytics::review::beijing_text;
+use nonsite_schemas::time::{Clock, SystemClock};
+use serde::Serialize;
+
+use crate::exit::{Exit, Usage};
+use crate::output::{Format, Listing};
+use crate::settings::Settings;
+
+/// Share of off-site inspections against the target, with the band of the open questions.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Calendar year [default: the period of the policy, usually the running year].
+    #[arg(long)]
+    year: Option<i32>,
+    /// Break the figure down.
+    #[arg(long, value_enum)]
+    by: Option<By>,
+    /// How it stood then: a Beijing day (its end), a Beijing time, or an instant [default: now].
+    #[arg(long, value_name = "T")]
+    as_of: Option<String>,
+    /// Leave out records that arrived here later than this; reproduces an earlier figure.
+    #[arg(long, value_name = "T")]
+    known_at: Option<String>,
+    /// List the inspections instead, with the reason of each that is not counted.
+    #[arg(long, value_enum)]
+    list: Option<Which>,
+    /// Counting policies (TOML or JSON) [default: `[ratio] policy`, else the built-in one].
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Write the figure with its policy and digest to a file, to prove it later.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Compute a saved figure again and compare; exit code 1 when it comes out differently.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["year", "as_of", "known_at", "policy"])]
+    reproduce: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Body the act is credited to.
+    Org,
+    /// Month of completion.
+    Month,
+    /// Method.
+    Method,
+    /// Class.
+    Class,
+}
+
+impl From<By> for Dimension {
+    fn from(by: By) -> Self {
+        match by {
+            By::Org => Self::Org,
+            By::Month => Self::Month,
+            By::Method => Self::Method,
+            By::Class => Self::Class,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// Counted ones.
+    Counted,
+    /// Those not counted, with the reason.
+    Excluded,
+    /// All.
+    All,
+}
+
+/// Computes and prints.
+pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let acts = acts(settings).await?;
+    if let Some(path) = &args.reproduce {
+        return reproduce(path, &acts, args.format);
+    }
+    let now = SystemClock.now_micros();
+    let instant = |text: &Option<String>, or: i64| match text {
+        Some(text) => parse_as_of(text).map_err(|error| Usage(error.to_string())),
+        None => Ok(or),
+    };
+    let as_of = instant(&args.as_of, now)?;
+    let known_at = instant(&args.known_at, now)?;
+    let policies = policies(args.policy.as_deref().or(settings.ratio.policy.as_deref()))?;
+    let policy = policies
+        .in_force(as_of)
+        .map_err(|error| Usage(error.to_string()))?;
+    let period = match args.year {
+        Some(year) => Period::year(year).map_err(|error| Usage(error.to_string()))?,
+        None => Period::containing(policy.period, as_of),
+    };
+    let report = compute(&acts, policy, Cutoff { as_of, known_at }, &period);
+    if let Some(path) = &args.save {
+        let text = serde_json::to_string_pretty(&report.snapshot())?;
+        std::fs::write(path, text)
+            .map_err(|error| anyhow::anyhow!("`{}`: {error}", path.display()))?;
+    }
+    match (args.list, args.by) {
+        (Some(which), _) => list(&report, which, args.format)?,
+        (None, by) => figures(&report, by, args.format)?,
+    }
+    Ok(Exit::Done)
+}
+
+async fn acts(settings: &Settings) -> anyhow::Result<Vec<Act>> {
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+    Ok(load_acts(session.ctx()).await?)
+}
+
+fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
+    match path {
+        Some(path) => RatioPolicies::load(path).map_err(|error| Usage(error.to_string()).into()),
+        None => Ok(RatioPolicies::default()),
+    }
+}
+
+/// What `--format json` shows.
+#[derive(Serialize)]
+struct Shown<'r> {
+    #[serde(flatten)]
+    report: &'r RatioReport<'r>,
+    sentence: String,
+    band_sentence: String,
+    breakdown: Option<&'static str>,
+    groups: Vec<nonsite_analytics::ratio::Group>,
+}
+
+fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::Result<()> {
+    let dimension: Option<Dimension> = by.map(Dimension::from);
+    let groups = dimension
+        .map(|dimension| report.by(dimension))
+        .unwrap_or_default();
+    let target = report.policy.target_percent;
+    if format == Format::Json {
+        let shown = Shown {
+            report,
+            sentence: report.sentence(),
+            band_sentence: report.band.sentence(target),
+            breakdown: dimension.map(Dimension::code),
+            groups,
+        };
+        println!("{}", serde_json::to_string_pretty(&shown)?);
+        return Ok(());
+    }
+    let mut listing = Listing::new(&[
+        "key", "off-site", "on-site", "total", "percent", "target", "verdict", "policy",
+    ]);
+    let percent = |rounded: &Option<String>, exact: &Option<String>| match (rounded, exact) {
+        (Some(rounded), Some(exact)) => format!("{rounded} ({exact})"),
+        (Some(rounded), None) => rounded.clone(),
+        (None, _) => String::new(),
+    };
+    for group in &groups {
+        listing.row([
+            group.key.clone(),
+            group.share.off.to_string(),
+            group.share.on.to_string(),
+            group.share.total().to_string(),
+            percent(&group.percent, &group.percent_below_target),
+            target.to_string(),
+            group.verdict.text().to_owned(),
+            report.policy.policy_id.clone(),
+        ]);
+    }
+    listing.row([
+        "all".to_owned(),
+        report.share.off.to_string(),
+        report.share.on.to_string(),
+        report.share.total().to_string(),
+        percent(&report.percent, &report.percent_below_target),
+        target.to_string(),
+        report.verdict.text().to_owned(),
+        report.policy.policy_id.clone(),
+    ]);
+    if format == Format::Csv {
+        return listing.print(format, &groups);
+    }
+    println!(
+        "off-site ratio {}, as of {} (Beijing)",
+        report.period,
+        beijing_text(report.cutoff.as_of)
+    );
+    println!("{}", report.sentence());
+    println!("{}", report.band.sentence(target));
+    let apart = |share: nonsite_analytics::ratio::Share| {
+        format!("{} off-site, {} on-site", share.off, share.on)
+    };
+    println!(
+        "shown apart: higher-level bodies {}; units on the positive list {}",
+        apart(report.higher_level),
+        apart(report.positive_list)
+    );
+    let skipped = report
+        .decisions
+        .iter()
+        .filter(|decision| !decision.is_counted())
+        .count();
+    println!(
+        "{} inspections counted, {skipped} not counted (--list excluded says why)",
+        report.share.total()
+    );
+    for flag in &report.flags {
+        println!("note: {flag}");
+    }
+    println!(
+        "policy {} ({}), records {}",
+        report.policy.policy_id,
+        report.policy_fingerprint,
+        report.acts_digest.get(..16).unwrap_or_default()
+    );
+    if dimension.is_some() {
+        println!("{}", listing.table());
+    }
+    Ok(())
+}
+
+fn list(report: &RatioReport<'_>, which: Which, format: Format) -> anyhow::Result<()> {
+    let wanted: Vec<&Decision<'_>> = report
+        .decisions
+        .iter()
+        .filter(|decision| match which {
+            Which::Counted => decision.is_counted(),
+            Which::Excluded => !decision.is_counted(),
+            Which::All => true,
+        })
+        .collect();
+    let mut listing = Listing::new(&[
+        "act",
+        "version",
+        "completed",
+        "body",
+        "mode",
+        "method",
+        "class",
+        "unit",
+        "counted",
+        "reason",
+        "detail",
+        "in favour of",
+    ]);
+    for decision in &wanted {
+        let act = decision.act;
+        let (reason, detail, other) = match &decision.outcome {
+            Outcome::Counted => (String::new(), String::new(), String::new()),
+            Outcome::NotCounted {
+                reason,
+                detail,
+                in_favour_of,
+            } => (
+                reason.code().to_owned(),
+                detail.clone(),
+                in_favour_of.clone().unwrap_or_default(),
+            ),
+        };
+        listing.row([
+            act.act_id.clone(),
+            act.act_version.to_string(),
+            act.completed_at.map(beijing_text).unwrap_or_default(),
+            act.org_code.clone(),
+            act.mode.code().to_owned(),
+            act.method.clone(),
+            act.class.clone(),
+            act.unit_name.clone(),
+            decision.is_counted().to_string(),
+            reason,
+            detail,
+            other,
+        ]);
+    }
+    listing.print(format, &wanted)
+}
+
+fn reproduce(path: &Path, acts: &[Act], format: Format) -> anyhow::Result<Exit> {
+    let fault = |what: String| Usage(format!("figure `{}`: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    let saved: Snapshot = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
+    let now = compute(acts, &saved.policy, saved.cutoff, &saved.period).snapshot();
+    let differences = saved.differences(&now);
+    let mut listing = Listing::new(&["what", "reported", "now"]);
+    for difference in &differences {
+        listing.row([
+            difference.what.to_owned(),
+            difference.reported.clone(),
+            difference.now.clone(),
+        ]);
+    }
+    if differences.is_empty() && format == Format::Table {
+        println!(
+            "reproduced: {} % ({} of {}) as of {} (Beijing) under policy {}",
+            saved.percent.as_deref().unwrap_or("no"),
+            saved.share.off,
+            saved.share.total(),
+            beijing_text(saved.cutoff.as_of),
+            saved.policy.policy_id
+        );
+        return Ok(Exit::Done);
+    }
+    listing.print(format, &differences)?;
+    Ok(if differences.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Finding
+    })
+}

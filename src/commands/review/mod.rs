@@ -1,0 +1,398 @@
+//! `nonsite review`: the workflow, step by step.
+
+mod papers;
+mod show;
+
+use std::sync::Arc;
+
+use clap::{Subcommand, ValueEnum};
+use nonsite_analytics::review::{
+    Actor, Case, Config, Error, Filter, Service, StoreError, document, load_findings, mermaid,
+};
+use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
+
+use self::papers::{Papers, Who};
+use crate::exit::{Exit, Unreachable, Usage};
+use crate::output::{Format, Listing};
+use crate::settings::Settings;
+
+/// Work on the review queue: clues, rectification, review, deadlines, audit.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// How lists are printed.
+    #[arg(long, value_enum, global = true, default_value_t)]
+    format: Format,
+    /// Act as if it were this instant (replays and exercises); the audit row says so.
+    #[arg(long, value_name = "T", global = true)]
+    at: Option<String>,
+}
+
+/// One step on one case.
+#[derive(Debug, clap::Args)]
+struct Step {
+    /// The case; its id may be shortened.
+    case: String,
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    papers: Papers,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Decision {
+    /// Ask the enterprise.
+    Dispatch,
+    /// Verify off-site: the data say enough.
+    Verify,
+    /// No problem (two persons).
+    Dismiss,
+    /// On-site at once (S1).
+    Escalate,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Cases, the worst and most urgent first.
+    List {
+        /// Only these states.
+        #[arg(long)]
+        state: Vec<String>,
+        /// Only cases of this body.
+        #[arg(long)]
+        org: Option<String>,
+        /// Only cases claimed by this person.
+        #[arg(long)]
+        assignee: Option<String>,
+        /// Only cases that are not finished.
+        #[arg(long)]
+        open: bool,
+        /// At most this many, 0 for all.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// A case: finding, deadline, timeline, what can be done next.
+    Show {
+        /// The case; its id may be shortened.
+        case: String,
+    },
+    /// Number of cases per state.
+    Counts,
+    /// Take findings from table `anomalies` into the queue (again and again without doubling).
+    Take,
+    /// Claim a case, or without one the next that waits for the role.
+    Claim {
+        /// The case; its id may be shortened.
+        case: Option<String>,
+        #[command(flatten)]
+        who: Who,
+        /// Only cases in these states.
+        #[arg(long)]
+        state: Vec<String>,
+        /// Only cases of this body.
+        #[arg(long)]
+        of: Option<String>,
+    },
+    /// Give a claimed case back.
+    Release(Step),
+    /// Decide what becomes of a clue.
+    Triage {
+        #[command(flatten)]
+        step: Step,
+        /// The decision.
+        #[arg(long, value_enum)]
+        decision: Decision,
+    },
+    /// Send the clue to the enterprise.
+    Dispatch(Step),
+    /// Prove delivery; the answer's clock starts.
+    Deliver(Step),
+    /// The enterprise explains.
+    Answer(Step),
+    /// Begin off-site verification.
+    Verify(Step),
+    /// No problem after all (two persons).
+    Dismiss(Step),
+    /// Order rectification.
+    Rectify(Step),
+    /// The enterprise submits what it did, with evidence.
+    Submit(Step),
+    /// Accept the rectification (S1, S2: two persons).
+    Approve(Step),
+    /// Send the rectification back.
+    Return(Step),
+    /// Go on-site.
+    Escalate(Step),
+    /// Record the visit.
+    Onsite(Step),
+    /// Open a penalty case file.
+    File(Step),
+    /// Put a finished case on file.
+    Close(Step),
+    /// Take a closed case up again.
+    Reopen(Step),
+    /// Any action of the workflow by its name.
+    Do {
+        /// The action; `nonsite review workflow` lists them.
+        action: String,
+        #[command(flatten)]
+        step: Step,
+    },
+    /// Apply the deadlines that have passed.
+    Tick,
+    /// Verify the audit chain; exit code 1 names the first broken row.
+    Audit {
+        /// Head of an earlier audit: also notice that the end was cut off.
+        #[arg(long, value_name = "HASH")]
+        expect_head: Option<String>,
+    },
+    /// Print the workflow: states, actions, roles, deadlines.
+    Workflow {
+        /// The diagram alone, in Mermaid.
+        #[arg(long)]
+        mermaid: bool,
+    },
+}
+
+/// Runs one step and prints what came of it.
+pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let (clock, client) = clock(args.at.as_deref())?;
+    if let Action::Workflow { mermaid: diagram } = args.action {
+        let machine = nonsite_analytics::review::Machine::built_in();
+        print!(
+            "{}",
+            if diagram {
+                mermaid(machine)
+            } else {
+                document(machine)
+            }
+        );
+        return Ok(Exit::Done);
+    }
+    let desk = Desk {
+        service: open(&settings.review, Arc::clone(&clock)).await?,
+        clock,
+        client,
+        format: args.format,
+    };
+    desk.run(args.action, settings).await.map_err(exit_code)
+}
+
+/// The instant to act at, and what the audit row says it came through.
+fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
+    match at {
+        None => Ok((Arc::new(SystemClock), "cli".to_owned())),
+        Some(text) => {
+            let instant = nonsite_analytics::ratio::parse_as_of(text)
+                .map_err(|error| Usage(format!("--at: {error}")))?;
+            Ok((
+                Arc::new(ManualClock::at(instant)),
+                format!("cli --at {text}"),
+            ))
+        }
+    }
+}
+
+async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
+    Service::open(config, clock)
+        .await
+        .map_err(|error| exit_code(error.into()))
+}
+
+/// Which failures are the caller's (2) and which are the database's (3).
+fn exit_code(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Config { .. }) => Usage(error.to_string()).into(),
+        Some(Error::Store(StoreError::Open { .. } | StoreError::Busy { .. })) => {
+            Unreachable(error.to_string()).into()
+        }
+        _ => error,
+    }
+}
+
+struct Desk {
+    service: Service,
+    clock: Arc<dyn Clock>,
+    client: String,
+    format: Format,
+}
+
+impl Desk {
+    async fn run(&self, action: Action, settings: &Settings) -> anyhow::Result<Exit> {
+        match action {
+            Action::List {
+                state,
+                org,
+                assignee,
+                open,
+                limit,
+            } => {
+                self.known_states(&state)?;
+                let filter = Filter {
+                    states: state,
+                    org_code: org,
+                    assignee,
+                    open_only: open,
+                    limit,
+                    offset: 0,
+                };
+                let cases = self.service.list(&filter).await?;
+                show::list(&cases, self.format, self.clock.now_micros())?;
+            }
+            Action::Show { case } => {
+                let id = self.service.resolve(&case).await?;
+                let shown = self.service.show(&id).await?;
+                show::case(
+                    &shown,
+                    self.service.machine(),
+                    self.format,
+                    self.clock.now_micros(),
+                )?;
+            }
+            Action::Counts => {
+                let counts = self.service.counts().await?;
+                let mut listing = Listing::new(&["state", "cases"]);
+                for (state, cases) in &counts {
+                    listing.row([state.clone(), cases.to_string()]);
+                }
+                listing.print(self.format, &counts)?;
+            }
+            Action::Take => self.take(settings).await?,
+            Action::Claim {
+                case,
+                who,
+                state,
+                of,
+            } => {
+                self.known_states(&state)?;
+                return self.claim(case, &who, &state, of.as_deref()).await;
+            }
+            Action::Release(step) => {
+                let id = self.service.resolve(&step.case).await?;
+                let after = self.service.release(&id, &self.actor(&step.who)?).await?;
+                self.report("release", &after)?;
+            }
+            Action::Triage { step, decision } => {
+                let action = match decision {
+                    Decision::Dispatch => "dispatch",
+                    Decision::Verify => "verify",
+                    Decision::Dismiss => "dismiss",
+                    Decision::Escalate => "escalate",
+                };
+                self.act(action, step).await?;
+            }
+            Action::Dispatch(step) => self.act("dispatch", step).await?,
+            Action::Deliver(step) => self.act("deliver", step).await?,
+            Action::Answer(step) => self.act("answer", step).await?,
+            Action::Verify(step) => self.act("verify", step).await?,
+            Action::Dismiss(step) => self.act("dismiss", step).await?,
+            Action::Rectify(step) => self.act("rectify", step).await?,
+            Action::Submit(step) => self.act("submit", step).await?,
+            Action::Approve(step) => self.act("approve", step).await?,
+            Action::Return(step) => self.act("return", step).await?,
+            Action::Escalate(step) => self.act("escalate", step).await?,
+            Action::Onsite(step) => self.act("onsite", step).await?,
+            Action::File(step) => self.act("file", step).await?,
+            Action::Close(step) => self.act("close", step).await?,
+            Action::Reopen(step) => self.act("reopen", step).await?,
+            Action::Do { action, step } => self.act(&action, step).await?,
+            Action::Tick => {
+                let fired = self.service.tick().await?;
+                show::fired(&fired, self.format)?;
+            }
+            Action::Audit { expect_head } => {
+                let report = self.service.audit(expect_head.as_deref()).await?;
+                return show::audit(&report, self.format);
+            }
+            Action::Workflow { .. } => {}
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn act(&self, action: &str, step: Step) -> anyhow::Result<()> {
+        let id = self.service.resolve(&step.case).await?;
+        let actor = self.actor(&step.who)?;
+        let input = step.papers.input(self.service.machine())?;
+        let after = self.service.act(&id, action, &actor, &input).await?;
+        self.report(action, &after)
+    }
+
+    async fn claim(
+        &self,
+        case: Option<String>,
+        who: &Who,
+        states: &[String],
+        of: Option<&str>,
+    ) -> anyhow::Result<Exit> {
+        let actor = self.actor(who)?;
+        let claimed = match case {
+            Some(case) => {
+                let id = self.service.resolve(&case).await?;
+                Some(self.service.claim(&id, &actor).await?)
+            }
+            None => self.service.claim_next(&actor, states, of).await?,
+        };
+        match claimed {
+            Some(case) => self.report("claim", &case)?,
+            None if self.format == Format::Json => println!("null"),
+            None => println!("nothing waits for role `{}`", actor.role),
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
+        let session =
+            nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+        let findings = load_findings(session.ctx()).await?;
+        let taken = self.service.take_anomalies(&findings).await?;
+        if self.format == Format::Json {
+            println!("{}", serde_json::to_string_pretty(&taken)?);
+        } else {
+            println!(
+                "{} findings: {} to triage, {} reminders, {} merged, {} withdrawn, {} unchanged",
+                findings.len(),
+                taken.triage,
+                taken.reminded,
+                taken.merged,
+                taken.withdrawn,
+                taken.unchanged
+            );
+        }
+        Ok(())
+    }
+
+    fn actor(&self, who: &Who) -> anyhow::Result<Actor> {
+        who.actor(&self.client)
+    }
+
+    /// A typing mistake in a state would otherwise look like an empty queue.
+    fn known_states(&self, states: &[String]) -> anyhow::Result<()> {
+        let machine = self.service.machine();
+        match states.iter().find(|state| machine.state(state).is_none()) {
+            Some(unknown) => {
+                let names: Vec<&str> = machine
+                    .states()
+                    .iter()
+                    .map(|state| state.name.as_str())
+                    .collect();
+                Err(Usage(format!(
+                    "`{unknown}` is no state; there are: {}",
+                    names.join(", ")
+                ))
+                .into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn report(&self, action: &str, after: &Case) -> anyhow::Result<()> {
+        show::done(
+            action,
+            after,
+            self.service.machine(),
+            self.format,
+            self.clock.now_micros(),
+        )
+    }
+}

@@ -1,0 +1,169 @@
+//! Who acts and what they bring along, as command-line options.
+
+use std::path::PathBuf;
+
+use nonsite_analytics::review::{Actor, Attachment, Input, Machine, Role};
+
+use crate::exit::Usage;
+
+/// Who acts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Who {
+    /// Your name or id.
+    #[arg(long, env = "NONSITE_USER")]
+    by: String,
+    /// analyst, enterprise, officer, reviewer, approver, legal, investigator, archivist or
+    /// supervisor.
+    #[arg(long, env = "NONSITE_ROLE")]
+    role: String,
+    /// Number of your enforcement certificate.
+    #[arg(long)]
+    certificate: Option<String>,
+    /// Your body.
+    #[arg(long)]
+    body: Option<String>,
+}
+
+impl Who {
+    pub(super) fn actor(&self, client: &str) -> anyhow::Result<Actor> {
+        let role = Role::from_code(&self.role).ok_or_else(|| {
+            let roles: Vec<&str> = Role::ALL
+                .iter()
+                .filter(|role| **role != Role::Engine)
+                .map(|role| role.code())
+                .collect();
+            Usage(format!(
+                "`{}` is no role; there are: {}",
+                self.role,
+                roles.join(", ")
+            ))
+        })?;
+        Ok(Actor {
+            name: self.by.trim().to_owned(),
+            role,
+            certificate: self.certificate.clone(),
+            org: self.body.clone(),
+            client: client.to_owned(),
+        })
+    }
+}
+
+/// What an action carries. Which of it an action needs, the workflow says.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Papers")]
+pub(super) struct Papers {
+    /// Reason code or sentence.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Free text for the audit row.
+    #[arg(long)]
+    note: Option<String>,
+    /// How the enterprise is told: client, sms, letter.
+    #[arg(long)]
+    channel: Option<String>,
+    /// Proof of delivery or reading.
+    #[arg(long)]
+    receipt: Option<String>,
+    /// When it was delivered, if before now.
+    #[arg(long, value_name = "T")]
+    delivered_at: Option<String>,
+    /// Cause category of the answer.
+    #[arg(long)]
+    cause: Option<String>,
+    /// What the enterprise explains.
+    #[arg(long)]
+    statement: Option<String>,
+    /// `act_id` of the inspection record.
+    #[arg(long)]
+    act: Option<String>,
+    /// Officers of the act, comma list.
+    #[arg(long)]
+    officers: Option<String>,
+    /// Approval form of a visit.
+    #[arg(long)]
+    approval: Option<String>,
+    /// Measures ordered or taken.
+    #[arg(long)]
+    measures: Option<String>,
+    /// Day by which it has to be done.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    due: Option<String>,
+    /// Day on which it was done.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    measure_date: Option<String>,
+    /// Who promises that the submission is true.
+    #[arg(long)]
+    promise: Option<String>,
+    /// What is not enough, item by item.
+    #[arg(long)]
+    items: Option<String>,
+    /// The reviewer's opinion.
+    #[arg(long)]
+    opinion: Option<String>,
+    /// Facts of a suspected violation.
+    #[arg(long)]
+    facts: Option<String>,
+    /// Feedback on the rule: match, partly or mismatch.
+    #[arg(long = "match", value_name = "FEEDBACK")]
+    rule_match: Option<String>,
+    /// Any field of the workflow.
+    #[arg(long, value_name = "NAME=VALUE")]
+    field: Vec<String>,
+    /// A file; its name and SHA-256 go into the audit row.
+    #[arg(long, value_name = "FILE")]
+    attach: Vec<PathBuf>,
+}
+
+impl Papers {
+    pub(super) fn input(self, machine: &Machine) -> anyhow::Result<Input> {
+        let mut input = Input {
+            note: self.note,
+            ..Input::default()
+        };
+        let given = [
+            ("reason", self.reason),
+            ("channel", self.channel),
+            ("receipt", self.receipt),
+            ("delivered_at", self.delivered_at),
+            ("cause", self.cause),
+            ("statement", self.statement),
+            ("act", self.act),
+            ("officers", self.officers),
+            ("approval", self.approval),
+            ("measures", self.measures),
+            ("due", self.due),
+            ("measure_date", self.measure_date),
+            ("promise", self.promise),
+            ("items", self.items),
+            ("opinion", self.opinion),
+            ("facts", self.facts),
+            ("match", self.rule_match),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                input.fields.insert(name.to_owned(), value);
+            }
+        }
+        for field in self.field {
+            let (name, value) = field
+                .split_once('=')
+                .ok_or_else(|| Usage(format!("--field `{field}`: write NAME=VALUE")))?;
+            if !machine.fields().iter().any(|known| known.name == name) {
+                let known: Vec<&str> = machine
+                    .fields()
+                    .iter()
+                    .map(|field| field.name.as_str())
+                    .collect();
+                let message = format!("`{name}` is no field; there are: {}", known.join(", "));
+                return Err(Usage(message).into());
+            }
+            input.fields.insert(name.to_owned(), value.to_owned());
+        }
+        for path in self.attach {
+            let attachment = Attachment::of_file(&path)
+                .map_err(|error| Usage(format!("--attach `{}`: {error}", path.display())))?;
+            input.attachments.push(attachment);
+        }
+        Ok(input)
+    }
+}

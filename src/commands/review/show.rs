@@ -1,0 +1,327 @@
+//! How cases look on a terminal.
+
+use nonsite_analytics::review::{AuditReport, Case, Event, Fired, Machine, Shown, beijing_text};
+
+use crate::exit::Exit;
+use crate::output::{Format, Listing};
+
+pub(super) fn list(cases: &[Case], format: Format, now: i64) -> anyhow::Result<()> {
+    let mut listing = Listing::new(&[
+        "case", "severity", "state", "due", "left", "held by", "unit", "outlet", "factor", "rule",
+        "finding",
+    ]);
+    for case in cases {
+        let shorten = format == Format::Table;
+        listing.row([
+            case.case_id.clone(),
+            case.severity.code().to_owned(),
+            case.state.clone(),
+            case.due_at.map(beijing_text).unwrap_or_default(),
+            countdown(case, now),
+            case.held_by(now).unwrap_or_default().to_owned(),
+            case.unit_name.clone().unwrap_or_default(),
+            case.outlet_uid
+                .clone()
+                .or_else(|| case.mn.clone())
+                .unwrap_or_default(),
+            case.factor.clone().unwrap_or_default(),
+            case.rule_id.clone(),
+            if shorten {
+                short(&case.reason, 40)
+            } else {
+                case.reason.clone()
+            },
+        ]);
+    }
+    listing.print(format, cases)
+}
+
+/// The line after a step: where the case stands, until when, and who is next.
+pub(super) fn done(
+    action: &str,
+    after: &Case,
+    machine: &Machine,
+    format: Format,
+    now: i64,
+) -> anyhow::Result<()> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(after)?);
+        return Ok(());
+    }
+    if let Some(first) = after
+        .signature
+        .as_ref()
+        .filter(|first| first.action == action)
+    {
+        println!(
+            "{}: {} signed `{action}`; a second person has to sign as well",
+            after.case_id, first.by
+        );
+        return Ok(());
+    }
+    let holder = machine
+        .state(&after.state)
+        .map_or("", |state| state.holder.code());
+    let left = countdown(after, now);
+    let until = after
+        .due_at
+        .map(|due| format!("; due {} ({left})", beijing_text(due)))
+        .unwrap_or_default();
+    println!(
+        "{}: {action} -> {} ({holder}){until}",
+        after.case_id, after.state
+    );
+    Ok(())
+}
+
+pub(super) fn case(
+    shown: &Shown,
+    machine: &Machine,
+    format: Format,
+    now: i64,
+) -> anyhow::Result<()> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(shown)?);
+        return Ok(());
+    }
+    let case = &shown.case;
+    let zh = machine
+        .state(&case.state)
+        .map_or("", |state| state.zh.as_str());
+    println!(
+        "{}  {}  {} {zh}",
+        case.case_id,
+        case.severity.code(),
+        case.state
+    );
+    let line = |name: &str, value: String| {
+        if !value.is_empty() {
+            println!("  {name:<10} {value}");
+        }
+    };
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    line(
+        "unit",
+        format!("{} {}", text(&case.unit_name), text(&case.permit_no))
+            .trim()
+            .to_owned(),
+    );
+    let subject = [&case.outlet_uid, &case.mn, &case.factor];
+    line(
+        "subject",
+        subject
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("  "),
+    );
+    line("finding", case.reason.clone());
+    if let Some(observed) = case.observed {
+        let unit = text(&case.unit);
+        let limit = case
+            .limit_value
+            .map(|limit| format!(", compared with {limit} {unit}"));
+        line(
+            "observed",
+            format!("{observed} {unit}{}", limit.unwrap_or_default()),
+        );
+    }
+    line(
+        "window",
+        format!(
+            "{} to {}",
+            beijing_text(case.window_start),
+            beijing_text(case.window_end)
+        ),
+    );
+    line(
+        "rule",
+        format!(
+            "{} version {}, {} findings",
+            case.rule_id, case.rule_version, case.fire_count
+        ),
+    );
+    line(
+        "evidence",
+        format!(
+            "anomaly {}, sha256 {}",
+            case.anomaly_id, case.evidence_sha256
+        ),
+    );
+    line("withdrawn", text(&case.withdrawn));
+    line("part of", text(&case.parent_id));
+    line("held by", case.held_by(now).unwrap_or_default().to_owned());
+    if let Some(due) = case.due_at {
+        let then = shown.timer.as_ref().map(|timer| format!(", then {timer}"));
+        line(
+            "due",
+            format!(
+                "{} ({}{})",
+                beijing_text(due),
+                countdown(case, now),
+                then.unwrap_or_default()
+            ),
+        );
+    }
+    if case.return_count + case.extension_count > 0 {
+        line(
+            "order",
+            format!(
+                "returned {} times, extended {} times",
+                case.return_count, case.extension_count
+            ),
+        );
+    }
+    if let Some(first) = &case.signature {
+        line(
+            "signed",
+            format!(
+                "{} by {}; a second person is missing",
+                first.action, first.by
+            ),
+        );
+    }
+    println!("\ntimeline (Beijing)");
+    for event in &shown.events {
+        println!("  {}", timeline(event));
+    }
+    println!("\nnext");
+    for step in &shown.next {
+        let mut needs = step.requires.join(", ");
+        if !step.conditions.is_empty() {
+            needs = format!(
+                "{needs}{}if {}",
+                if needs.is_empty() { "" } else { "; " },
+                step.conditions.join(", ")
+            );
+        }
+        if step.two_signatures {
+            needs.push_str("; two persons sign");
+        }
+        println!(
+            "  {step} -> {}{}",
+            step.to,
+            if needs.is_empty() {
+                String::new()
+            } else {
+                format!("  [{needs}]")
+            }
+        );
+    }
+    if shown.next.is_empty() {
+        println!("  nothing: the case rests here");
+    }
+    Ok(())
+}
+
+fn timeline(event: &Event) -> String {
+    let mut text = format!("{:>5}  {}", event.seq, beijing_text(event.at));
+    if event.effective_at < event.at {
+        text.push_str(&format!(
+            " (effective {})",
+            beijing_text(event.effective_at)
+        ));
+    }
+    text.push_str(&format!(
+        "  {} by {} ({})",
+        event.action, event.actor, event.role
+    ));
+    match &event.from_state {
+        Some(from) if *from != event.to_state => {
+            text.push_str(&format!(": {from} -> {}", event.to_state));
+        }
+        Some(_) => {}
+        None => text.push_str(&format!(": {}", event.to_state)),
+    }
+    let mut papers: Vec<String> = event
+        .fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    papers.extend(event.note.iter().map(|note| format!("note={note}")));
+    papers.extend(event.attachments.iter().map(|file| {
+        format!(
+            "{} ({})",
+            file.name,
+            file.sha256.get(..12).unwrap_or(&file.sha256)
+        )
+    }));
+    if !papers.is_empty() {
+        text.push_str(&format!("  [{}]", papers.join("; ")));
+    }
+    text
+}
+
+pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
+    if fired.is_empty() && format == Format::Table {
+        println!("no deadline has passed");
+        return Ok(());
+    }
+    let mut listing = Listing::new(&["case", "due", "from", "to"]);
+    for timer in fired {
+        let to = if timer.from == timer.to {
+            "overdue".to_owned()
+        } else {
+            timer.to.clone()
+        };
+        listing.row([
+            timer.case_id.clone(),
+            beijing_text(timer.due_at),
+            timer.from.clone(),
+            to,
+        ]);
+    }
+    listing.print(format, fired)
+}
+
+pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        match &report.fault {
+            Some(fault) => println!("BROKEN: {fault}; sound up to row {}", report.rows),
+            None => println!("sound: {} rows, {} cases", report.rows, report.cases),
+        }
+        println!("head {}", report.head);
+    }
+    Ok(if report.fault.is_some() {
+        Exit::Finding
+    } else {
+        Exit::Done
+    })
+}
+
+/// `2 d 3 h left`, `5 h late`, or nothing without a deadline.
+fn countdown(case: &Case, now: i64) -> String {
+    let Some(due) = case.due_at else {
+        return String::new();
+    };
+    let minutes = (due - now).abs() / 60_000_000;
+    let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    let length = match (days, hours) {
+        (0, 0) => format!("{rest} min"),
+        (0, _) => format!("{hours} h {rest} min"),
+        _ => format!("{days} d {hours} h"),
+    };
+    format!("{length} {}", if due > now { "left" } else { "late" })
+}
+
+fn short(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_findings_are_shortened_by_characters() {
+        assert_eq!(short("二氧化硫超标", 6), "二氧化硫超标");
+        assert_eq!(short("二氧化硫超标了", 6), "二氧化硫超…");
+    }
+}

@@ -1,0 +1,113 @@
+//! `nonsite verify`: proves that every record is in exactly one place.
+
+use std::sync::Arc;
+
+use nonsite_ingest::Store;
+use nonsite_ingest::verify::{Proof, Verification, VerifyError, verify};
+use nonsite_schemas::time::{Clock, SystemClock};
+
+use crate::exit::{Exit, Unreachable};
+use crate::output::{Format, Listing};
+use crate::settings::Settings;
+
+/// Arguments of `nonsite verify`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Compare with the broker: watermarks, and records in offsets without rows are read again.
+    #[arg(long)]
+    against_broker: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print as JSON; the same as `--format json`.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let store = Store::open(&settings.store.path)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let broker = args.against_broker.then_some(&settings.kafka);
+    let verification = verify(&settings.ingest, &store, &clock, broker)
+        .await
+        .map_err(|error| match error {
+            VerifyError::Broker { .. } => anyhow::Error::new(Unreachable(error.to_string())),
+            other => other.into(),
+        })?;
+    match if args.json { Format::Json } else { args.format } {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&verification)?),
+        format => print(&verification, format)?,
+    }
+    Ok(if verification.findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Finding
+    })
+}
+
+fn print(verification: &Verification, format: Format) -> anyhow::Result<()> {
+    let mut proofs = Listing::new(&[
+        "topic",
+        "partition",
+        "first",
+        "next",
+        "rows",
+        "quarantined",
+        "lost",
+        "holes",
+        "lag",
+    ]);
+    for proof in &verification.partitions {
+        let Proof {
+            topic,
+            partition,
+            first,
+            next,
+            accepted,
+            quarantined,
+            lost,
+            holes,
+            lag,
+            ..
+        } = proof;
+        proofs.row([
+            topic.clone(),
+            partition.to_string(),
+            first.to_string(),
+            next.to_string(),
+            accepted.to_string(),
+            quarantined.to_string(),
+            lost.to_string(),
+            holes.to_string(),
+            lag.map(|lag| lag.to_string()).unwrap_or_default(),
+        ]);
+    }
+    proofs.print(format, &verification.partitions)?;
+    if verification.findings.is_empty() {
+        if format == Format::Table {
+            println!("every record is in exactly one place (N1), every offset agrees (N2)");
+        }
+        return Ok(());
+    }
+    let mut findings = Listing::new(&[
+        "finding",
+        "topic",
+        "partition",
+        "table",
+        "from",
+        "to",
+        "detail",
+    ]);
+    for finding in &verification.findings {
+        findings.row([
+            format!("{:?}", finding.kind),
+            finding.topic.clone(),
+            finding.partition.to_string(),
+            finding.table.unwrap_or_default().to_owned(),
+            finding.from.to_string(),
+            finding.to.to_string(),
+            finding.detail.clone(),
+        ]);
+    }
+    findings.print(format, &verification.findings)
+}

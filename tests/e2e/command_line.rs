@@ -1,0 +1,103 @@
+//! The contract of the command line that needs no data: exit codes and what errors say.
+
+use crate::harness::data::domain_file;
+use crate::harness::sandbox::Sandbox;
+use serde_json::Value as Json;
+
+#[test]
+fn unknown_flags_and_commands_are_usage_errors() {
+    let sandbox = Sandbox::without_broker("usage");
+    sandbox.run(&["ingest", "--no-such-flag"]).exits(2).complains(&["--no-such-flag"]);
+    sandbox.run(&["no-such-command"]).exits(2).complains(&["no-such-command"]);
+    sandbox.run(&[]).exits(2);
+}
+
+#[test]
+fn help_and_version_succeed() {
+    let sandbox = Sandbox::without_broker("help");
+    let help = sandbox.run(&["--help"]).done();
+    for command in ["packet", "ingest", "verify", "quarantine", "sql"] {
+        assert!(help.stdout.contains(command), "`{command}` is missing in:\n{}", help.stdout);
+        let own = sandbox.run(&[command, "--help"]).done();
+        assert!(own.stdout.contains("Usage:"), "{}", own.stdout);
+    }
+    let version = sandbox.run(&["--version"]).done();
+    assert_eq!(version.stdout.trim(), format!("nonsite {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_missing_configuration_file_is_named() {
+    let sandbox = Sandbox::without_broker("no-config");
+    sandbox
+        .run(&["-c", "elsewhere.toml", "packet", "check", "-"])
+        .exits(2)
+        .complains(&["elsewhere.toml", "-c"]);
+}
+
+#[test]
+fn a_bad_configuration_names_the_key() {
+    for (content, names) in [
+        ("[kafka]\nbrokerss = 'localhost:9092'\n", "brokerss"),
+        ("[store]\npath = 7\n", "path"),
+        ("[nonsense]\n", "nonsense"),
+        ("[kafka\n", "nonsite.toml"),
+    ] {
+        let sandbox = Sandbox::without_broker("bad-config");
+        sandbox.write("nonsite.toml", content);
+        sandbox.run(&["packet", "check", "-"]).exits(2).complains(&[names]);
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_is_checked_too() {
+    let sandbox = Sandbox::without_broker("environment");
+    let mut command = sandbox.command(&["packet", "check", "-"]);
+    command.env("NONSITE__KAFKA__BROKERZ", "localhost:1");
+    sandbox.finish(command).exits(2).complains(&["brokerz"]);
+}
+
+#[test]
+fn every_reference_packet_gets_its_verdict() {
+    let Some(path) = domain_file("hj212_packets.jsonl") else { return };
+    let text = std::fs::read_to_string(path).unwrap();
+    let expected: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(expected.len(), 157);
+
+    let sandbox = Sandbox::without_broker("packets");
+    let output = sandbox.run_with_input(&["packet", "check", "-"], text.as_bytes());
+    // Malformed packets are among them: the command worked and found something wrong.
+    assert!([0, 1].contains(&output.code), "{}", output.stderr);
+    let verdicts = output.json_lines();
+    assert_eq!(verdicts.len(), expected.len());
+
+    let mut wrong = Vec::new();
+    for (number, (want, got)) in expected.iter().zip(&verdicts).enumerate() {
+        for field in ["crc_ok", "len_ok", "crc_dialect", "st", "cn", "flag"] {
+            let Some(wanted) = want.get(field) else { continue };
+            if got.get(field).unwrap_or(&Json::Null) != wanted {
+                wrong.push(format!("{}: {field} {wanted} but {got}\n  {want}", number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_line_of_a_packet_list_gets_an_answer() {
+    let sandbox = Sandbox::without_broker("packet-input");
+    let lines = b"{\"packet\":\"##\"}\nnot json\n{\"packet\":\"\"}\n";
+    let answers = sandbox.run_with_input(&["packet", "check", "-"], lines).json_lines();
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(answers[1]["reason"], "json_syntax");
+    for answer in &answers {
+        assert_eq!(answer["verdict"], "rejected", "{answer}");
+    }
+}
+
+#[test]
+fn a_missing_input_file_is_named() {
+    let sandbox = Sandbox::without_broker("packet-file");
+    let output = sandbox.run(&["packet", "check", "no-such-file.jsonl"]);
+    assert!([2, 3].contains(&output.code), "exit code {}", output.code);
+    output.complains(&["no-such-file.jsonl"]);
+}

@@ -1,0 +1,52 @@
+//! Records that the broker deleted before they were read: the partition stops and says so.
+
+use crate::harness::packets::minute_packet;
+use crate::harness::sandbox::Sandbox;
+use crate::harness::topics;
+
+#[test]
+fn deleted_records_stop_the_partition_until_an_operator_resumes() {
+    let mut sandbox = Sandbox::new("loss");
+    let topic = sandbox.hj212(2);
+    topics::produce(&topic, (0..40).map(|n| (n % 2, minute_packet("LOSS0001", n as u32))));
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+
+    // Offsets 20..50 of partition 0 arrive; the broker deletes 20..37 before they are read.
+    topics::produce(&topic, (40..70).map(|n| (0, minute_packet("LOSS0001", n as u32))));
+    topics::produce(&topic, (70..80).map(|n| (1, minute_packet("LOSS0001", n as u32))));
+    topics::delete_before(&topic, 0, 37);
+
+    let stopped = sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
+    stopped.complains(&[&format!("{topic}/0"), "17 records are gone", "--resume-after-loss"]);
+    let per_partition = || {
+        sandbox.query(
+            "SELECT kafka_partition AS p, count(DISTINCT kafka_offset) AS n \
+             FROM readings_raw GROUP BY kafka_partition ORDER BY 1",
+        )
+    };
+    let rows = per_partition();
+    assert_eq!(rows[0]["n"], 20, "the partition with the loss stands still");
+    assert_eq!(rows[1]["n"], 30, "the other one goes on");
+    sandbox.run(&["verify", "--against-broker"]).exits(1);
+
+    // Another run does not forget; only the operator's word makes it go on, and it is written down.
+    sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
+    assert_eq!(sandbox.count("SELECT count(*) FROM operator_actions"), 0);
+    let partition = format!("{topic}/0");
+    let resume = ["ingest", "--until-caught-up", "--resume-after-loss", &partition];
+    sandbox.run(&resume).exits(2).complains(&["--why"]);
+    sandbox.run(&[&resume[..], &["--why", "retention was too short", "--by", "tester"]].concat()).done();
+    let actions = sandbox.query(
+        "SELECT action, topic, partition, from_offset, to_offset, records, by, why FROM operator_actions",
+    );
+    let expected = serde_json::json!([{
+        "action": "resume_after_loss", "topic": topic, "partition": 0, "from_offset": 20,
+        "to_offset": 37, "records": 17, "by": "tester", "why": "retention was too short"
+    }]);
+    assert_eq!(serde_json::Value::from(actions), expected);
+    let rows = per_partition();
+    assert_eq!(rows[0]["n"], 33, "20 before the hole, 13 after it");
+    assert_eq!(rows[1]["n"], 30);
+    sandbox.verify();
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+}

@@ -1,0 +1,301 @@
+//! Two real plants: their exports through real Kafka into the tables, and what is in them.
+//!
+//! The expectations are computed here from the export itself, by other code than the product's,
+//! or come from the files beside the export.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::data::data_file;
+use crate::harness::sandbox::Sandbox;
+use crate::harness::topics;
+
+/// Pollutants of plant K: column, factor, hourly limit in mg/m3 (GB 18485 as the plant wrote it).
+const POLLUTANTS: [(&str, &str, f64); 5] = [
+    ("烟气粉尘", "a34013", 30.0),
+    ("烟气Nox", "a21002", 300.0),
+    ("烟气SO2", "a21026", 100.0),
+    ("烟气HCL", "a21024", 60.0),
+    ("烟气CO", "a21005", 100.0),
+];
+const O2: &str = "烟气O2";
+const INSTANTS: i64 = 42_219;
+const COLUMNS: i64 = 40;
+
+fn mapping(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mappings").join(name);
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn unzip(path: &PathBuf) -> String {
+    let output = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
+    assert!(output.status.success(), "gzip -dc {}", path.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The export as columns: heading to values, in the order of the rows.
+struct Export {
+    times: Vec<String>,
+    columns: BTreeMap<String, Vec<f64>>,
+}
+
+fn plant_k(path: &PathBuf) -> Export {
+    let text = unzip(path);
+    let mut lines = text.lines();
+    let headings: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let mut export = Export { times: Vec::new(), columns: BTreeMap::new() };
+    for line in lines {
+        let mut cells = line.split(',');
+        export.times.push(cells.next().unwrap().to_owned());
+        for (heading, cell) in headings[1..].iter().zip(cells) {
+            let column = export.columns.entry((*heading).to_owned()).or_default();
+            column.push(cell.parse().unwrap());
+        }
+    }
+    export
+}
+
+impl Export {
+    /// Mean of a column per key of the time's text (13 characters: hour, 10: day).
+    fn means(&self, column: &str, key: usize) -> BTreeMap<String, (f64, usize)> {
+        let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
+        for (time, value) in self.times.iter().zip(&self.columns[column]) {
+            let sum = sums.entry(time[..key].to_owned()).or_default();
+            *sum = (sum.0 + value, sum.1 + 1);
+        }
+        sums.into_iter().map(|(key, (sum, n))| (key, (sum / n as f64, n))).collect()
+    }
+}
+
+/// Plant K's permit: one stack, hourly limits at 11 % oxygen.
+fn permit() -> String {
+    let limits: Vec<_> = POLLUTANTS
+        .iter()
+        .map(|(_, factor, limit)| {
+            json!({
+                "factor": factor, "conc_limit": limit, "unit": "mg/m3", "basis": "converted",
+                "ref_o2": 11.0, "averaging": "hour", "standard": "GB 18485-2014"
+            })
+        })
+        .collect();
+    json!({
+        "permit_no": "91370500MAK0000K0T001V", "version": 1,
+        "issued_at": "2024-01-01T00:00:00+08:00",
+        "uscc": "91370500MAK0000K0T", "unit_name": "Plant K", "mgmt_class": "key",
+        "valid_from": "2024-01-01", "valid_to": "2028-12-31", "status": "valid",
+        "outlets": [{"code": "DA001", "kind": "main", "medium": "air", "limits": limits}],
+        "bindings": [{"mn": "PLANTK0000000000000000F1", "outlet": "DA001", "cadence_s": 120}]
+    })
+    .to_string()
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+}
+
+#[test]
+fn plant_k_is_accounted_for_and_its_means_gaps_runs_and_exceedances_are_right() {
+    let Some(path) = data_file("plant_k_2min.csv.gz") else { return };
+    let export = plant_k(&path);
+    assert_eq!(export.times.len() as i64, INSTANTS);
+
+    let mut sandbox = Sandbox::new("plant-k");
+    let topic = sandbox.topic("readings", 2, "json", "readings");
+    let permits = sandbox.topic("permits", 1, "json", "permits");
+    topics::produce(&permits, [(0, permit().into_bytes())]);
+    let file = path.to_str().unwrap();
+    let report = sandbox
+        .run(&["import", file, "--mapping", &mapping("plant_k.toml"), "--topic", &topic, "--json"])
+        .done()
+        .json();
+    assert_eq!(report["readings"], INSTANTS * COLUMNS, "{report}");
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+
+    // Accounted for: every instant of every factor, once.
+    let rows = sandbox.query(
+        "SELECT factor, count(*) AS n, count(DISTINCT data_time) AS instants, count(value) AS v \
+         FROM readings_raw GROUP BY factor",
+    );
+    assert_eq!(rows.len() as i64, COLUMNS);
+    for row in &rows {
+        for count in ["n", "instants", "v"] {
+            assert_eq!(row[count], INSTANTS, "{count} of {row}");
+        }
+    }
+    assert_eq!(sandbox.count("SELECT count(*) FROM quarantine"), 0);
+    sandbox.verify();
+
+    hourly_and_daily_means(&sandbox, &export);
+    gaps_and_runs(&sandbox);
+    exceedances(&sandbox, &export);
+}
+
+fn hourly_and_daily_means(sandbox: &Sandbox, export: &Export) {
+    for (view, time, key) in [("hourly", "hour", 13), ("daily", "date", 10)] {
+        // `hour` is an instant, `date` a Beijing day.
+        let label = if view == "hourly" {
+            format!("substr(CAST({time} + INTERVAL '8 hours' AS VARCHAR), 1, 13)")
+        } else {
+            format!("CAST({time} AS VARCHAR)")
+        };
+        let rows = sandbox.query(&format!(
+            "SELECT factor, {label} AS t, value, converted FROM {view} WHERE valid \
+             AND factor IN ('a34013', 'a21002', 'a21026', 'a21024', 'a21005')"
+        ));
+        let oxygen = export.means(O2, key);
+        let mut checked = 0;
+        for (column, factor, _) in POLLUTANTS {
+            let means = export.means(column, key);
+            for row in rows.iter().filter(|row| row["factor"] == factor) {
+                let at = row["t"].as_str().unwrap().replace('T', " ");
+                let (mean, n) = means[&at];
+                // A day's mean is the mean of its valid hours: the same as the mean of its
+                // instants only when every hour is complete.
+                if n != if view == "hourly" { 30 } else { 720 } {
+                    continue;
+                }
+                let converted = mean * 10.0 / (21.0 - oxygen[&at].0);
+                assert!(close(row["value"].as_f64().unwrap(), mean), "{view} {mean} {row}");
+                let found = row["converted"].as_f64();
+                assert!(found.is_some_and(|c| close(c, converted)), "{view} {converted} {row}");
+                checked += 1;
+            }
+        }
+        assert!(checked > if view == "hourly" { 6_000 } else { 200 }, "{view}: {checked} checked");
+    }
+}
+
+/// Lines of an expected file without its heading.
+fn expected(name: &str) -> BTreeSet<String> {
+    let path = data_file(name).expect("beside the export");
+    std::fs::read_to_string(path).unwrap().lines().skip(1).map(str::to_owned).collect()
+}
+
+fn gaps_and_runs(sandbox: &Sandbox) {
+    let local = "CAST(data_time + INTERVAL '8 hours' AS TIMESTAMP)";
+    let text = |expression: &str| format!("replace(substr(CAST({expression} AS VARCHAR), 1, 19), 'T', ' ')");
+    let rows = sandbox.query(&format!(
+        "SELECT {} AS last_before, {} AS first_after, s FROM ( \
+           SELECT {local} AS t, lag({local}) OVER (ORDER BY data_time) AS b, \
+                  date_part('epoch', data_time) - date_part('epoch', lag(data_time) OVER (ORDER BY data_time)) AS s \
+           FROM readings WHERE factor = 'a21026') WHERE s > 3600",
+        text("b"),
+        text("t")
+    ));
+    let gaps: BTreeSet<String> = rows
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            format!("{},{},{}", text("last_before"), text("first_after"), row["s"].as_f64().unwrap())
+        })
+        .collect();
+    assert_eq!(gaps, expected("plant_k_gaps_gt_1h.csv"));
+
+    let channels = [
+        ("SO2,烟气SO2", "a21026"),
+        ("NOx,烟气Nox", "a21002"),
+        ("CO,烟气CO", "a21005"),
+        ("HCl,烟气HCL", "a21024"),
+        ("dust,烟气粉尘", "a34013"),
+        ("O2,烟气O2", "a19001"),
+    ];
+    let mut runs = BTreeSet::new();
+    for (channel, factor) in channels {
+        let rows = sandbox.query(&format!(
+            "SELECT {} AS a, {} AS z, count(*) AS n, min(value) AS v FROM ( \
+               SELECT data_time, value, row_number() OVER (ORDER BY data_time) \
+                    - row_number() OVER (PARTITION BY value ORDER BY data_time) AS island \
+               FROM readings WHERE factor = '{factor}') \
+             GROUP BY value, island HAVING count(*) >= 30",
+            text("min(data_time) + INTERVAL '8 hours'"),
+            text("max(data_time) + INTERVAL '8 hours'")
+        ));
+        for row in rows {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            let (n, v) = (&row["n"], row["v"].as_f64().unwrap());
+            runs.insert(format!("{channel},{},{},{n},{v:?}", text("a"), text("z")));
+        }
+    }
+    assert_eq!(runs, expected("plant_k_constant_runs_ge30.csv"));
+}
+
+/// The rule finds exactly the hours whose converted mean is over the limit, among them the four
+/// whose mean as measured is over it as well.
+fn exceedances(sandbox: &Sandbox, export: &Export) {
+    let oxygen = export.means(O2, 13);
+    let mut over = BTreeSet::new();
+    let mut over_as_measured = BTreeSet::new();
+    for (column, factor, limit) in POLLUTANTS {
+        for (hour, (mean, n)) in export.means(column, 13) {
+            // Valid: at least 45 of 60 minutes.
+            if n < 23 {
+                continue;
+            }
+            if mean * 10.0 / (21.0 - oxygen[&hour].0) > limit {
+                over.insert((hour.clone(), factor.to_owned()));
+            }
+            if mean > limit {
+                over_as_measured.insert((hour, factor.to_owned()));
+            }
+        }
+    }
+    assert_eq!(over_as_measured.len(), 4);
+    assert_eq!(over.len(), 9);
+
+    sandbox.run(&["detect", "--once", "--full", "--as-of", "2025-07-21T00:00:00+08:00"]).done();
+    let rows = sandbox.query(
+        "SELECT substr(CAST(window_start + INTERVAL '8 hours' AS VARCHAR), 1, 13) AS hour, factor \
+         FROM anomalies WHERE rule_id = 'E01'",
+    );
+    let found: BTreeSet<(String, String)> = rows
+        .iter()
+        .map(|row| {
+            let hour = row["hour"].as_str().unwrap().replace('T', " ");
+            (hour, row["factor"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(found, over);
+    assert!(found.is_superset(&over_as_measured));
+}
+
+/// Four rows a second apart make one instant; `--` is missing and never zero.
+#[test]
+fn plant_j_imports_with_missing_as_missing() {
+    let Some(path) = data_file("plant_j_raw_june.csv.gz") else { return };
+    let text = unzip(&path);
+    let cells: usize = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').skip(1).filter(|cell| !["", "--"].contains(cell)).count())
+        .sum();
+    let zeros = text
+        .lines()
+        .skip(1)
+        .flat_map(|line| line.split(',').skip(1))
+        .filter(|cell| cell.parse() == Ok(0.0))
+        .count();
+    assert!(cells > 100_000 && zeros < cells);
+
+    let mut sandbox = Sandbox::new("plant-j");
+    let topic = sandbox.topic("readings", 1, "json", "readings");
+    let file = path.to_str().unwrap();
+    let output = sandbox.run(&[
+        "import", file, "--mapping", &mapping("plant_j.toml"), "--topic", &topic, "--json",
+    ]);
+    assert!([0, 1].contains(&output.code), "{}", output.stderr);
+    let report = output.json();
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+    let rows = sandbox.count("SELECT count(*) FROM readings_raw");
+    assert_eq!(rows, report["readings"].as_i64().unwrap(), "{report}");
+    assert_eq!(sandbox.count("SELECT count(*) FROM readings_raw WHERE value IS NULL"), 0);
+    let zero_rows = sandbox.count("SELECT count(*) FROM readings_raw WHERE value = 0.0");
+    assert!(zero_rows as usize <= zeros, "{zero_rows} zeros from {zeros} in the export");
+    // Many columns on one instant: the quarter rows were put together.
+    let widest = sandbox
+        .count("SELECT max(n) FROM (SELECT count(*) AS n FROM readings_raw GROUP BY data_time)");
+    assert!(widest > 40, "{widest} factors on one instant");
+    sandbox.verify();
+}
