@@ -8,6 +8,7 @@ mod exit;
 mod output;
 mod settings;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,9 +37,11 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("NONSITE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,nonsite=info")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(cli.command.log_filter())),
         )
         .with_writer(std::io::stderr)
+        // Colour codes are for eyes, not for files and pipes.
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let outcome = Settings::load(cli.config.as_deref()).and_then(|settings| {
         tokio::runtime::Builder::new_multi_thread()

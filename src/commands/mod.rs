@@ -12,8 +12,8 @@ mod ratio;
 mod review;
 mod rules;
 mod schema;
-mod verify;
 mod sql;
+mod verify;
 
 use clap::Subcommand;
 
@@ -45,13 +45,22 @@ pub(crate) enum Command {
     Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
-    /// Prove that every record is in exactly one place; exit 1 on any finding.
-    Verify(verify::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
+    /// Prove that every record is in exactly one place; exit 1 on any finding.
+    Verify(verify::Args),
 }
 
 impl Command {
+    /// What is logged unless `NONSITE_LOG` says otherwise: services tell what they do, commands
+    /// that print a result only what is wrong.
+    pub(crate) fn log_filter(&self) -> &'static str {
+        match self {
+            Self::Ingest(_) | Self::Detect(_) | Self::Maintain(_) => "warn,nonsite=info",
+            _ => "warn",
+        }
+    }
+
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
@@ -66,8 +75,8 @@ impl Command {
             Self::Review(args) => review::run(args, settings).await,
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
-            Self::Verify(args) => verify::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
+            Self::Verify(args) => verify::run(&args, settings).await,
         }
     }
 }
