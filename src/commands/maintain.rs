@@ -53,11 +53,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             );
         }
         maintainer
-            .run(async {
-                if let Err(error) = tokio::signal::ctrl_c().await {
-                    tracing::error!(%error, "cannot listen for an interrupt");
-                }
-            })
+            .run(super::ingest::interrupted())
             .await;
         return Ok(Exit::Done);
     }
