@@ -33,10 +33,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             Usage("there is no query: give one with -e or on standard input".to_owned()).into(),
         );
     }
-    let session =
-        session::open(&settings.store.path, &settings.session).await.map_err(classed)?;
+    let session = session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
     // What is wrong with a query is for its author to change.
-    let batches = session.read(&query).await.map_err(|error| Usage(error.to_string()))?;
+    let batches = session
+        .read(&query)
+        .await
+        .map_err(|error| Usage(error.to_string()))?;
     match args.format {
         Format::Table => println!("{}", render::table(&batches)?),
         Format::Json => println!("{}", render::json(&batches)?),
