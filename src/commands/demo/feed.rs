@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nonsite_generator::message::{Topic, Topics};
+use nonsite_generator::produce::partitions_of;
 use nonsite_generator::truth::{Summary, TruthRow};
 use nonsite_generator::{ProduceOptions, Province, Scale, produce};
 use nonsite_schemas::settings::KafkaSettings;
@@ -146,7 +147,7 @@ pub(super) fn topics(names: &Topics, partitions: i32) -> Vec<(&str, i32)> {
         .map(|topic| {
             (
                 names.name(*topic),
-                nonsite_generator::produce::partitions_of(*topic, partitions),
+                partitions_of(*topic, partitions),
             )
         })
         .collect()
