@@ -3,6 +3,7 @@
 use crate::harness::data::domain_file;
 use crate::harness::sandbox::Sandbox;
 use serde_json::Value as Json;
+use std::process::Stdio;
 
 #[test]
 fn unknown_flags_and_commands_are_usage_errors() {
@@ -16,7 +17,10 @@ fn unknown_flags_and_commands_are_usage_errors() {
 fn help_and_version_succeed() {
     let sandbox = Sandbox::without_broker("help");
     let help = sandbox.run(&["--help"]).done();
-    for command in ["packet", "ingest", "verify", "quarantine", "sql"] {
+    for command in [
+        "demo", "detect", "import", "ingest", "maintain", "packet", "quarantine", "ratio", "review",
+        "rules", "schema", "sql", "verify",
+    ] {
         assert!(help.stdout.contains(command), "`{command}` is missing in:\n{}", help.stdout);
         let own = sandbox.run(&[command, "--help"]).done();
         assert!(own.stdout.contains("Usage:"), "{}", own.stdout);
@@ -100,4 +104,17 @@ fn a_missing_input_file_is_named() {
     let output = sandbox.run(&["packet", "check", "no-such-file.jsonl"]);
     assert!([2, 3].contains(&output.code), "exit code {}", output.code);
     output.complains(&["no-such-file.jsonl"]);
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_fault() {
+    let sandbox = Sandbox::without_broker("pipe");
+    let mut command = sandbox.command(&["rules", "list", "--format", "json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {said}", output.status);
+    assert_eq!(said, "");
 }

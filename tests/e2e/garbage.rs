@@ -157,7 +157,7 @@ fn redrive_after_allowing_the_dialect_brings_exactly_those_rows_once() {
     sandbox.run(&["ingest", "--until-caught-up"]).done();
     assert_eq!(sandbox.count("SELECT count(*) FROM quarantine"), 6);
 
-    let redrive = ["quarantine", "redrive", "--by", "tester", "--why", "logger of type X"];
+    let redrive = ["quarantine", "redrive", "--all", "--by", "tester", "--why", "Modbus loggers allowed"];
     sandbox.run(&redrive).done();
     assert_eq!(
         sandbox.count("SELECT count(*) FROM readings_raw WHERE mn = 'GARBAGE1'"),

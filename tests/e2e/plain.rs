@@ -104,6 +104,6 @@ fn an_unreachable_broker_and_a_missing_topic_are_named() {
         toml::from_str(&format!("name = '{missing}'\nformat = 'hj212'\ncontent = 'readings'"))
             .unwrap();
     sandbox.set("ingest.topics", vec![toml::Value::Table(entry)]);
-    let output = sandbox.run(&["ingest", "--until-caught-up"]).complains(&[&missing]);
-    assert!([2, 3].contains(&output.code), "exit code {}", output.code);
+    // It may be created later; then there is nothing to catch up with yet.
+    sandbox.run(&["ingest", "--until-caught-up"]).done().complains(&[&missing]);
 }

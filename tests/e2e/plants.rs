@@ -82,7 +82,7 @@ fn permit() -> String {
         })
         .collect();
     json!({
-        "permit_no": "91370500MAK0000K0T001V", "version": 1,
+        "permit_no": "91370500MAK0000K0T001P", "version": 1,
         "issued_at": "2024-01-01T00:00:00+08:00",
         "uscc": "91370500MAK0000K0T", "unit_name": "Plant K", "mgmt_class": "key",
         "valid_from": "2024-01-01", "valid_to": "2028-12-31", "status": "valid",

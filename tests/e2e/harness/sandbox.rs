@@ -183,7 +183,6 @@ impl Sandbox {
     /// Proves N1 and N2 of the tables against the broker.
     #[track_caller]
     pub(crate) fn verify(&self) {
-        if self.run(&["verify", "--help"]).code == 2 { return; }
         self.run(&["verify", "--against-broker"]).done();
     }
 
