@@ -67,3 +67,5 @@ SELECT CAST(NULL AS VARCHAR) AS mn, factor, outlet_uid, permit_no, version AS pe
        concat('{"level":"', level, '","hours":', coalesce(hours, 0), ',"hours_missing":',
               coalesce(hours_missing, 0), '}') AS detail
 FROM totals
+-- A year that is over and of which nothing was measured here says nothing.
+WHERE total_t IS NOT NULL OR ends_on >= arrow_cast($as_of + INTERVAL '8 hours', 'Date32')

@@ -21,11 +21,11 @@ unit = "h"
 doc = "consecutive hours with the same value, waste gas"
 
 [params.water_hours]
-default = 8
+default = 4
 min = 2
 max = 24
 unit = "h"
-doc = "the same for waste water, whose analysers may give one value per two hours"
+doc = "the same for waste water; raise it where analysers give one value per two hours"
 ---*/
 WITH hours AS (
   SELECT mn, factor, hour, date, source,

@@ -45,10 +45,10 @@ pub(crate) enum Command {
     Rules(rules::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
-    /// Prove that every record is in exactly one place; exit 1 on any finding.
-    Verify(verify::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
+    /// Prove that every record is in exactly one place; exit 1 on any finding.
+    Verify(verify::Args),
 }
 
 impl Command {
@@ -75,8 +75,8 @@ impl Command {
             Self::Review(args) => review::run(args, settings).await,
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Schema(args) => schema::run(&args),
-            Self::Verify(args) => verify::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
+            Self::Verify(args) => verify::run(&args, settings).await,
         }
     }
 }

@@ -131,3 +131,69 @@ pub async fn publish(
     }
     failure.map_or(Ok(sent.len()), Err)
 }
+
+#[cfg(test)]
+mod tests {
+    use nonsite_schemas::time::ManualClock;
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    async fn outbox(store: &Path, ids: &[&str]) {
+        let def = tables::alerts();
+        let rows: Vec<Map<String, Value>> = ids
+            .iter()
+            .map(|id| {
+                let row = json!({
+                    "alert_id": id, "anomaly_ids": "[]", "kind": "nonsite.anomaly.opened.v1",
+                    "payload": format!("{{\"id\":\"{id}\"}}"), "created_at": 1,
+                });
+                crate::fixtures::object(row)
+            })
+            .collect();
+        let table = ensure(store, &def).await.expect("table");
+        let batch = rows::batch(&def.schema, &rows).expect("rows");
+        append(&table, &def, batch, Vec::new()).await.expect("append");
+    }
+
+    fn kafka(brokers: String) -> KafkaSettings {
+        KafkaSettings { brokers, ..KafkaSettings::default() }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_acknowledged_is_not_sent_again() {
+        let store = tempfile::tempdir().expect("folder");
+        outbox(store.path(), &["a", "b"]).await;
+        let cluster = MockCluster::new(1).expect("cluster");
+        let settings = kafka(cluster.bootstrap_servers());
+        let config = Config::default();
+        let clock = ManualClock::at(7);
+        let send = || publish(store.path(), &settings, &config, &clock);
+        assert_eq!(send().await.expect("sent"), 2);
+        assert_eq!(send().await.expect("nothing left"), 0);
+        outbox(store.path(), &["c"]).await;
+        assert_eq!(send().await.expect("the new one"), 1);
+        let session =
+            session::open(store.path(), &session::Config::default()).await.expect("session");
+        let rows = crate::fixtures::query(
+            &session,
+            "SELECT alert_id, target, published_at FROM alerts_published ORDER BY alert_id",
+        )
+        .await;
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[2]["target"], json!("kafka:nonsite.alerts"));
+        assert_eq!(rows[2]["published_at"], json!(7));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn without_a_broker_alerts_wait() {
+        let store = tempfile::tempdir().expect("folder");
+        outbox(store.path(), &["a"]).await;
+        let config = Config { timeout_s: 1, ..Config::default() };
+        let clock = ManualClock::at(7);
+        let nowhere = kafka("127.0.0.1:9".to_owned());
+        let error = publish(store.path(), &nowhere, &config, &clock).await.unwrap_err();
+        assert!(error.to_string().contains("nonsite.alerts"), "{error}");
+        assert_eq!(waiting(store.path(), "kafka:nonsite.alerts").await.expect("waiting").len(), 1);
+    }
+}

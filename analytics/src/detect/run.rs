@@ -86,6 +86,29 @@ pub(super) struct Evaluation {
     pub(super) masses: Vec<RecordBatch>,
 }
 
+impl Evaluation {
+    /// Nothing was judged; time alone may confirm what stands.
+    fn idle(catalogue: &Catalogue, mut state: State, as_of: i64) -> Self {
+        state.mature(as_of);
+        Self {
+            state,
+            rules: reports(catalogue),
+            unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            core: BTreeSet::new(),
+            masses: Vec::new(),
+        }
+    }
+}
+
+/// An empty report per rule.
+fn reports(catalogue: &Catalogue) -> Vec<RuleReport> {
+    catalogue
+        .rules()
+        .iter()
+        .map(|configured| RuleReport { rule: configured.rule.id.clone(), ..RuleReport::default() })
+        .collect()
+}
+
 /// Judges what changed in the store's tables and writes findings, outcomes and alerts.
 pub async fn run(
     store: &Path,
@@ -103,8 +126,11 @@ pub async fn run(
     let touched =
         touched::find(&session, &markers, fingerprint, options.as_of, options.full, &state).await?;
     let known = touched.full.then_some(&touched.days);
-    let evaluation =
-        evaluate(&session, catalogue, config, &touched.days, known, state, options.as_of).await?;
+    let evaluation = if touched.idle {
+        Evaluation::idle(catalogue, state, options.as_of)
+    } else {
+        evaluate(&session, catalogue, config, &touched.days, known, state, options.as_of).await?
+    };
     let readings_version = session.version("readings_raw");
     let mut report = Report {
         run_id: run_id(&session, fingerprint, options.as_of, markers.readings),
@@ -119,9 +145,12 @@ pub async fn run(
         open: evaluation.state.open().count(),
         ..Report::default()
     };
-    report.alerts = writer
-        .write(&session, catalogue, &evaluation, &report, fingerprint, options.as_of)
-        .await?;
+    // A look that found nothing to do leaves nothing behind: the markers stay where they are.
+    if !touched.idle || !evaluation.state.changed().is_empty() {
+        report.alerts = writer
+            .write(&session, catalogue, &evaluation, &report, fingerprint, options.as_of)
+            .await?;
+    }
     report.ms = millis(began);
     Ok(report)
 }
@@ -149,15 +178,16 @@ pub(super) async fn evaluate(
     mut state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
-    let mut reports: Vec<RuleReport> = catalogue
-        .rules()
-        .iter()
-        .map(|configured| RuleReport { rule: configured.rule.id.clone(), ..RuleReport::default() })
-        .collect();
+    let mut reports = reports(catalogue);
     let mut unjudged = vec![BTreeMap::new(); catalogue.rules().len()];
     let mut judged = BTreeSet::new();
     let mut masses = Vec::new();
-    let stretches = stretches(days, config.logger_days);
+    // A silence may begin where a day with data ends, so the day after is judged with it.
+    let days: BTreeSet<LoggerDay> = days
+        .iter()
+        .flat_map(|(mn, date)| [(mn.clone(), *date), (mn.clone(), date + 1)])
+        .collect();
+    let stretches = stretches(&days, config.logger_days);
     let last = stretches.len() - 1;
     for (at, stretch) in stretches.into_iter().enumerate() {
         let core = extended(stretch, &state);

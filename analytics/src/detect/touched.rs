@@ -43,7 +43,8 @@ pub(super) struct Markers {
 }
 
 /// Tables whose changes reopen the days they speak about.
-pub(super) const PERMIT_TABLES: [&str; 3] = ["permits", "permit_limits", "permit_bindings"];
+pub(super) const PERMIT_TABLES: [&str; 4] =
+    ["permits", "permit_limits", "permit_bindings", "permit_mass_limits"];
 
 /// The work of one run.
 #[derive(Debug, Default)]
@@ -52,6 +53,8 @@ pub(super) struct Touched {
     pub(super) days: BTreeSet<LoggerDay>,
     /// Whether this is everything there is.
     pub(super) full: bool,
+    /// Whether there is nothing to judge at all: no logger-day, no permit document, no new day.
+    pub(super) idle: bool,
 }
 
 /// Finds the work of a run at `as_of`.
@@ -73,14 +76,16 @@ pub(super) async fn find(
     };
     let Some(added) = added else {
         let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        return Ok(Touched { days, full: true });
+        return Ok(Touched { days, full: true, idle: false });
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of, state).await?);
     }
-    Ok(Touched { days: found, full: false })
+    let same_day = markers.as_of.is_some_and(|before| beijing_day(before) == beijing_day(as_of));
+    let idle = found.is_empty() && same_day && !permits_changed(session, markers);
+    Ok(Touched { days: found, full: false, idle })
 }
 
 /// Files added with new data after `version`; nothing when the log does not reach back that far.
@@ -149,12 +154,16 @@ async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, E
     Ok(Some(delta))
 }
 
+/// Whether a permit table has commits that no run has seen.
+fn permits_changed(session: &Session, markers: &Markers) -> bool {
+    PERMIT_TABLES
+        .iter()
+        .any(|table| markers.permits.get(table).copied().unwrap_or(-1) < session.version(table))
+}
+
 /// All days of loggers that permits with new documents bind.
 async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<LoggerDay>, Error> {
-    let changed = PERMIT_TABLES
-        .iter()
-        .any(|table| markers.permits.get(table).copied().unwrap_or(-1) < session.version(table));
-    if !changed {
+    if !permits_changed(session, markers) {
         return Ok(BTreeSet::new());
     }
     // Documents that came in since the last look: by origin, whichever table was committed first.

@@ -12,7 +12,7 @@ pub enum Kind {
     ExceedDayAir,
     /// A day over the daily limit (wastewater).
     ExceedDayWater,
-    /// One factor frozen for four hours or more.
+    /// One factor frozen for four hours or more (waste gas), eight or more (wastewater).
     Constant,
     /// One factor exactly zero for two or three hours in production.
     Zero,

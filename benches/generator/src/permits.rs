@@ -120,8 +120,8 @@ pub fn documents(
 fn permit(scale: &Scale, layout: &Layout, unit: &Unit, case: PermitCase) -> Permit {
     let last_day = match case {
         PermitCase::Ends { last_day } => scale.start_day + last_day,
-        // Far enough not to be due for renewal, near enough that the run is in its first years.
-        _ => scale.start_day + scale.days as i32 + 200 + (unit.index as i32 * 37) % 1_200,
+        // Not due for renewal within the year after the run, and the run is not in year 6.
+        _ => scale.start_day + scale.days as i32 + 500 + (unit.index as i32 * 37) % 700,
     };
     let first_day = last_day - VALID_DAYS + 1;
     let points = &layout.points[unit.points.clone()];

@@ -207,7 +207,9 @@ impl Planner<'_> {
             Kind::Spike => (start + 4, 1, 0.9, hour_limit),
             Kind::ExceedDayAir => (day * 24, 24, 1.12, day_limit),
             Kind::ExceedDayWater => (day * 24, 24, 1.35, day_limit),
-            Kind::Constant => (start, 4 + noise.below(6) as u32, 0.0, None),
+            // Water analysers may give one value per two hours: longer runs are needed there.
+            Kind::Constant if air => (start, 4 + noise.below(6) as u32, 0.0, None),
+            Kind::Constant => (start, 8 + noise.below(2) as u32, 0.0, None),
             Kind::Zero => (start, 2 + noise.below(2) as u32, 0.0, None),
             Kind::Dilution => (start, 3 + noise.below(4) as u32, 0.0, None),
             Kind::Offline => (start, 3 + noise.below(4) as u32, 0.0, None),

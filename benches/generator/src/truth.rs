@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::time::{DAY_MICROS, beijing_day_start};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Layout;
@@ -211,14 +211,15 @@ pub(crate) fn rows(
         };
         let last = scale.start_day + last_day;
         let from = beijing_day_start(last + 1);
-        let (kind, from) = if from < end {
-            (Kind::PermitExpired, from)
+        // Once expired: every day with discharge. Before: the notices 90, 60 and 30 days ahead.
+        let (kind, from, to) = if from < end {
+            (Kind::PermitExpired, from, end)
         } else {
-            (Kind::PermitExpiring, start)
+            (Kind::PermitExpiring, from - 91 * DAY_MICROS, from)
         };
         let details = format!("last valid day {}", date_text(last));
         for point in layout.units[unit].points.clone() {
-            push(kind, point, None, from, end, None, None, details.clone());
+            push(kind, point, None, from, to, None, None, details.clone());
         }
     }
     for crossing in crossings {

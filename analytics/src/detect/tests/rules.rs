@@ -200,6 +200,16 @@ async fn t01_and_t02_see_what_did_not_come() {
     assert_eq!(found(&later, "T01")[0].window_end, start + 3 * HOUR);
 }
 
+#[tokio::test]
+async fn t01_sees_a_logger_that_stops_at_midnight() {
+    let day = at("2025-06-01 00:00");
+    let session = session(hours("A", "a21026", day, &[1.5; 24]), &[], 1).await;
+    let evaluation = judged(&session, day + 27 * HOUR).await;
+    let silent = found(&evaluation, "T01");
+    assert_eq!(silent.len(), 1);
+    assert_eq!((silent[0].window_start, silent[0].window_end), (day + 24 * HOUR, day + 27 * HOUR));
+}
+
 async fn session_again() -> Session {
     session(hours("A", "a21026", at("2025-06-01 08:00"), &[1.0, 2.0]), &[], 1).await
 }
