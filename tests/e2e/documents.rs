@@ -33,10 +33,17 @@ fn the_documented_configuration_is_accepted() {
     let blocks = toml_blocks(&document);
     sandbox.write("nonsite.toml", blocks[0]);
     sandbox.write("stations.toml", blocks[1]);
-    sandbox.run_with_input(&["packet", "check", "-"], b"").done();
+    sandbox
+        .run_with_input(&["packet", "check", "-"], b"")
+        .done();
     // A key that is documented but does not exist would have been refused; prove that it is.
-    sandbox.write("nonsite.toml", blocks[0].replace("commit_interval_s", "commit_interval"));
-    sandbox.run_with_input(&["packet", "check", "-"], b"").exits(2);
+    sandbox.write(
+        "nonsite.toml",
+        blocks[0].replace("commit_interval_s", "commit_interval"),
+    );
+    sandbox
+        .run_with_input(&["packet", "check", "-"], b"")
+        .exits(2);
 }
 
 #[test]
@@ -53,7 +60,11 @@ fn every_reason_code_is_documented() {
 /// What `GET /metrics` answers.
 fn metrics(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -64,7 +75,10 @@ fn metrics(address: &str) -> String {
 fn every_metric_is_documented_and_no_invariant_is_violated() {
     let mut sandbox = Sandbox::new("metrics");
     let topic = sandbox.hj212(1);
-    topics::produce(&topic, [(0, minute_packet("METRIC01", 1)), (0, b"garbage".to_vec())]);
+    topics::produce(
+        &topic,
+        [(0, minute_packet("METRIC01", 1)), (0, b"garbage".to_vec())],
+    );
     let mut service = sandbox.spawn("ingest", &["ingest"]);
     let address = wait_for("the address of the metrics", || {
         assert!(service.ended().is_none(), "{}", service.output());
@@ -76,7 +90,8 @@ fn every_metric_is_documented_and_no_invariant_is_violated() {
     });
     let text = wait_for("rows in the metrics", || {
         let text = metrics(&address);
-        text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1").then_some(text)
+        text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1")
+            .then_some(text)
     });
     let names: BTreeSet<&str> = text
         .lines()
@@ -85,10 +100,15 @@ fn every_metric_is_documented_and_no_invariant_is_violated() {
         .collect();
     assert!(names.len() > 10, "{text}");
     let document = operations();
-    let missing: Vec<&&str> =
-        names.iter().filter(|name| !document.contains(&format!("| `{name}` |"))).collect();
+    let missing: Vec<&&str> = names
+        .iter()
+        .filter(|name| !document.contains(&format!("| `{name}` |")))
+        .collect();
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
-    for line in text.lines().filter(|line| line.starts_with("nonsite_ingest_invariant_violations")) {
+    for line in text
+        .lines()
+        .filter(|line| line.starts_with("nonsite_ingest_invariant_violations"))
+    {
         assert!(line.ends_with(" 0"), "{line}");
     }
 }

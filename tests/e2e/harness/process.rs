@@ -39,7 +39,10 @@ impl Process {
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let log = self.log.clone();
-        wait_for(&format!("the end of the process that logs to {}", log.display()), || self.ended())
+        wait_for(
+            &format!("the end of the process that logs to {}", log.display()),
+            || self.ended(),
+        )
     }
 
     /// SIGKILL: nothing in the process gets to run any more.
