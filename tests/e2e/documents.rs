@@ -88,10 +88,11 @@ fn every_metric_is_documented_and_no_invariant_is_violated() {
         let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
         Some(rest[..end].to_owned())
     });
-    let text = wait_for("rows in the metrics", || {
+    let text = wait_for("a commit in the metrics", || {
         let text = metrics(&address);
-        text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1")
-            .then_some(text)
+        let committed = text.contains("nonsite_ingest_rows_total{table=\"readings_raw\"} 3");
+        let kept = text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1");
+        (committed && kept).then_some(text)
     });
     let names: BTreeSet<&str> = text
         .lines()

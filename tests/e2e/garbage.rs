@@ -217,6 +217,7 @@ fn redrive_after_allowing_the_dialect_brings_exactly_those_rows_once() {
     sandbox.run(&["ingest", "--until-caught-up"]).done();
     assert_eq!(sandbox.count("SELECT count(*) FROM quarantine"), 6);
 
+    // One message stays unusable whatever is mended: each redrive reports it with exit code 1.
     let redrive = [
         "quarantine",
         "redrive",
@@ -226,7 +227,7 @@ fn redrive_after_allowing_the_dialect_brings_exactly_those_rows_once() {
         "--why",
         "Modbus loggers allowed",
     ];
-    sandbox.run(&redrive).done();
+    sandbox.run(&redrive).exits(1);
     assert_eq!(
         sandbox.count("SELECT count(*) FROM readings_raw WHERE mn = 'GARBAGE1'"),
         0,
@@ -237,7 +238,7 @@ fn redrive_after_allowing_the_dialect_brings_exactly_those_rows_once() {
         "[stations.GARBAGE1]\ncrc = [\"hj212\", \"modbus\"]\n",
     );
     for _ in 0..2 {
-        sandbox.run(&redrive).done();
+        sandbox.run(&redrive).exits(1);
         let rows = sandbox.query(
             "SELECT kafka_offset AS o, count(*) AS n FROM readings_raw \
              WHERE mn = 'GARBAGE1' GROUP BY kafka_offset ORDER BY 1",
