@@ -205,7 +205,8 @@ fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
             listed.iter().map(|(_, f)| f.worst().factor.as_deref()),
         )),
     ];
-    let times: [(&str, fn(&Finding) -> i64); 6] = [
+    type Pick = fn(&Finding) -> i64;
+    let times: [(&str, Pick); 6] = [
         ("context_from", |finding| finding.start() - CONTEXT),
         ("context_to", |finding| finding.end() + CONTEXT),
         ("window_from", Finding::start),
