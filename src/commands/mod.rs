@@ -23,6 +23,7 @@ use crate::settings::Settings;
 
 /// What `nonsite` can do.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once per process")]
 pub(crate) enum Command {
     /// The whole pipeline on a generated province with known faults.
     Demo(demo::Args),

@@ -157,7 +157,7 @@ proptest! {
             ..more
         };
         let before = report(&acts, &policy).share;
-        let mut with = acts.clone();
+        let mut with = acts;
         with.push(more);
         let after = report(&with, &policy).share;
         prop_assert!(after.compare(before).is_ge(), "{before:?} became {after:?}");

@@ -208,7 +208,7 @@ fn one_task_counts_a_unit_once_whatever_is_counted() {
 
     let mut patrol = act("c", Mode::Offsite);
     patrol.task_id = first.task_id.clone();
-    let per_unit = [first.clone(), patrol.clone()];
+    let per_unit = [first.clone(), patrol];
     assert_eq!(counts(&per_unit, &policy()), (2, 2));
     let per_task = RatioPolicy {
         count_unit: CountUnit::Task,
@@ -250,7 +250,8 @@ fn every_reason_for_not_counting_is_given() {
         vec![act]
     };
     let why = |acts: &[Act], policy: &RatioPolicy| reason(&report(acts, policy), "x");
-    let cases: [(&dyn Fn(&mut Act), NotCounted); 11] = [
+    type Change<'a> = &'a dyn Fn(&mut Act);
+    let cases: [(Change<'_>, NotCounted); 11] = [
         (
             &|act| act.document_faults.push("unit: missing".to_owned()),
             NotCounted::DocumentFaults,

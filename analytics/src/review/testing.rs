@@ -108,7 +108,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn on(store: Arc<dyn Store>, config: &Config, folder: Option<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(monday()));
-        let service = Service::on(store, config, clock.clone());
+        let service = Service::on(store, config, Arc::<ManualClock>::clone(&clock));
         Self {
             service,
             clock,

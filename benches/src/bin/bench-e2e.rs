@@ -45,7 +45,7 @@ struct Args {
     /// Folder for broker data and tables; a temporary one if left out.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Lines for the [ingest] section, separated by `;`.
+    /// Lines for the `[ingest]` section, separated by `;`.
     #[arg(long, default_value = "")]
     ingest: String,
     /// Runs; the topic is filled once, the tables are new each time.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nonsite_generator::message::{Topic, Topics};
-use nonsite_generator::produce::partitions_of;
+use nonsite_generator::produce::{MaySend, partitions_of};
 use nonsite_generator::truth::{Summary, TruthRow};
 use nonsite_generator::{ProduceOptions, Province, Scale, produce};
 use nonsite_schemas::settings::KafkaSettings;
@@ -67,12 +67,10 @@ pub(super) fn start(
                 topics: names,
                 partitions: PARTITIONS,
                 create: false,
-                may_send: hold_back.map(|hold_back| {
-                    let held: Box<dyn FnMut(&str, i32, u64) -> bool> =
-                        Box::new(move |topic, partition, bytes| {
-                            hold_back.may_send(topic, partition, bytes)
-                        });
-                    held
+                may_send: hold_back.map(|hold_back| -> Box<MaySend<'static>> {
+                    Box::new(move |topic, partition, bytes| {
+                        hold_back.may_send(topic, partition, bytes)
+                    })
                 }),
                 ..ProduceOptions::default()
             };
