@@ -15,7 +15,10 @@ fn main() {
     let mut code = String::from("pub(super) const RULES: &[(&str, &str)] = &[\n");
     for file in files {
         println!("cargo:rerun-if-changed={}", file.display());
-        let name = file.file_stem().and_then(|stem| stem.to_str()).expect("a rule's name is ASCII");
+        let name = file
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a rule's name is ASCII");
         writeln!(code, "    ({name:?}, include_str!({file:?})),").expect("a string grows");
     }
     code.push_str("];\n");

@@ -47,7 +47,14 @@ pub(crate) fn table(def: &TableDef, given: Vec<Value>) -> RecordBatch {
 }
 
 /// One reading; `extra` overrides columns.
-pub(crate) fn reading(mn: &str, factor: &str, granularity: &str, time: i64, value: f64, extra: Value) -> Value {
+pub(crate) fn reading(
+    mn: &str,
+    factor: &str,
+    granularity: &str,
+    time: i64,
+    value: f64,
+    extra: Value,
+) -> Value {
     let mut row = object(json!({
         "mn": mn, "factor": factor, "granularity": granularity, "data_time": time, "value": value,
         "flag": "N", "received_at": time + 5_000_000, "kafka_topic": "t", "kafka_partition": 0,
@@ -58,9 +65,25 @@ pub(crate) fn reading(mn: &str, factor: &str, granularity: &str, time: i64, valu
 }
 
 /// `count` minute readings from `start`, `step_min` apart, all with one value.
-pub(crate) fn minutes(mn: &str, factor: &str, start: i64, step_min: i64, count: i64, value: f64) -> Vec<Value> {
+pub(crate) fn minutes(
+    mn: &str,
+    factor: &str,
+    start: i64,
+    step_min: i64,
+    count: i64,
+    value: f64,
+) -> Vec<Value> {
     (0..count)
-        .map(|i| reading(mn, factor, "minute", start + i * step_min * 60_000_000, value, json!({})))
+        .map(|i| {
+            reading(
+                mn,
+                factor,
+                "minute",
+                start + i * step_min * 60_000_000,
+                value,
+                json!({}),
+            )
+        })
         .collect()
 }
 
@@ -111,7 +134,10 @@ pub(crate) fn permits(documents: &[Permit]) -> Vec<(&'static str, RecordBatch)> 
             row.extend(object(extra));
             Value::Object(row)
         };
-        if !heads.iter().any(|head: &Value| head["version"] == permit.version) {
+        if !heads
+            .iter()
+            .any(|head: &Value| head["version"] == permit.version)
+        {
             heads.push(with(json!({
                 "unit_name": "热电厂", "org_code": "370500", "valid_from": "2020-01-01",
                 "valid_to": permit.valid_to, "status": "valid",
@@ -131,15 +157,25 @@ pub(crate) fn permits(documents: &[Permit]) -> Vec<(&'static str, RecordBatch)> 
     vec![
         ("permits", table(&tables::permits(), heads)),
         ("permit_limits", table(&tables::permit_limits(), limits)),
-        ("permit_bindings", table(&tables::permit_bindings(), bindings)),
+        (
+            "permit_bindings",
+            table(&tables::permit_bindings(), bindings),
+        ),
     ]
 }
 
 /// A session over readings and permits, with so many threads per query.
-pub(crate) async fn session(readings: Vec<Value>, documents: &[Permit], partitions: usize) -> Session {
+pub(crate) async fn session(
+    readings: Vec<Value>,
+    documents: &[Permit],
+    partitions: usize,
+) -> Session {
     let mut given = permits(documents);
     given.push(("readings_raw", table(&tables::readings_raw(), readings)));
-    let config = Config { partitions, ..Config::default() };
+    let config = Config {
+        partitions,
+        ..Config::default()
+    };
     in_memory(given, &config).await.expect("session")
 }
 

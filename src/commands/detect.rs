@@ -59,7 +59,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let as_of = args.as_of.as_deref().map(instant).transpose()?;
     if !(args.once || args.full || as_of.is_some()) {
         let shutdown = super::ingest::interrupted();
-        service.run(shutdown, |report| show(report, args.json)).await?;
+        service
+            .run(shutdown, |report| show(report, args.json))
+            .await?;
         return Ok(Exit::Done);
     }
     let report = service.once(as_of, args.full).await.map_err(classed)?;
@@ -78,7 +80,10 @@ pub(crate) fn instant(text: &str) -> anyhow::Result<i64> {
     for form in ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
         if let Ok(time) = chrono::NaiveDateTime::parse_from_str(text, form) {
             let beijing = chrono::FixedOffset::east_opt(8 * 3_600).context("UTC+8 exists")?;
-            let time = time.and_local_timezone(beijing).single().context("UTC+8 has no gaps")?;
+            let time = time
+                .and_local_timezone(beijing)
+                .single()
+                .context("UTC+8 has no gaps")?;
             return Ok(time.timestamp_micros());
         }
     }
@@ -109,8 +114,14 @@ fn show(report: &Report, json: bool) {
 }
 
 fn table(report: &Report) -> Listing {
-    let mut listing =
-        Listing::new(&["rule", "flagged", "passed", "not evaluated", "mostly because", "ms"]);
+    let mut listing = Listing::new(&[
+        "rule",
+        "flagged",
+        "passed",
+        "not evaluated",
+        "mostly because",
+        "ms",
+    ]);
     for rule in &report.rules {
         let skipped: u64 = rule.not_evaluated.values().sum();
         let mostly = rule.not_evaluated.iter().max_by_key(|(_, count)| **count);
@@ -125,4 +136,3 @@ fn table(report: &Report) -> Listing {
     }
     listing
 }
-

@@ -52,9 +52,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
                 Usage("--table needs --once: the service looks after all tables".into()).into(),
             );
         }
-        maintainer
-            .run(super::ingest::interrupted())
-            .await;
+        maintainer.run(super::ingest::interrupted()).await;
         return Ok(Exit::Done);
     }
     let chosen: Vec<&str> = known

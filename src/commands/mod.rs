@@ -59,7 +59,9 @@ impl Command {
     /// that print a result only what is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
         match self {
-            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => "warn,nonsite=info",
+            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => {
+                "warn,nonsite=info"
+            }
             _ => "warn",
         }
     }

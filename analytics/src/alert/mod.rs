@@ -40,7 +40,11 @@ impl Alert {
             "alert_id": self.alert_id, "anomaly_ids": json!(self.anomaly_ids).to_string(),
             "kind": self.kind.as_str(), "payload": self.payload, "created_at": self.created_at,
         });
-        if let Value::Object(row) = row { row } else { Map::new() }
+        if let Value::Object(row) = row {
+            row
+        } else {
+            Map::new()
+        }
     }
 }
 
@@ -67,8 +71,20 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
                 && new.window_start < old.window_end
         })
     };
-    let mut fresh: Vec<&Anomaly> = opened.iter().copied().filter(|anomaly| !moved(anomaly)).collect();
-    fresh.sort_by_key(|a| (subject(a), a.window_start, &a.rule_id, &a.factor, &a.anomaly_id));
+    let mut fresh: Vec<&Anomaly> = opened
+        .iter()
+        .copied()
+        .filter(|anomaly| !moved(anomaly))
+        .collect();
+    fresh.sort_by_key(|a| {
+        (
+            subject(a),
+            a.window_start,
+            &a.rule_id,
+            &a.factor,
+            &a.anomaly_id,
+        )
+    });
     let mut groups: Vec<(Vec<&Anomaly>, i64)> = Vec::new();
     for anomaly in fresh {
         match groups.last_mut() {
@@ -82,12 +98,16 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
             _ => groups.push((vec![anomaly], anomaly.window_end)),
         }
     }
-    groups.into_iter().map(|(members, _)| alert(&members, as_of)).collect()
+    groups
+        .into_iter()
+        .map(|(members, _)| alert(&members, as_of))
+        .collect()
 }
 
 fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
     let lead = members[0];
-    let alert_id = Anomaly::sha256(&format!("{}\n{}", OPENED.as_str(), lead.anomaly_id))[..32].to_owned();
+    let alert_id =
+        Anomaly::sha256(&format!("{}\n{}", OPENED.as_str(), lead.anomaly_id))[..32].to_owned();
     let phase = |phase| match phase {
         anomaly::Phase::Provisional => wire::Phase::Provisional,
         anomaly::Phase::Confirmed => wire::Phase::Confirmed,
@@ -109,11 +129,19 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
             reason: a.reason.clone(),
         })
         .collect();
-    let worst = members.iter().min_by_key(|a| &a.severity).copied().unwrap_or(lead);
+    let worst = members
+        .iter()
+        .min_by_key(|a| &a.severity)
+        .copied()
+        .unwrap_or(lead);
     let confirmed = members.iter().all(|a| a.phase == anomaly::Phase::Confirmed);
     let data = wire::AlertData {
         severity: severity(&worst.severity),
-        phase: if confirmed { wire::Phase::Confirmed } else { wire::Phase::Provisional },
+        phase: if confirmed {
+            wire::Phase::Confirmed
+        } else {
+            wire::Phase::Provisional
+        },
         org_code: lead.org_code.clone(),
         permit_no: lead.permit_no.clone(),
         unit_name: lead.unit_name.clone(),
@@ -122,8 +150,13 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
         reason: worst.reason.clone(),
         anomalies,
     };
-    let event =
-        wire::Alert::new(alert_id.clone(), SOURCE.to_owned(), OPENED, Instant(as_of), data);
+    let event = wire::Alert::new(
+        alert_id.clone(),
+        SOURCE.to_owned(),
+        OPENED,
+        Instant(as_of),
+        data,
+    );
     Alert {
         alert_id,
         anomaly_ids: members.iter().map(|a| a.anomaly_id.clone()).collect(),

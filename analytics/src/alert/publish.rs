@@ -31,7 +31,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { topic: "nonsite.alerts".to_owned(), timeout_s: 10 }
+        Self {
+            topic: "nonsite.alerts".to_owned(),
+            timeout_s: 10,
+        }
     }
 }
 
@@ -59,7 +62,8 @@ pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, S
         target.replace('\'', "''")
     );
     let batches = session.rows("waiting alerts", &sql).await?;
-    let found = rows::objects(&batches).map_err(|error| Error::query("waiting alerts")(error.into()))?;
+    let found =
+        rows::objects(&batches).map_err(|error| Error::query("waiting alerts")(error.into()))?;
     Ok(found
         .into_iter()
         .filter_map(|row| {
@@ -87,7 +91,10 @@ pub async fn publish(
     if waiting.is_empty() {
         return Ok(0);
     }
-    let fault = |what: String| Error::Kafka { topic: config.topic.clone(), what };
+    let fault = |what: String| Error::Kafka {
+        topic: config.topic.clone(),
+        what,
+    };
     let timeout = Duration::from_secs(config.timeout_s);
     let mut client = ClientConfig::new();
     client
@@ -105,7 +112,10 @@ pub async fn publish(
             key: "content-type",
             value: Some("application/cloudevents+json; charset=UTF-8"),
         });
-        let record = FutureRecord::to(&config.topic).key(id).payload(payload).headers(headers);
+        let record = FutureRecord::to(&config.topic)
+            .key(id)
+            .payload(payload)
+            .headers(headers);
         match producer.send(record, timeout).await {
             Ok(delivery) => {
                 let row = json!({
@@ -153,11 +163,16 @@ mod tests {
             .collect();
         let table = ensure(store, &def).await.expect("table");
         let batch = rows::batch(&def.schema, &rows).expect("rows");
-        append(&table, &def, batch, Vec::new()).await.expect("append");
+        append(&table, &def, batch, Vec::new())
+            .await
+            .expect("append");
     }
 
     fn kafka(brokers: String) -> KafkaSettings {
-        KafkaSettings { brokers, ..KafkaSettings::default() }
+        KafkaSettings {
+            brokers,
+            ..KafkaSettings::default()
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -173,8 +188,9 @@ mod tests {
         assert_eq!(send().await.expect("nothing left"), 0);
         outbox(store.path(), &["c"]).await;
         assert_eq!(send().await.expect("the new one"), 1);
-        let session =
-            session::open(store.path(), &session::Config::default()).await.expect("session");
+        let session = session::open(store.path(), &session::Config::default())
+            .await
+            .expect("session");
         let rows = crate::fixtures::query(
             &session,
             "SELECT alert_id, target, published_at FROM alerts_published ORDER BY alert_id",
@@ -189,11 +205,22 @@ mod tests {
     async fn without_a_broker_alerts_wait() {
         let store = tempfile::tempdir().expect("folder");
         outbox(store.path(), &["a"]).await;
-        let config = Config { timeout_s: 1, ..Config::default() };
+        let config = Config {
+            timeout_s: 1,
+            ..Config::default()
+        };
         let clock = ManualClock::at(7);
         let nowhere = kafka("127.0.0.1:9".to_owned());
-        let error = publish(store.path(), &nowhere, &config, &clock).await.unwrap_err();
+        let error = publish(store.path(), &nowhere, &config, &clock)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("nonsite.alerts"), "{error}");
-        assert_eq!(waiting(store.path(), "kafka:nonsite.alerts").await.expect("waiting").len(), 1);
+        assert_eq!(
+            waiting(store.path(), "kafka:nonsite.alerts")
+                .await
+                .expect("waiting")
+                .len(),
+            1
+        );
     }
 }

@@ -23,7 +23,11 @@ impl Phase {
     /// Phase of a window that ends at `window_end`, seen at `as_of` (both microseconds UTC).
     pub fn of(window_end: i64, as_of: i64) -> Self {
         let next_day = beijing_day_start(beijing_day(window_end - 1).saturating_add(1));
-        if as_of >= next_day + MARKING_MICROS { Self::Confirmed } else { Self::Provisional }
+        if as_of >= next_day + MARKING_MICROS {
+            Self::Confirmed
+        } else {
+            Self::Provisional
+        }
     }
 }
 
@@ -39,7 +43,10 @@ pub enum Status {
 
 /// One row of table `anomalies`. Instants are microseconds UTC, `date` is days since 1970-01-01.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the table definition says what each column means")]
+#[allow(
+    missing_docs,
+    reason = "the table definition says what each column means"
+)]
 pub struct Anomaly {
     pub anomaly_id: String,
     pub rule_id: String,
@@ -125,7 +132,10 @@ impl Anomaly {
 
     /// First and last Beijing day of its window.
     pub fn days(&self) -> (i32, i32) {
-        (beijing_day(self.window_start), beijing_day((self.window_end - 1).max(self.window_start)))
+        (
+            beijing_day(self.window_start),
+            beijing_day((self.window_end - 1).max(self.window_start)),
+        )
     }
 }
 
@@ -140,12 +150,17 @@ mod tests {
         assert_eq!(Phase::of(end, at("2025-06-02 11:59")), Phase::Provisional);
         assert_eq!(Phase::of(end, at("2025-06-02 12:00")), Phase::Confirmed);
         let midnight = at("2025-06-02 00:00");
-        assert_eq!(Phase::of(midnight, at("2025-06-02 12:00")), Phase::Confirmed);
+        assert_eq!(
+            Phase::of(midnight, at("2025-06-02 12:00")),
+            Phase::Confirmed
+        );
     }
 
     #[test]
     fn an_id_depends_on_every_part() {
-        let id = |rule, version, subject: &[Option<&str>], start| Anomaly::id(rule, version, subject, start);
+        let id = |rule, version, subject: &[Option<&str>], start| {
+            Anomaly::id(rule, version, subject, start)
+        };
         let base = id("E01", 1, &[Some("A"), Some("x")], 5);
         assert_eq!(base, id("E01", 1, &[Some("A"), Some("x")], 5));
         assert_eq!(base.len(), 32);

@@ -61,9 +61,15 @@ pub struct Catalogue {
 impl Catalogue {
     /// Reads all rules and checks the configuration against them.
     pub fn load(config: &Config) -> Result<Self, Error> {
-        let fault = |key: &str, what: String| Error::Config { key: format!("detect.{key}"), what };
+        let fault = |key: &str, what: String| Error::Config {
+            key: format!("detect.{key}"),
+            what,
+        };
         if !(5..=86_400).contains(&config.interval_s) {
-            return Err(fault("interval_s", format!("{} is outside 5..=86400", config.interval_s)));
+            return Err(fault(
+                "interval_s",
+                format!("{} is outside 5..=86400", config.interval_s),
+            ));
         }
         if config.logger_days == 0 {
             return Err(fault("logger_days", "must be at least 1".to_owned()));
@@ -80,7 +86,10 @@ impl Catalogue {
         for id in config.params.keys().chain(&config.disabled) {
             if !rules.contains_key(id) {
                 let known: Vec<&str> = rules.keys().map(String::as_str).collect();
-                return Err(fault("params", format!("there is no rule `{id}`; there are: {}", known.join(", "))));
+                return Err(fault(
+                    "params",
+                    format!("there is no rule `{id}`; there are: {}", known.join(", ")),
+                ));
             }
         }
         let rules = rules
@@ -90,7 +99,11 @@ impl Catalogue {
                 let given = config.params.get(&rule.id).cloned().unwrap_or_default();
                 let values = rule.values(&given)?;
                 let params_hash = Rule::params_hash(&values);
-                Ok(Configured { rule, values, params_hash })
+                Ok(Configured {
+                    rule,
+                    values,
+                    params_hash,
+                })
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self { rules })
@@ -103,7 +116,9 @@ impl Catalogue {
 
     /// The rule with this id.
     pub fn get(&self, id: &str) -> Option<&Configured> {
-        self.rules.iter().find(|configured| configured.rule.id == id)
+        self.rules
+            .iter()
+            .find(|configured| configured.rule.id == id)
     }
 
     /// A number that changes when any rule, its text or its parameters change; such a change calls
@@ -112,7 +127,10 @@ impl Catalogue {
         let mut hash = Sha256::new();
         for configured in &self.rules {
             let rule = &configured.rule;
-            hash.update(format!("{}/{}/{}/", rule.id, rule.version, configured.params_hash));
+            hash.update(format!(
+                "{}/{}/{}/",
+                rule.id, rule.version, configured.params_hash
+            ));
             hash.update(&rule.sql);
         }
         let digest = hash.finalize();
@@ -123,13 +141,19 @@ impl Catalogue {
 }
 
 fn files(folder: &Path) -> Result<Vec<(String, String)>, Error> {
-    let fault = |what: String| Error::Config { key: "detect.rules_dir".to_owned(), what };
+    let fault = |what: String| Error::Config {
+        key: "detect.rules_dir".to_owned(),
+        what,
+    };
     let entries = std::fs::read_dir(folder)
         .map_err(|error| fault(format!("`{}`: {error}", folder.display())))?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| fault(error.to_string()))?.path();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned);
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .map(str::to_owned);
         if let (Some(name), true) = (name, path.extension().is_some_and(|e| e == "sql")) {
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| fault(format!("`{}`: {error}", path.display())))?;

@@ -45,7 +45,10 @@ impl Writer {
     /// Opens the tables, creating what does not exist.
     pub(super) async fn open(store: &Path) -> Result<Self, Error> {
         let anomalies = ensure(store, &tables::anomalies()).await?;
-        Ok(Self { store: store.to_owned(), anomalies })
+        Ok(Self {
+            store: store.to_owned(),
+            anomalies,
+        })
     }
 
     /// How far earlier runs came.
@@ -89,10 +92,12 @@ impl Writer {
         as_of: i64,
     ) -> Result<usize, Error> {
         let alerts = self.alerts(session, evaluation, as_of).await?;
-        self.outcomes(session, catalogue, evaluation, report, as_of).await?;
+        self.outcomes(session, catalogue, evaluation, report, as_of)
+            .await?;
         self.runs(catalogue, evaluation, report, as_of).await?;
         self.masses(session, evaluation).await?;
-        self.findings(session, evaluation, fingerprint, as_of).await?;
+        self.findings(session, evaluation, fingerprint, as_of)
+            .await?;
         Ok(alerts)
     }
 
@@ -103,15 +108,24 @@ impl Writer {
         as_of: i64,
     ) -> Result<usize, Error> {
         let state = &evaluation.state;
-        let opened: Vec<&Anomaly> =
-            state.opened().iter().filter_map(|id| state.get(id)).filter(|a| a.is_open()).collect();
-        let withdrawn: Vec<&Anomaly> =
-            state.withdrawn().iter().filter_map(|id| state.get(id)).collect();
+        let opened: Vec<&Anomaly> = state
+            .opened()
+            .iter()
+            .filter_map(|id| state.get(id))
+            .filter(|a| a.is_open())
+            .collect();
+        let withdrawn: Vec<&Anomaly> = state
+            .withdrawn()
+            .iter()
+            .filter_map(|id| state.get(id))
+            .collect();
         let alerts = alert::group(&opened, &withdrawn, as_of);
         if alerts.is_empty() {
             return Ok(0);
         }
-        let batches = session.rows("alerts", "SELECT alert_id FROM alerts").await?;
+        let batches = session
+            .rows("alerts", "SELECT alert_id FROM alerts")
+            .await?;
         let known: BTreeSet<String> = objects(&batches)?
             .into_iter()
             .filter_map(|row| row.get("alert_id")?.as_str().map(str::to_owned))
@@ -154,8 +168,10 @@ impl Writer {
             return Ok(());
         }
         session.put("judged", day_batch(&evaluation.core)?)?;
-        let list: Vec<String> =
-            dates.iter().map(|date| format!("arrow_cast({date}, 'Date32')")).collect();
+        let list: Vec<String> = dates
+            .iter()
+            .map(|date| format!("arrow_cast({date}, 'Date32')"))
+            .collect();
         let kept = format!(
             "SELECT o.* FROM rule_outcomes o
              LEFT ANTI JOIN judged j ON j.mn = o.mn AND j.date = o.date
@@ -175,7 +191,11 @@ impl Writer {
             .filter_map(|row| row.get("date")?.as_i64())
             .filter(|date| !dates.contains(&i32::try_from(*date).unwrap_or(i32::MIN)))
             .collect();
-        fresh.retain(|row| row.get("date").and_then(Value::as_i64).is_none_or(|d| !stray.contains(&d)));
+        fresh.retain(|row| {
+            row.get("date")
+                .and_then(Value::as_i64)
+                .is_none_or(|d| !stray.contains(&d))
+        });
         all.extend(fresh);
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let table = ensure(&self.store, &def).await?;
@@ -191,8 +211,10 @@ impl Writer {
             return Ok(());
         }
         session.put("judged", day_batch(&evaluation.core)?)?;
-        let list: Vec<String> =
-            dates.iter().map(|date| format!("arrow_cast({date}, 'Date32')")).collect();
+        let list: Vec<String> = dates
+            .iter()
+            .map(|date| format!("arrow_cast({date}, 'Date32')"))
+            .collect();
         let kept = format!(
             "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
                     m.mass_kg, m.hours, m.hours_missing, m.date
@@ -254,11 +276,25 @@ impl Writer {
         as_of: i64,
     ) -> Result<(), Error> {
         let state = &evaluation.state;
-        let dates: BTreeSet<i32> =
-            state.changed().iter().filter_map(|id| Some(state.get(id)?.date)).collect();
-        let mut rows: Vec<&Anomaly> =
-            state.all().filter(|anomaly| dates.contains(&anomaly.date)).collect();
-        rows.sort_by_key(|a| (a.date, &a.rule_id, &a.mn, &a.factor, a.window_start, &a.anomaly_id));
+        let dates: BTreeSet<i32> = state
+            .changed()
+            .iter()
+            .filter_map(|id| Some(state.get(id)?.date))
+            .collect();
+        let mut rows: Vec<&Anomaly> = state
+            .all()
+            .filter(|anomaly| dates.contains(&anomaly.date))
+            .collect();
+        rows.sort_by_key(|a| {
+            (
+                a.date,
+                &a.rule_id,
+                &a.mn,
+                &a.factor,
+                a.window_start,
+                &a.anomaly_id,
+            )
+        });
         let rows: Vec<Map<String, Value>> = rows.into_iter().map(Anomaly::row).collect();
         let mut markers = vec![
             Transaction::new(READINGS, session.version("readings_raw")),
@@ -266,11 +302,19 @@ impl Writer {
             Transaction::new(RULES, fingerprint),
         ];
         markers.extend(
-            PERMIT_TABLES.map(|table| Transaction::new(permit_marker(table), session.version(table))),
+            PERMIT_TABLES
+                .map(|table| Transaction::new(permit_marker(table), session.version(table))),
         );
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let def = tables::anomalies();
-        replace_partitions(&self.anomalies, &def, &partitions, batch(&def, &rows)?, markers).await
+        replace_partitions(
+            &self.anomalies,
+            &def,
+            &partitions,
+            batch(&def, &rows)?,
+            markers,
+        )
+        .await
     }
 
     async fn add(&self, def: &TableDef, rows: &[Map<String, Value>]) -> Result<(), Error> {
@@ -295,5 +339,8 @@ fn objects(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>, Error> {
 fn date_text(date: i32) -> String {
     chrono::NaiveDate::default()
         .checked_add_signed(chrono::TimeDelta::days(i64::from(date)))
-        .map_or_else(|| date.to_string(), |day| day.format("%Y-%m-%d").to_string())
+        .map_or_else(
+            || date.to_string(),
+            |day| day.format("%Y-%m-%d").to_string(),
+        )
 }

@@ -31,7 +31,11 @@ impl Finding {
 
     /// Latest end of a window.
     pub(super) fn end(&self) -> i64 {
-        self.windows.iter().map(|window| window.end).max().unwrap_or_else(|| self.start())
+        self.windows
+            .iter()
+            .map(|window| window.end)
+            .max()
+            .unwrap_or_else(|| self.start())
     }
 
     /// Whether it reaches into the judged days.
@@ -44,32 +48,51 @@ impl Finding {
 pub(super) fn merge(rule: &Rule, mut windows: Vec<Window>) -> Vec<Finding> {
     let subject = |window: &Window| {
         let registry = |part: &Option<String>| part.clone().filter(|_| window.mn.is_none());
-        (window.mn.clone(), registry(&window.permit_no), registry(&window.outlet_uid), window.factor.clone())
+        (
+            window.mn.clone(),
+            registry(&window.permit_no),
+            registry(&window.outlet_uid),
+            window.factor.clone(),
+        )
     };
     windows.sort_by(|a, b| {
-        (subject(a), a.start, a.end, &a.outlet_uid).cmp(&(subject(b), b.start, b.end, &b.outlet_uid))
+        (subject(a), a.start, a.end, &a.outlet_uid).cmp(&(
+            subject(b),
+            b.start,
+            b.end,
+            &b.outlet_uid,
+        ))
     });
     let mut groups: Vec<Vec<Window>> = Vec::new();
     for window in windows {
-        #[expect(clippy::cast_possible_truncation, reason = "hours of a gap are few")]
         let gap = rule.episode.quiet_gap_h.map(|hours| (hours * HOUR) as i64);
-        let joins = groups.last().and_then(|group| group.last()).is_some_and(|before| {
-            gap.is_some_and(|gap| {
-                subject(before) == subject(&window) && window.start - before.end <= gap
-            })
-        });
+        let joins = groups
+            .last()
+            .and_then(|group| group.last())
+            .is_some_and(|before| {
+                gap.is_some_and(|gap| {
+                    subject(before) == subject(&window) && window.start - before.end <= gap
+                })
+            });
         match groups.last_mut() {
             Some(group) if joins => group.push(window),
             _ => groups.push(vec![window]),
         }
     }
-    groups.into_iter().map(|windows| finding(rule, windows)).collect()
+    groups
+        .into_iter()
+        .map(|windows| finding(rule, windows))
+        .collect()
 }
 
 fn finding(rule: &Rule, windows: Vec<Window>) -> Finding {
     let badness = |window: &Window| {
         let observed = window.observed.unwrap_or(f64::NEG_INFINITY);
-        if rule.episode.lowest { -observed } else { observed / window.limit.unwrap_or(1.0) }
+        if rule.episode.lowest {
+            -observed
+        } else {
+            observed / window.limit.unwrap_or(1.0)
+        }
     };
     let worst = windows
         .iter()
@@ -77,8 +100,11 @@ fn finding(rule: &Rule, windows: Vec<Window>) -> Finding {
         .rev()
         .max_by(|(_, a), (_, b)| badness(a).total_cmp(&badness(b)))
         .map_or(0, |(at, _)| at);
-    let mut severity =
-        windows.iter().map(|window| window.severity.unwrap_or(rule.severity)).max().unwrap_or(rule.severity);
+    let mut severity = windows
+        .iter()
+        .map(|window| window.severity.unwrap_or(rule.severity))
+        .max()
+        .unwrap_or(rule.severity);
     if let (Some(needed), Some(raised)) = (rule.episode.consecutive, rule.episode.severity) {
         let longest = windows
             .chunk_by(|a, b| b.start <= a.end)
@@ -89,5 +115,9 @@ fn finding(rule: &Rule, windows: Vec<Window>) -> Finding {
             severity = severity.max(raised);
         }
     }
-    Finding { windows, worst, severity }
+    Finding {
+        windows,
+        worst,
+        severity,
+    }
 }

@@ -24,9 +24,9 @@ const MOST_ROWS: usize = 200;
 pub(super) fn beijing(micros: i64) -> String {
     let zone = chrono::FixedOffset::east_opt(8 * 3_600);
     match (chrono::DateTime::from_timestamp_micros(micros), zone) {
-        (Some(time), Some(zone)) => {
-            time.with_timezone(&zone).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
-        }
+        (Some(time), Some(zone)) => time
+            .with_timezone(&zone)
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, false),
         _ => micros.to_string(),
     }
 }
@@ -103,9 +103,12 @@ pub(super) async fn collect(
         .enumerate()
         .map(|(no, finding)| {
             let mut parts = head(configured, finding);
-            for (name, rows) in
-                [("hours", &mut hours), ("minutes", &mut minutes), ("limit", &mut limits), ("sources", &mut sources)]
-            {
+            for (name, rows) in [
+                ("hours", &mut hours),
+                ("minutes", &mut minutes),
+                ("limit", &mut limits),
+                ("sources", &mut sources),
+            ] {
                 if let Some(rows) = rows.remove(&no) {
                     put(&mut parts, name, rows);
                 }
@@ -117,7 +120,10 @@ pub(super) async fn collect(
 
 fn put(parts: &mut Map<String, Value>, name: &str, mut rows: Vec<Value>) {
     if rows.len() > MOST_ROWS {
-        parts.insert(format!("{name}_omitted"), Value::from(rows.len() - MOST_ROWS));
+        parts.insert(
+            format!("{name}_omitted"),
+            Value::from(rows.len() - MOST_ROWS),
+        );
         rows.truncate(MOST_ROWS);
     }
     parts.insert(name.to_owned(), Value::Array(rows));
@@ -139,9 +145,10 @@ fn head(configured: &Configured, finding: &Finding) -> Map<String, Value> {
         .windows
         .iter()
         .map(|window| {
-            let detail = window.detail.as_deref().map(|text| {
-                serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
-            });
+            let detail = window
+                .detail
+                .as_deref()
+                .map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)));
             json!({
                 "start": beijing(window.start), "end": beijing(window.end),
                 "observed": window.observed, "limit": window.limit, "exempt": window.exempt,
@@ -152,7 +159,10 @@ fn head(configured: &Configured, finding: &Finding) -> Map<String, Value> {
     put(&mut parts, "windows", windows);
     let worst = finding.worst();
     if let Some(mn) = &worst.mn {
-        let factor = worst.factor.as_ref().map(|factor| format!(" AND factor = '{factor}'"));
+        let factor = worst
+            .factor
+            .as_ref()
+            .map(|factor| format!(" AND factor = '{factor}'"));
         parts.insert(
             "query".to_owned(),
             Value::from(format!(
@@ -184,12 +194,19 @@ fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
     ];
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from_iter_values(
-            listed.iter().map(|(no, _)| i32::try_from(*no).unwrap_or(i32::MAX)),
+            listed
+                .iter()
+                .map(|(no, _)| i32::try_from(*no).unwrap_or(i32::MAX)),
         )),
-        Arc::new(StringArray::from_iter(listed.iter().map(|(_, f)| f.worst().mn.as_deref()))),
-        Arc::new(StringArray::from_iter(listed.iter().map(|(_, f)| f.worst().factor.as_deref()))),
+        Arc::new(StringArray::from_iter(
+            listed.iter().map(|(_, f)| f.worst().mn.as_deref()),
+        )),
+        Arc::new(StringArray::from_iter(
+            listed.iter().map(|(_, f)| f.worst().factor.as_deref()),
+        )),
     ];
-    let times: [(&str, fn(&Finding) -> i64); 6] = [
+    type Pick = fn(&Finding) -> i64;
+    let times: [(&str, Pick); 6] = [
         ("context_from", |finding| finding.start() - CONTEXT),
         ("context_to", |finding| finding.end() + CONTEXT),
         ("window_from", Finding::start),
@@ -199,7 +216,8 @@ fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
     ];
     for (name, pick) in times {
         fields.push(Field::new(name, instant.clone(), false));
-        let column = TimestampMicrosecondArray::from_iter_values(listed.iter().map(|(_, f)| pick(f)));
+        let column =
+            TimestampMicrosecondArray::from_iter_values(listed.iter().map(|(_, f)| pick(f)));
         columns.push(Arc::new(column.with_timezone("UTC")));
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
@@ -213,15 +231,27 @@ async fn fetch(run: &Session, sql: &str) -> Result<Rows, Error> {
         rows::objects(&batches).map_err(|error| Error::query("evidence")(error.into()))?;
     let mut found = Rows::new();
     for mut row in objects {
-        let no = row.remove("no").and_then(|no| no.as_u64()).unwrap_or_default();
-        for name in ["hour", "data_time", "received_at", "in_force_from", "in_force_to"] {
+        let no = row
+            .remove("no")
+            .and_then(|no| no.as_u64())
+            .unwrap_or_default();
+        for name in [
+            "hour",
+            "data_time",
+            "received_at",
+            "in_force_from",
+            "in_force_to",
+        ] {
             if let Some(value) = row.get_mut(name)
                 && let Some(micros) = value.as_i64()
             {
                 *value = Value::from(beijing(micros));
             }
         }
-        found.entry(usize::try_from(no).unwrap_or(0)).or_default().push(Value::Object(row));
+        found
+            .entry(usize::try_from(no).unwrap_or(0))
+            .or_default()
+            .push(Value::Object(row));
     }
     Ok(found)
 }

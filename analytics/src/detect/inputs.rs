@@ -97,7 +97,8 @@ async fn silences(
                      GROUP BY mn, date))"
         )
     };
-    run.materialise("contacts", &islands("readings_raw")).await?;
+    run.materialise("contacts", &islands("readings_raw"))
+        .await?;
     let heard = days(run, "SELECT DISTINCT mn, date FROM contacts").await?;
     let loggers = edge_loggers(scope, &heard);
     let extra = if loggers.is_empty() {
@@ -178,9 +179,19 @@ fn nearest(
     for (mn, dates) in by_logger {
         let key = |date: i32| (mn.to_owned(), date);
         for stretch in dates.chunk_by(|a, b| a + 1 == *b) {
-            let (Some(first), Some(last)) = (stretch.first(), stretch.last()) else { continue };
-            found.extend(everywhere.range(key(i32::MIN)..key(*first)).next_back().cloned());
-            let after = (std::ops::Bound::Excluded(key(*last)), std::ops::Bound::Included(key(i32::MAX)));
+            let (Some(first), Some(last)) = (stretch.first(), stretch.last()) else {
+                continue;
+            };
+            found.extend(
+                everywhere
+                    .range(key(i32::MIN)..key(*first))
+                    .next_back()
+                    .cloned(),
+            );
+            let after = (
+                std::ops::Bound::Excluded(key(*last)),
+                std::ops::Bound::Included(key(i32::MAX)),
+            );
             found.extend(everywhere.range(after).next().cloned());
         }
     }
@@ -193,7 +204,9 @@ mod tests {
     use super::*;
 
     fn set(days: &[(&str, i32)]) -> BTreeSet<LoggerDay> {
-        days.iter().map(|(mn, date)| ((*mn).to_owned(), *date)).collect()
+        days.iter()
+            .map(|(mn, date)| ((*mn).to_owned(), *date))
+            .collect()
     }
 
     #[test]
@@ -201,7 +214,14 @@ mod tests {
         let scope = with_margin(&set(&[("A", 10), ("B", 10)]));
         let heard = set(&[("A", 9), ("A", 11), ("B", 10), ("B", 11)]);
         assert_eq!(edge_loggers(&scope, &heard), BTreeSet::from(["B"]));
-        let everywhere = set(&[("B", 2), ("B", 5), ("B", 10), ("B", 11), ("B", 30), ("A", 8)]);
+        let everywhere = set(&[
+            ("B", 2),
+            ("B", 5),
+            ("B", 10),
+            ("B", 11),
+            ("B", 30),
+            ("A", 8),
+        ]);
         assert_eq!(
             nearest(&scope, &BTreeSet::from(["B"]), &everywhere),
             set(&[("B", 5), ("B", 30)])

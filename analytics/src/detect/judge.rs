@@ -88,7 +88,10 @@ pub(super) async fn judge(
     let typed: Vec<String> = COLUMNS
         .iter()
         .map(|(name, data_type)| {
-            format!("arrow_cast({name}, '{}') AS {name}", data_type.replace('\'', "''"))
+            format!(
+                "arrow_cast({name}, '{}') AS {name}",
+                data_type.replace('\'', "''")
+            )
         })
         .collect();
     let sql = format!("SELECT {} FROM (\n{query}\n) AS judged", typed.join(", "));
@@ -155,7 +158,8 @@ fn sort(
                 last = (Some(mn.value(i)), core.get(mn.value(i)));
             }
             let days = beijing_day(from)..=beijing_day((to - 1).max(from));
-            last.1.is_some_and(|judged| judged.range(days).next().is_some())
+            last.1
+                .is_some_and(|judged| judged.range(days).next().is_some())
         } else {
             registry
         };
@@ -182,22 +186,34 @@ fn sort(
         if !ask.is_empty() {
             let key = (owned(mn, i), owned(factor, i), from);
             if ask.contains(&key) {
-                let said = if why.is_valid(i) { why.value(i) } else { outcome.value(i) };
+                let said = if why.is_valid(i) {
+                    why.value(i)
+                } else {
+                    outcome.value(i)
+                };
                 verdicts.asked.insert(key, said.to_owned());
             }
         }
         if outcome.value(i) == "passed" {
             verdicts.passed += 1;
         } else {
-            let why = if why.is_valid(i) { why.value(i) } else { "unknown" };
+            let why = if why.is_valid(i) {
+                why.value(i)
+            } else {
+                "unknown"
+            };
             match verdicts.not_evaluated.get_mut(why) {
                 Some(count) => *count += 1,
                 None => {
                     verdicts.not_evaluated.insert(why.to_owned(), 1);
                 }
             }
-            let subject =
-                (owned(mn, i).unwrap_or_default(), owned(factor, i), beijing_day(from), why.to_owned());
+            let subject = (
+                owned(mn, i).unwrap_or_default(),
+                owned(factor, i),
+                beijing_day(from),
+                why.to_owned(),
+            );
             *verdicts.unjudged.entry(subject).or_default() += 1;
         }
     }
@@ -218,12 +234,20 @@ fn window(columns: &[ArrayRef], i: usize, core: bool) -> Window {
         outlet_uid: of(2),
         permit_no: of(3),
         permit_version: version.is_valid(i).then(|| version.value(i)),
-        start: columns[5].as_primitive::<TimestampMicrosecondType>().value(i),
-        end: columns[6].as_primitive::<TimestampMicrosecondType>().value(i),
+        start: columns[5]
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(i),
+        end: columns[6]
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(i),
         observed: number(7),
         limit: number(8),
         unit: of(9),
-        points: if points.is_valid(i) { points.value(i) } else { 1 },
+        points: if points.is_valid(i) {
+            points.value(i)
+        } else {
+            1
+        },
         exempt: of(13),
         severity: of(14).as_deref().and_then(Severity::parse),
         detail: of(15),
@@ -235,8 +259,7 @@ fn window(columns: &[ArrayRef], i: usize, core: bool) -> Window {
 pub async fn test_rules(
     catalogue: &super::Catalogue,
 ) -> Result<Vec<(String, Result<(), Error>)>, Error> {
-    let session =
-        crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
+    let session = crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
     let none = BTreeSet::new();
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     let mut outcomes = Vec::new();

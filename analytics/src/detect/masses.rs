@@ -19,11 +19,27 @@ pub fn daily_masses() -> TableDef {
     TableDef {
         name: "daily_masses",
         schema: Arc::new(Schema::new(vec![
-            column("mn", DataType::Utf8, "unique id of the data logger (HJ 212 MN)"),
+            column(
+                "mn",
+                DataType::Utf8,
+                "unique id of the data logger (HJ 212 MN)",
+            ),
             column("factor", DataType::Utf8, "factor code of HJ 524/525"),
-            column("mass_kg", DataType::Float64, "discharged mass in kg: concentration as measured times volume, over the day's valid hours"),
-            column("hours", DataType::Int64, "valid hours the mass was added up over"),
-            column("hours_missing", DataType::Int64, "due hours of the day without a valid value; not substituted"),
+            column(
+                "mass_kg",
+                DataType::Float64,
+                "discharged mass in kg: concentration as measured times volume, over the day's valid hours",
+            ),
+            column(
+                "hours",
+                DataType::Int64,
+                "valid hours the mass was added up over",
+            ),
+            column(
+                "hours_missing",
+                DataType::Int64,
+                "due hours of the day without a valid value; not substituted",
+            ),
             column("date", DataType::Date32, "Beijing day; partition"),
         ])),
         partition_columns: &["date"],

@@ -20,6 +20,7 @@
 pub mod anomaly;
 pub mod catalogue;
 mod commit;
+mod compose;
 mod episode;
 mod evidence;
 mod inputs;

@@ -56,7 +56,9 @@ impl Severity {
 
     /// Reads a code.
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::S1, Self::S2, Self::S3, Self::S4].into_iter().find(|known| known.code() == code)
+        [Self::S1, Self::S2, Self::S3, Self::S4]
+            .into_iter()
+            .find(|known| known.code() == code)
     }
 }
 
@@ -72,7 +74,6 @@ pub enum Number {
 
 impl Number {
     /// As a floating-point number.
-    #[expect(clippy::cast_precision_loss, reason = "parameters are small")]
     pub fn real(self) -> f64 {
         match self {
             Self::Whole(number) => number as f64,
@@ -160,7 +161,10 @@ pub struct Rule {
 impl Rule {
     /// Reads a rule file; `name` is its file name without extension and must be the id.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        let fault = |what: String| Error::Rule { rule: name.to_owned(), what };
+        let fault = |what: String| Error::Rule {
+            rule: name.to_owned(),
+            what,
+        };
         let body = text
             .trim_start()
             .strip_prefix(OPEN)
@@ -172,7 +176,10 @@ impl Rule {
             toml::from_str(head).map_err(|error| fault(format!("front matter: {error}")))?;
         sql.trim().clone_into(&mut rule.sql);
         if rule.id != name {
-            return Err(fault(format!("front matter says id = \"{}\", the file is named `{name}.sql`", rule.id)));
+            return Err(fault(format!(
+                "front matter says id = \"{}\", the file is named `{name}.sql`",
+                rule.id
+            )));
         }
         if rule.lookback_h > 24 {
             return Err(fault("lookback_h is at most 24".to_owned()));
@@ -180,15 +187,21 @@ impl Rule {
         for (param, spec) in &rule.params {
             let (min, max) = (spec.min.real(), spec.max.real());
             if !(min..=max).contains(&spec.default.real()) {
-                return Err(fault(format!("parameter `{param}`: default is outside {min}..={max}")));
+                return Err(fault(format!(
+                    "parameter `{param}`: default is outside {min}..={max}"
+                )));
             }
             if !rule.sql.contains(&format!("${param}")) {
-                return Err(fault(format!("parameter `{param}` is not used in the query")));
+                return Err(fault(format!(
+                    "parameter `{param}` is not used in the query"
+                )));
             }
         }
         for part in &rule.evidence {
             if !["hours", "minutes", "limit"].contains(&part.as_str()) {
-                return Err(fault(format!("unknown evidence `{part}`; known: hours, minutes, limit")));
+                return Err(fault(format!(
+                    "unknown evidence `{part}`; known: hours, minutes, limit"
+                )));
             }
         }
         rule.query(&rule.values(&BTreeMap::new())?, 0)?;
@@ -196,11 +209,20 @@ impl Rule {
     }
 
     /// Values of all parameters, with the given ones put over the defaults; each is checked.
-    pub fn values(&self, given: &BTreeMap<String, Number>) -> Result<BTreeMap<String, Number>, Error> {
-        let fault = |what: String| Error::Rule { rule: self.id.clone(), what };
+    pub fn values(
+        &self,
+        given: &BTreeMap<String, Number>,
+    ) -> Result<BTreeMap<String, Number>, Error> {
+        let fault = |what: String| Error::Rule {
+            rule: self.id.clone(),
+            what,
+        };
         if let Some(unknown) = given.keys().find(|name| !self.params.contains_key(*name)) {
             let known: Vec<&str> = self.params.keys().map(String::as_str).collect();
-            return Err(fault(format!("has no parameter `{unknown}`; it has: {}", known.join(", "))));
+            return Err(fault(format!(
+                "has no parameter `{unknown}`; it has: {}",
+                known.join(", ")
+            )));
         }
         self.params
             .iter()
@@ -214,7 +236,6 @@ impl Rule {
                         spec.unit
                     )));
                 }
-                #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
                 let value = match (spec.default, value) {
                     (Number::Whole(_), Number::Real(real)) if real.fract() == 0.0 => {
                         Number::Whole(real as i64)
@@ -305,14 +326,28 @@ SELECT $hours AS a, $share AS b, $as_of AS c"#;
     #[test]
     fn parameters_are_typed_bounded_and_put_in() {
         let rule = Rule::parse("X1", TEXT).expect("rule");
-        let values = rule.values(&BTreeMap::from([("hours".into(), Number::Real(3.0))])).expect("ok");
+        let values = rule
+            .values(&BTreeMap::from([("hours".into(), Number::Real(3.0))]))
+            .expect("ok");
         let query = rule.query(&values, 7).expect("query");
-        assert!(query.starts_with("SELECT CAST(3 AS BIGINT) AS a, CAST(7.5e-1 AS DOUBLE) AS b, arrow_cast(7,"));
-        let out = rule.values(&BTreeMap::from([("hours".into(), Number::Whole(25))])).unwrap_err();
+        assert!(query.starts_with(
+            "SELECT CAST(3 AS BIGINT) AS a, CAST(7.5e-1 AS DOUBLE) AS b, arrow_cast(7,"
+        ));
+        let out = rule
+            .values(&BTreeMap::from([("hours".into(), Number::Whole(25))]))
+            .unwrap_err();
         assert!(out.to_string().contains("outside 1..=24 h"), "{out}");
-        let unknown = rule.values(&BTreeMap::from([("hour".into(), Number::Whole(2))])).unwrap_err();
-        assert!(unknown.to_string().contains("it has: hours, share"), "{unknown}");
-        assert_ne!(Rule::params_hash(&values), Rule::params_hash(&rule.values(&BTreeMap::new()).expect("ok")));
+        let unknown = rule
+            .values(&BTreeMap::from([("hour".into(), Number::Whole(2))]))
+            .unwrap_err();
+        assert!(
+            unknown.to_string().contains("it has: hours, share"),
+            "{unknown}"
+        );
+        assert_ne!(
+            Rule::params_hash(&values),
+            Rule::params_hash(&rule.values(&BTreeMap::new()).expect("ok"))
+        );
     }
 
     #[test]
@@ -321,8 +356,14 @@ SELECT $hours AS a, $share AS b, $as_of AS c"#;
             (TEXT.replace("/*---", "/*"), "must begin with"),
             (TEXT.replace("id = \"X1\"", "id = \"X2\""), "file is named"),
             (TEXT.replace("$hours", "2"), "is not used"),
-            (TEXT.replace("$share AS b", "$share AS b, $shore AS d"), "$shore"),
-            (TEXT.replace("version = 2", "version = 2\ncolour = 1"), "colour"),
+            (
+                TEXT.replace("$share AS b", "$share AS b, $shore AS d"),
+                "$shore",
+            ),
+            (
+                TEXT.replace("version = 2", "version = 2\ncolour = 1"),
+                "colour",
+            ),
         ] {
             let error = Rule::parse("X1", &broken).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");

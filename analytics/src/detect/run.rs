@@ -8,19 +8,19 @@ use std::time::Instant;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::anomaly::{Anomaly, Phase, Status};
+use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config, Configured};
 use super::commit;
-use super::episode::{Finding, merge};
+use super::compose::{Outlets, anomaly};
+use super::episode::merge;
 use super::evidence::{self, beijing};
 use super::inputs;
 use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::masses::{FRESH, daily_masses};
 use super::state::State;
 use super::touched::{self, LoggerDay};
-use crate::session::{self, Error, Session, rows};
+use crate::session::{self, Error, Session};
 
 /// What a run is told.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +105,10 @@ fn reports(catalogue: &Catalogue) -> Vec<RuleReport> {
     catalogue
         .rules()
         .iter()
-        .map(|configured| RuleReport { rule: configured.rule.id.clone(), ..RuleReport::default() })
+        .map(|configured| RuleReport {
+            rule: configured.rule.id.clone(),
+            ..RuleReport::default()
+        })
         .collect()
 }
 
@@ -123,13 +126,29 @@ pub async fn run(
     let markers = writer.markers().await?;
     let state = State::of(writer.anomalies(&session).await?);
     let fingerprint = catalogue.fingerprint();
-    let touched =
-        touched::find(&session, &markers, fingerprint, options.as_of, options.full, &state).await?;
+    let touched = touched::find(
+        &session,
+        &markers,
+        fingerprint,
+        options.as_of,
+        options.full,
+        &state,
+    )
+    .await?;
     let known = touched.full.then_some(&touched.days);
     let evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, options.as_of)
     } else {
-        evaluate(&session, catalogue, config, &touched.days, known, state, options.as_of).await?
+        evaluate(
+            &session,
+            catalogue,
+            config,
+            &touched.days,
+            known,
+            state,
+            options.as_of,
+        )
+        .await?
     };
     let readings_version = session.version("readings_raw");
     let mut report = Report {
@@ -148,7 +167,14 @@ pub async fn run(
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.
     if !touched.idle || !evaluation.state.changed().is_empty() {
         report.alerts = writer
-            .write(&session, catalogue, &evaluation, &report, fingerprint, options.as_of)
+            .write(
+                &session,
+                catalogue,
+                &evaluation,
+                &report,
+                fingerprint,
+                options.as_of,
+            )
             .await?;
     }
     report.ms = millis(began);
@@ -160,10 +186,15 @@ fn millis(began: Instant) -> u64 {
 }
 
 fn run_id(session: &Session, fingerprint: i64, as_of: i64, from: Option<i64>) -> String {
-    let versions: Vec<String> = ["readings_raw", "permits", "permit_limits", "permit_bindings"]
-        .iter()
-        .map(|table| session.version(table).to_string())
-        .collect();
+    let versions: Vec<String> = [
+        "readings_raw",
+        "permits",
+        "permit_limits",
+        "permit_bindings",
+    ]
+    .iter()
+    .map(|table| session.version(table).to_string())
+    .collect();
     let text = format!("{}/{fingerprint}/{as_of}/{from:?}", versions.join(","));
     Anomaly::sha256(&text)[..32].to_owned()
 }
@@ -236,7 +267,13 @@ pub(super) async fn evaluate(
         }
     }
     state.mature(as_of);
-    Ok(Evaluation { state, rules: reports, unjudged, core: judged, masses })
+    Ok(Evaluation {
+        state,
+        rules: reports,
+        unjudged,
+        core: judged,
+        masses,
+    })
 }
 
 /// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
@@ -266,8 +303,8 @@ async fn yearly(
                 .map_err(|error| Error::query(what)(error.into()))?,
         );
     }
-    let all = concat_batches(&def.schema, &columns)
-        .map_err(|error| Error::query(what)(error.into()))?;
+    let all =
+        concat_batches(&def.schema, &columns).map_err(|error| Error::query(what)(error.into()))?;
     run.put("daily_masses", all)
 }
 
@@ -326,145 +363,38 @@ fn extended(mut core: BTreeSet<LoggerDay>, state: &State) -> BTreeSet<LoggerDay>
 
 /// Whether this run decides about a standing finding.
 fn concerns(anomaly: &Anomaly, core: &BTreeSet<LoggerDay>, registry: bool) -> bool {
-    let Some(mn) = &anomaly.mn else { return registry };
+    let Some(mn) = &anomaly.mn else {
+        return registry;
+    };
     let (first, last) = anomaly.days();
-    core.range((mn.clone(), first)..=(mn.clone(), last)).next().is_some()
+    core.range((mn.clone(), first)..=(mn.clone(), last))
+        .next()
+        .is_some()
 }
 
 fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Verdicts) -> String {
-    let Some(anomaly) = state.get(id) else { return String::new() };
+    let Some(anomaly) = state.get(id) else {
+        return String::new();
+    };
     if anomaly.rule_version != configured.rule.version {
-        return format!("replaced by version {} of the rule", configured.rule.version);
+        return format!(
+            "replaced by version {} of the rule",
+            configured.rule.version
+        );
     }
     if anomaly.params_hash != configured.params_hash {
         return "the rule's parameters changed".to_owned();
     }
-    let key = (anomaly.mn.clone(), anomaly.factor.clone(), anomaly.window_start);
+    let key = (
+        anomaly.mn.clone(),
+        anomaly.factor.clone(),
+        anomaly.window_start,
+    );
     match verdicts.asked.get(&key).map(String::as_str) {
         Some("passed") => "later data: the window now passes".to_owned(),
         Some(why) => format!("later data: not evaluated, {why}"),
-        None => "later data: the window is no longer flagged, or part of another finding".to_owned(),
+        None => {
+            "later data: the window is no longer flagged, or part of another finding".to_owned()
+        }
     }
-}
-
-/// Which outlet a logger stood for, as bound over time.
-struct Outlets(Vec<serde_json::Map<String, Value>>);
-
-impl Outlets {
-    async fn load(run: &Session) -> Result<Self, Error> {
-        let batches = run
-            .rows("bindings", "SELECT * FROM mn_outlets ORDER BY mn, issued_at, outlet_uid")
-            .await?;
-        let rows = rows::objects(&batches).map_err(|error| Error::query("bindings")(error.into()))?;
-        Ok(Self(rows))
-    }
-
-    /// The binding of a logger's factor at a time: the one issued last.
-    fn of(&self, mn: &str, factor: Option<&str>, time: i64) -> Option<&serde_json::Map<String, Value>> {
-        let at = self.0.partition_point(|row| row.get("mn").and_then(Value::as_str) < Some(mn));
-        let covers = |row: &serde_json::Map<String, Value>| {
-            let factors = row.get("factors").and_then(Value::as_str).unwrap_or_default();
-            factors.is_empty() || factor.is_none_or(|factor| factors.split(',').any(|f| f == factor))
-        };
-        self.0[at..]
-            .iter()
-            .take_while(|row| row.get("mn").and_then(Value::as_str) == Some(mn))
-            .filter(|row| {
-                let bound = |name| row.get(name).and_then(Value::as_i64);
-                bound("bound_from").is_some_and(|from| from <= time)
-                    && bound("bound_to").is_some_and(|to| time < to)
-                    && covers(row)
-            })
-            .last()
-    }
-}
-
-fn anomaly(
-    configured: &Configured,
-    finding: &Finding,
-    evidence: String,
-    outlets: &Outlets,
-    as_of: i64,
-    readings_version: i64,
-) -> Anomaly {
-    let rule = &configured.rule;
-    let worst = finding.worst();
-    let (start, end) = (finding.start(), finding.end());
-    let binding =
-        worst.mn.as_deref().and_then(|mn| outlets.of(mn, worst.factor.as_deref(), worst.start));
-    let bound = |name: &str| {
-        binding.and_then(|row| row.get(name)).and_then(Value::as_str).map(str::to_owned)
-    };
-    let excess = match (worst.observed, worst.limit) {
-        (Some(observed), Some(limit)) if limit > 0.0 => Some(observed / limit),
-        _ => None,
-    };
-    // A finding about a permit is known by its numbers, one about a logger by the logger: the
-    // outlet a logger is bound to may be learned later.
-    let registry = |part: &Option<String>| part.clone().filter(|_| worst.mn.is_none());
-    let (permit, outlet) = (registry(&worst.permit_no), registry(&worst.outlet_uid));
-    let subject =
-        [worst.mn.as_deref(), permit.as_deref(), outlet.as_deref(), worst.factor.as_deref()];
-    let mut anomaly = Anomaly {
-        anomaly_id: Anomaly::id(&rule.id, rule.version, &subject, start),
-        rule_id: rule.id.clone(),
-        rule_version: rule.version,
-        params_hash: configured.params_hash.clone(),
-        rule_group: rule.group.clone(),
-        severity: finding.severity.code().to_owned(),
-        phase: Phase::of(end, as_of),
-        status: Status::Open,
-        permit_no: worst.permit_no.clone().or_else(|| bound("permit_no")),
-        unit_name: bound("unit_name"),
-        org_code: bound("org_code"),
-        outlet_uid: worst.outlet_uid.clone().or_else(|| bound("outlet_uid")),
-        mn: worst.mn.clone(),
-        factor: worst.factor.clone(),
-        window_start: start,
-        window_end: end,
-        observed: worst.observed,
-        limit_value: worst.limit,
-        unit: worst.unit.clone(),
-        excess_ratio: excess,
-        points: finding.windows.iter().map(|window| window.points).sum(),
-        permit_version: worst.permit_version.or_else(|| {
-            let version = binding?.get("permit_version")?.as_i64()?;
-            i32::try_from(version).ok()
-        }),
-        exempt_code: worst.exempt.clone(),
-        reason: String::new(),
-        evidence_sha256: Anomaly::sha256(&evidence),
-        evidence,
-        readings_version,
-        first_seen_at: as_of,
-        last_seen_at: as_of,
-        withdrawn_reason: None,
-        date: nonsite_schemas::time::beijing_day(start),
-    };
-    anomaly.reason = format!(
-        "{} / {}",
-        filled(&rule.reason_zh, &anomaly),
-        filled(&rule.reason_en, &anomaly)
-    );
-    anomaly
-}
-
-/// Fills a sentence's placeholders.
-fn filled(template: &str, anomaly: &Anomaly) -> String {
-    let number = |value: Option<f64>| {
-        value.map_or_else(|| "-".to_owned(), |value| format!("{}", (value * 1e4).round() / 1e4))
-    };
-    let time = |micros: i64| beijing(micros)[..16].replace('T', " ");
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-    template
-        .replace("{observed}", &number(anomaly.observed))
-        .replace("{limit}", &number(anomaly.limit_value))
-        .replace("{unit}", anomaly.unit.as_deref().unwrap_or_default())
-        .replace("{start}", &time(anomaly.window_start))
-        .replace("{end}", &time(anomaly.window_end))
-        .replace("{points}", &anomaly.points.to_string())
-        .replace("{factor}", &text(&anomaly.factor))
-        .replace("{mn}", &text(&anomaly.mn))
-        .replace("{permit_no}", &text(&anomaly.permit_no))
-        .replace("{unit_name}", &text(&anomaly.unit_name))
 }

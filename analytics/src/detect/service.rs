@@ -38,7 +38,15 @@ impl Service {
         session.validate()?;
         alerts.validate()?;
         let catalogue = Arc::new(Catalogue::load(&config)?);
-        Ok(Self { store, config, session, catalogue, kafka, alerts, clock })
+        Ok(Self {
+            store,
+            config,
+            session,
+            catalogue,
+            kafka,
+            alerts,
+            clock,
+        })
     }
 
     /// The rules that run.
@@ -50,7 +58,14 @@ impl Service {
     pub async fn once(&self, as_of: Option<i64>, full: bool) -> Result<Report, Error> {
         let as_of = as_of.unwrap_or_else(|| self.clock.now_micros());
         let options = Options { as_of, full };
-        run(&self.store, &self.config, &self.session, &self.catalogue, options).await
+        run(
+            &self.store,
+            &self.config,
+            &self.session,
+            &self.catalogue,
+            options,
+        )
+        .await
     }
 
     /// Delivers what waits in the outbox.
@@ -71,7 +86,9 @@ impl Service {
         loop {
             match self.once(None, false).await {
                 Ok(report) => seen(&report),
-                Err(error) => tracing::error!(%error, "detection run failed, next one in {interval:?}"),
+                Err(error) => {
+                    tracing::error!(%error, "detection run failed, next one in {interval:?}")
+                }
             }
             if let Err(error) = self.deliver().await {
                 tracing::warn!(%error, "alerts were not delivered");

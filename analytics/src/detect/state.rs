@@ -27,9 +27,19 @@ pub(super) struct State {
 impl State {
     /// The state as stored.
     pub(super) fn of(anomalies: Vec<Anomaly>) -> Self {
-        let stored = anomalies.iter().map(|anomaly| anomaly.anomaly_id.clone()).collect();
-        let by_id = anomalies.into_iter().map(|a| (a.anomaly_id.clone(), a)).collect();
-        Self { by_id, stored, ..Self::default() }
+        let stored = anomalies
+            .iter()
+            .map(|anomaly| anomaly.anomaly_id.clone())
+            .collect();
+        let by_id = anomalies
+            .into_iter()
+            .map(|a| (a.anomaly_id.clone(), a))
+            .collect();
+        Self {
+            by_id,
+            stored,
+            ..Self::default()
+        }
     }
 
     /// Anomalies that stand.

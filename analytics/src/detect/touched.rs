@@ -43,8 +43,12 @@ pub(super) struct Markers {
 }
 
 /// Tables whose changes reopen the days they speak about.
-pub(super) const PERMIT_TABLES: [&str; 4] =
-    ["permits", "permit_limits", "permit_bindings", "permit_mass_limits"];
+pub(super) const PERMIT_TABLES: [&str; 4] = [
+    "permits",
+    "permit_limits",
+    "permit_bindings",
+    "permit_mass_limits",
+];
 
 /// The work of one run.
 #[derive(Debug, Default)]
@@ -76,21 +80,33 @@ pub(super) async fn find(
     };
     let Some(added) = added else {
         let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        return Ok(Touched { days, full: true, idle: false });
+        return Ok(Touched {
+            days,
+            full: true,
+            idle: false,
+        });
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of, state).await?);
     }
-    let same_day = markers.as_of.is_some_and(|before| beijing_day(before) == beijing_day(as_of));
+    let same_day = markers
+        .as_of
+        .is_some_and(|before| beijing_day(before) == beijing_day(as_of));
     let idle = found.is_empty() && same_day && !permits_changed(session, markers);
-    Ok(Touched { days: found, full: false, idle })
+    Ok(Touched {
+        days: found,
+        full: false,
+        idle,
+    })
 }
 
 /// Files added with new data after `version`; nothing when the log does not reach back that far.
 async fn added(session: &Session, table: &str, version: i64) -> Result<Option<Vec<Add>>, Error> {
-    let Some(delta) = load(session.store(), table).await? else { return Ok(Some(Vec::new())) };
+    let Some(delta) = load(session.store(), table).await? else {
+        return Ok(Some(Vec::new()));
+    };
     let mut adds = Vec::new();
     for version in version + 1..=session.version(table) {
         let number = u64::try_from(version).unwrap_or_default();
@@ -117,12 +133,19 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
         return Ok(BTreeSet::new());
     }
     let table = "readings_raw";
-    let Some(delta) = load_at(session, table).await? else { return Ok(BTreeSet::new()) };
+    let Some(delta) = load_at(session, table).await? else {
+        return Ok(BTreeSet::new());
+    };
     let state = delta.snapshot().map_err(Error::table(table))?;
-    let active: BTreeSet<String> = state.log_data().iter().map(|file| file.path().into_owned()).collect();
-    let (here, gone): (Vec<&Add>, Vec<&Add>) = adds.iter().partition(|add| active.contains(&add.path));
-    let config = DeltaScanConfig::new_from_session(&session.ctx().state())
-        .with_wrap_partition_values(false);
+    let active: BTreeSet<String> = state
+        .log_data()
+        .iter()
+        .map(|file| file.path().into_owned())
+        .collect();
+    let (here, gone): (Vec<&Add>, Vec<&Add>) =
+        adds.iter().partition(|add| active.contains(&add.path));
+    let config =
+        DeltaScanConfig::new_from_session(&session.ctx().state()).with_wrap_partition_values(false);
     let selection = FileSelection::from_adds(here.into_iter().cloned())
         .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
     let scan = DeltaScanNext::new(state.snapshot().clone(), config)
@@ -130,8 +153,10 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
         .with_file_selection(selection);
     let ctx = session.ctx();
     let register = "files_added";
-    ctx.deregister_table(register).map_err(Error::query("files added"))?;
-    ctx.register_table(register, Arc::new(scan)).map_err(Error::query("files added"))?;
+    ctx.deregister_table(register)
+        .map_err(Error::query("files added"))?;
+    ctx.register_table(register, Arc::new(scan))
+        .map_err(Error::query("files added"))?;
     let mut found = days(session, "SELECT DISTINCT mn, date FROM files_added").await?;
     let dates: BTreeSet<&str> = gone
         .iter()
@@ -146,10 +171,15 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
 
 /// The table at the version this session reads.
 async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
-    let Some(mut delta) = load(session.store(), table).await? else { return Ok(None) };
+    let Some(mut delta) = load(session.store(), table).await? else {
+        return Ok(None);
+    };
     let version = u64::try_from(session.version(table)).unwrap_or_default();
     if delta.version() != Some(version) {
-        delta.load_version(version).await.map_err(Error::table(table))?;
+        delta
+            .load_version(version)
+            .await
+            .map_err(Error::table(table))?;
     }
     Ok(Some(delta))
 }
@@ -177,7 +207,9 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
         if adds.is_empty() {
             continue;
         }
-        let Some(delta) = load_at(session, table).await? else { continue };
+        let Some(delta) = load_at(session, table).await? else {
+            continue;
+        };
         let state = delta.snapshot().map_err(Error::table(table))?;
         let selection = FileSelection::from_adds(adds)
             .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
@@ -186,21 +218,31 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
             .map_err(Error::query("permit documents added"))?
             .with_file_selection(selection);
         let ctx = session.ctx();
-        ctx.deregister_table("documents_added").map_err(Error::query("permit documents added"))?;
+        ctx.deregister_table("documents_added")
+            .map_err(Error::query("permit documents added"))?;
         ctx.register_table("documents_added", Arc::new(scan))
             .map_err(Error::query("permit documents added"))?;
         let batches = session
-            .rows("permit documents added", "SELECT DISTINCT permit_no FROM documents_added")
+            .rows(
+                "permit documents added",
+                "SELECT DISTINCT permit_no FROM documents_added",
+            )
             .await?;
         for row in objects(&batches)? {
-            permits.extend(row.get("permit_no").and_then(|v| v.as_str()).map(str::to_owned));
+            permits.extend(
+                row.get("permit_no")
+                    .and_then(|v| v.as_str())
+                    .map(str::to_owned),
+            );
         }
     }
     if permits.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let list: Vec<String> =
-        permits.iter().map(|permit| format!("'{}'", permit.replace('\'', "''"))).collect();
+    let list: Vec<String> = permits
+        .iter()
+        .map(|permit| format!("'{}'", permit.replace('\'', "''")))
+        .collect();
     let sql = format!(
         "SELECT DISTINCT r.mn, r.date FROM readings_raw r
          LEFT SEMI JOIN permit_bindings b ON b.mn = r.mn AND b.permit_no IN ({})",
@@ -240,8 +282,7 @@ async fn of_clock(
 fn objects(
     batches: &[arrow::record_batch::RecordBatch],
 ) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
-    rows::objects(batches)
-        .map_err(|error| Error::query("rows of a query")(error.into()))
+    rows::objects(batches).map_err(|error| Error::query("rows of a query")(error.into()))
 }
 
 /// Logger-days a query names.

@@ -26,57 +26,57 @@ struct Case {
 
 impl Case {
     fn number(&self, name: &str) -> Result<f64, String> {
-        self.params.get(name).and_then(Value::as_f64).ok_or_else(|| {
-            format!("check `{}` needs the number `params.{name}`", self.check)
-        })
+        self.params
+            .get(name)
+            .and_then(Value::as_f64)
+            .ok_or_else(|| format!("check `{}` needs the number `params.{name}`", self.check))
     }
 
     /// Times in seconds: listed, or counted from `t0` by `step_s`.
     fn times(&self) -> Result<Vec<f64>, String> {
         if let Some(times) = &self.t {
             if times.len() != self.v.len() {
-                return Err(format!("`t` has {} entries, `v` has {}", times.len(), self.v.len()));
+                return Err(format!(
+                    "`t` has {} entries, `v` has {}",
+                    times.len(),
+                    self.v.len()
+                ));
             }
             return Ok(times.clone());
         }
         let (Some(start), Some(step)) = (self.t0, self.step_s) else {
             return Err("either `t` or both `t0` and `step_s` are needed".to_owned());
         };
-        #[expect(clippy::cast_precision_loss, reason = "positions are far below 2^53")]
         Ok((0..self.v.len()).map(|i| start + step * i as f64).collect())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "seconds of any era fit an i64")]
     fn whole_times(&self) -> Result<Vec<i64>, String> {
-        Ok(self.times()?.into_iter().map(|seconds| seconds as i64).collect())
+        Ok(self
+            .times()?
+            .into_iter()
+            .map(|seconds| seconds as i64)
+            .collect())
     }
 }
 
 /// Answers one line; the error says what is wrong with it.
 pub fn check_line(line: &str) -> Result<String, String> {
-    let case: Case = serde_json::from_str(line)
-        .map_err(|error| format!("not a case ({error}); expected case, check, params, t or t0 and step_s, v"))?;
+    let case: Case = serde_json::from_str(line).map_err(|error| {
+        format!("not a case ({error}); expected case, check, params, t or t0 and step_s, v")
+    })?;
     let flags = match case.check.as_str() {
         "range" => {
             let bound = |name: &str| case.params.get(name).and_then(Value::as_f64);
             series::range(&case.v, bound("min"), bound("max"))
         }
         "constant_run" => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a count of points"
-            )]
             let min_points = case.number("min_points")? as usize;
             series::constant_run(&case.v, min_points)
         }
         "step_change_abs" => series::step_change(&case.v, case.number("max_abs_diff")?),
-        "rate_per_second" => {
-            series::rate(&case.times()?, &case.v, case.number("max_abs_rate")?)
-        }
+        "rate_per_second" => series::rate(&case.times()?, &case.v, case.number("max_abs_rate")?),
         "null_value" => series::null_value(&case.v),
         "time_gap" => {
-            #[expect(clippy::cast_possible_truncation, reason = "the definition cuts to whole seconds")]
             let limit = (case.number("max_gap_hours")? * 3_600.0) as i64;
             let mut flags = series::time_gap(&case.whole_times()?, limit);
             // The exchange format has no flag for "no predecessor": the first point copies the second.
@@ -87,7 +87,6 @@ pub fn check_line(line: &str) -> Result<String, String> {
         }
         "missing_timestamps" => {
             let times = case.whole_times()?;
-            #[expect(clippy::cast_possible_truncation, reason = "seconds of any era fit an i64")]
             let step = case.number("step_s")? as i64;
             let start = case
                 .params
@@ -105,7 +104,10 @@ pub fn check_line(line: &str) -> Result<String, String> {
             ));
         }
     };
-    let flags: String = flags.iter().map(|flag| if *flag { '1' } else { '0' }).collect();
+    let flags: String = flags
+        .iter()
+        .map(|flag| if *flag { '1' } else { '0' })
+        .collect();
     Ok(json!({ "case": case.case, "flags": flags }).to_string())
 }
 

@@ -21,7 +21,9 @@ use datafusion::logical_expr::{
 };
 
 /// One aggregate over series.
-pub(super) trait Fold: Debug + Clone + PartialEq + Eq + Hash + Send + Sync + 'static {
+pub(super) trait Fold:
+    Debug + Clone + PartialEq + Eq + Hash + Send + Sync + 'static
+{
     /// What is kept of one input row.
     type Row: Copy + Debug + Send + Sync + 'static;
     /// Length of an encoded row in bytes.
@@ -69,11 +71,18 @@ impl<F: Fold> AggregateUDFImpl for Udaf<F> {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format!("{}[rows]", args.name), DataType::Binary, true))])
+        Ok(vec![Arc::new(Field::new(
+            format!("{}[rows]", args.name),
+            DataType::Binary,
+            true,
+        ))])
     }
 
     fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(One(Many { fold: self.fold.clone(), series: vec![Vec::new()] })))
+        Ok(Box::new(One(Many {
+            fold: self.fold.clone(),
+            series: vec![Vec::new()],
+        })))
     }
 
     fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
@@ -84,7 +93,10 @@ impl<F: Fold> AggregateUDFImpl for Udaf<F> {
         &self,
         _args: AccumulatorArgs<'_>,
     ) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Many { fold: self.fold.clone(), series: Vec::new() }))
+        Ok(Box::new(Many {
+            fold: self.fold.clone(),
+            series: Vec::new(),
+        }))
     }
 }
 

@@ -8,19 +8,20 @@
 //! ([`super::marks`]). Where a factor has no minute values, the uploaded hour value stands in and
 //! the answer says so (`source = 'uploaded'`).
 
-use std::sync::Arc;
-
-use arrow::array::{
-    Array, ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, StringViewBuilder,
-    TimestampMicrosecondBuilder,
-};
-use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int32Type, Int64Type};
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::Result;
 
-use super::columns::{finite, instant, instants, list_type, lists, number, primitive, texts};
+use super::columns::{instant, instants, list_type, lists, number, primitive, texts};
 use super::fold::{Cursor, Fold};
 use super::marks::{Class, Mark};
 use super::series;
+
+mod columns;
+#[cfg(test)]
+mod tests;
+
+use columns::{columns, fields};
 
 /// Microseconds per hour.
 const HOUR: i64 = 3_600_000_000;
@@ -74,32 +75,6 @@ struct Hour {
 /// The fold behind `hours_of_day`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct HoursOfDay;
-
-fn fields() -> Fields {
-    let field = |name: &str, data_type: DataType| Field::new(name, data_type, true);
-    Fields::from(vec![
-        field("hour", instant()),
-        field("source", DataType::Utf8View),
-        field("interval_s", DataType::Int32),
-        field("n_due", DataType::Int32),
-        field("n_received", DataType::Int32),
-        field("n_used", DataType::Int32),
-        field("n_valid", DataType::Int32),
-        field("n_dropped", DataType::Int32),
-        field("dropped", DataType::Utf8View),
-        field("mark", DataType::Utf8View),
-        field("valid", DataType::Boolean),
-        field("value", DataType::Float64),
-        field("zs_value", DataType::Float64),
-        field("min", DataType::Float64),
-        field("max", DataType::Float64),
-        field("cou", DataType::Float64),
-        field("uploaded_value", DataType::Float64),
-        field("uploaded_zs", DataType::Float64),
-        field("copies", DataType::Int32),
-        field("changed", DataType::Int32),
-    ])
-}
 
 impl Fold for HoursOfDay {
     type Row = Reading;
@@ -156,7 +131,11 @@ impl Fold for HoursOfDay {
                     zs: number(zs, i),
                     cou: number(cou, i),
                     partition: partition.value(i),
-                    period_s: if period.is_valid(i) { period.value(i) } else { 0 },
+                    period_s: if period.is_valid(i) {
+                        period.value(i)
+                    } else {
+                        0
+                    },
                     mark: Mark::parse(flag.is_valid(i).then(|| flag.value(i))),
                     hour,
                     sentinel: note.is_valid(i) && note.value(i).contains("sentinel_value"),
@@ -175,7 +154,11 @@ impl Fold for HoursOfDay {
         for number in [row.partition, row.period_s] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        out.extend_from_slice(&[row.mark.number(), u8::from(row.hour), u8::from(row.sentinel)]);
+        out.extend_from_slice(&[
+            row.mark.number(),
+            u8::from(row.hour),
+            u8::from(row.sentinel),
+        ]);
     }
 
     fn decode(bytes: &[u8]) -> Reading {
@@ -294,7 +277,11 @@ impl Dropped {
                 parts.push(format!("\"{name}\":{count}"));
             }
         }
-        if parts.is_empty() { String::new() } else { format!("{{{}}}", parts.join(",")) }
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!("{{{}}}", parts.join(","))
+        }
     }
 }
 
@@ -318,7 +305,11 @@ fn from_minutes(chunk: &[(Reading, i32, i32)], interval_s: i64) -> Hour {
         hour.changed += changed;
         let class = row.mark.class();
         if row.cou.is_finite() {
-            hour.cou = if hour.cou.is_nan() { row.cou } else { hour.cou + row.cou };
+            hour.cou = if hour.cou.is_nan() {
+                row.cou
+            } else {
+                hour.cou + row.cou
+            };
         }
         if row.sentinel {
             dropped.sentinel += 1;
@@ -358,12 +349,18 @@ fn from_minutes(chunk: &[(Reading, i32, i32)], interval_s: i64) -> Hour {
     let marks = &dropped.by_mark;
     let missing = hour.due - hour.received;
     let (worst, count) = (0..Mark::COUNT).rev().fold((0, 0), |best, number| {
-        if marks[number] >= best.1 { (number, marks[number]) } else { best }
+        if marks[number] >= best.1 {
+            (number, marks[number])
+        } else {
+            best
+        }
     });
     hour.mark = if hour.valid {
         if over_range > 0 { "T" } else { "N" }.to_owned()
     } else if count > 0 && count >= missing {
-        Mark::from_number(u8::try_from(worst).unwrap_or(u8::MAX)).text().to_owned()
+        Mark::from_number(u8::try_from(worst).unwrap_or(u8::MAX))
+            .text()
+            .to_owned()
     } else {
         Mark::MISSING.text().to_owned()
     };
@@ -394,7 +391,13 @@ fn from_upload((row, copies, changed): &(Reading, i32, i32), start: i64) -> Hour
         good: i32::from(used && class == Class::Normal),
         dropped: i32::from(!used),
         why: dropped.json(),
-        mark: if used || !usable { row.mark } else { Mark::MISSING }.text().to_owned(),
+        mark: if used || !usable {
+            row.mark
+        } else {
+            Mark::MISSING
+        }
+        .text()
+        .to_owned(),
         valid: used && class == Class::Normal,
         value: kept(row.value),
         zs: kept(row.zs),
@@ -405,141 +408,5 @@ fn from_upload((row, copies, changed): &(Reading, i32, i32), start: i64) -> Hour
         uploaded_zs: row.zs,
         copies: *copies,
         changed: *changed,
-    }
-}
-
-fn columns(hours: &[Hour]) -> Vec<ArrayRef> {
-    let count = |pick: fn(&Hour) -> i32| -> ArrayRef {
-        let mut builder = Int32Builder::with_capacity(hours.len());
-        hours.iter().for_each(|hour| builder.append_value(pick(hour)));
-        Arc::new(builder.finish())
-    };
-    let number = |pick: fn(&Hour) -> f64| -> ArrayRef {
-        let mut builder = Float64Builder::with_capacity(hours.len());
-        hours.iter().for_each(|hour| builder.append_option(finite(pick(hour))));
-        Arc::new(builder.finish())
-    };
-    let text = |pick: fn(&Hour) -> &str| -> ArrayRef {
-        let mut builder = StringViewBuilder::with_capacity(hours.len());
-        for hour in hours {
-            let text = pick(hour);
-            builder.append_option((!text.is_empty()).then_some(text));
-        }
-        Arc::new(builder.finish())
-    };
-    let mut start = TimestampMicrosecondBuilder::with_capacity(hours.len()).with_timezone("UTC");
-    let mut valid = BooleanBuilder::with_capacity(hours.len());
-    for hour in hours {
-        start.append_value(hour.start);
-        valid.append_value(hour.valid);
-    }
-    vec![
-        Arc::new(start.finish()),
-        text(|hour| if hour.uploaded { "uploaded" } else { "minutes" }),
-        count(|hour| i32::try_from(hour.interval_s).unwrap_or(i32::MAX)),
-        count(|hour| hour.due),
-        count(|hour| hour.received),
-        count(|hour| hour.used),
-        count(|hour| hour.good),
-        count(|hour| hour.dropped),
-        text(|hour| &hour.why),
-        text(|hour| &hour.mark),
-        Arc::new(valid.finish()),
-        number(|hour| hour.value),
-        number(|hour| hour.zs),
-        number(|hour| hour.min),
-        number(|hour| hour.max),
-        number(|hour| hour.cou),
-        number(|hour| hour.uploaded_value),
-        number(|hour| hour.uploaded_zs),
-        count(|hour| hour.copies),
-        count(|hour| hour.changed),
-    ]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn minute(at_s: i64, value: f64, mark: &str) -> Reading {
-        Reading {
-            time: at_s * 1_000_000,
-            received: at_s * 1_000_000,
-            offset: at_s,
-            value,
-            zs: f64::NAN,
-            cou: f64::NAN,
-            partition: 0,
-            period_s: 0,
-            mark: Mark::parse(Some(mark)),
-            hour: false,
-            sentinel: false,
-        }
-    }
-
-    #[test]
-    fn forty_five_minutes_are_enough_and_scale_with_the_interval() {
-        let every = |step: i64, count: i64| -> Vec<Reading> {
-            (0..count).map(|i| minute(i * step, 1.0, "N")).collect()
-        };
-        assert!(hours(every(120, 23))[0].valid, "23 x 2 min = 46 min");
-        assert!(!hours(every(120, 22))[0].valid, "22 x 2 min = 44 min");
-        assert!(hours(every(60, 45))[0].valid);
-        assert!(!hours(every(60, 44))[0].valid);
-        assert!(hours(every(600, 5))[0].valid);
-        assert!(!hours(every(600, 4))[0].valid);
-    }
-
-    #[test]
-    fn marked_minutes_are_dropped_and_named() {
-        let mut rows: Vec<Reading> = (0..6).map(|i| minute(i * 600, 10.0, "N")).collect();
-        rows[0].mark = Mark::parse(Some("M"));
-        rows[0].value = 900.0;
-        rows[1].mark = Mark::parse(Some("M"));
-        let hour = &hours(rows)[0];
-        assert_eq!((hour.due, hour.received, hour.used, hour.dropped), (6, 6, 4, 2));
-        assert_eq!(hour.why, "{\"M\":2}");
-        assert_eq!(hour.mark, "M");
-        assert!(!hour.valid);
-        assert_eq!(hour.value, 10.0);
-    }
-
-    #[test]
-    fn the_latest_copy_counts_and_a_changed_value_is_told() {
-        let mut rows: Vec<Reading> = (0..6).map(|i| minute(i * 600, 10.0, "N")).collect();
-        let mut resend = rows[2];
-        resend.received += 60_000_000;
-        resend.value = 40.0;
-        rows.insert(0, resend);
-        let hour = &hours(rows)[0];
-        assert_eq!((hour.received, hour.copies, hour.changed), (6, 1, 1));
-        assert_eq!(hour.value, 15.0);
-    }
-
-    #[test]
-    fn an_uploaded_hour_stands_in_only_without_minutes() {
-        let mut upload = minute(0, 7.0, "N");
-        upload.hour = true;
-        let alone = &hours(vec![upload])[0];
-        assert!(alone.uploaded && alone.valid);
-        let mut rows: Vec<Reading> = (0..6).map(|i| minute(i * 600, 10.0, "N")).collect();
-        rows.push(upload);
-        let both = hours(rows);
-        assert_eq!(both.len(), 1);
-        assert!(!both[0].uploaded);
-        assert_eq!((both[0].value, both[0].uploaded_value), (10.0, 7.0));
-    }
-
-    #[test]
-    fn an_encoded_reading_reads_back() {
-        let mut row = minute(5, 1.5, "St");
-        row.zs = 2.5;
-        row.period_s = 120;
-        row.sentinel = true;
-        let mut bytes = Vec::new();
-        HoursOfDay::encode(&row, &mut bytes);
-        assert_eq!(bytes.len(), HoursOfDay::WIDTH);
-        let back = HoursOfDay::decode(&bytes);
-        assert_eq!(format!("{back:?}"), format!("{row:?}"));
     }
 }

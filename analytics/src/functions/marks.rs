@@ -66,14 +66,22 @@ impl Mark {
         let found = if text.len() == 1 {
             known(text.to_ascii_uppercase().as_str())
         } else {
-            MARKS[..12].iter().position(|(name, _)| name.eq_ignore_ascii_case(text))
+            MARKS[..12]
+                .iter()
+                .position(|(name, _)| name.eq_ignore_ascii_case(text))
         };
-        found.map_or(Self::UNKNOWN, |number| Self(u8::try_from(number).unwrap_or(12)))
+        found.map_or(Self::UNKNOWN, |number| {
+            Self(u8::try_from(number).unwrap_or(12))
+        })
     }
 
     /// The mark with this number; unknown when there is none.
     pub fn from_number(number: u8) -> Self {
-        if usize::from(number) < Self::COUNT { Self(number) } else { Self::UNKNOWN }
+        if usize::from(number) < Self::COUNT {
+            Self(number)
+        } else {
+            Self::UNKNOWN
+        }
     }
 
     /// Its number, below [`Mark::COUNT`].
@@ -94,7 +102,9 @@ impl Mark {
     /// Code of the exemption it supports: M1 device mark, M2 condition mark, M3 stopped.
     pub fn exemption(self) -> Option<&'static str> {
         match self.class() {
-            Class::Instrument | Class::Manual | Class::Unknown if self != Self::MISSING => Some("M1"),
+            Class::Instrument | Class::Manual | Class::Unknown if self != Self::MISSING => {
+                Some("M1")
+            }
             Class::Condition => Some("M2"),
             Class::Stopped => Some("M3"),
             _ => None,

@@ -32,7 +32,10 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         .into_iter()
         .map(|question| {
             let signature = Signature::exact(vec![DataType::Utf8View], Volatility::Immutable);
-            ScalarUDF::from(OfText { question, signature })
+            ScalarUDF::from(OfText {
+                question,
+                signature,
+            })
         })
         .collect()
 }
@@ -75,12 +78,12 @@ impl ScalarUDFImpl for OfText {
             Question::MarkExemption => Arc::new(StringViewArray::from_iter(
                 each.map(|flag| Mark::parse(flag).exemption()),
             )),
-            Question::IsConcentration => {
-                Arc::new(BooleanArray::from_iter(each.map(|code| Some(code.is_some_and(is_concentration)))))
-            }
-            Question::IsGas => {
-                Arc::new(BooleanArray::from_iter(each.map(|code| Some(code.is_some_and(is_gas)))))
-            }
+            Question::IsConcentration => Arc::new(BooleanArray::from_iter(
+                each.map(|code| Some(code.is_some_and(is_concentration))),
+            )),
+            Question::IsGas => Arc::new(BooleanArray::from_iter(
+                each.map(|code| Some(code.is_some_and(is_gas))),
+            )),
         };
         Ok(ColumnarValue::Array(answer))
     }
@@ -113,7 +116,9 @@ mod tests {
         for pollutant in ["a21026", "a34013", "w01018", "w21003", "w21011"] {
             assert!(is_concentration(pollutant), "{pollutant}");
         }
-        for parameter in ["a00000", "a01012", "a19001", "w00000", "w01001", "w01010", "i33101", "831"] {
+        for parameter in [
+            "a00000", "a01012", "a19001", "w00000", "w01001", "w01010", "i33101", "831",
+        ] {
             assert!(!is_concentration(parameter), "{parameter}");
         }
     }

@@ -28,7 +28,8 @@ pub fn range(values: &[Option<f64>], min: Option<f64>, max: Option<f64>) -> Vec<
     values
         .iter()
         .map(|value| {
-            value.is_some_and(|x| min.is_some_and(|low| x < low) || max.is_some_and(|high| x > high))
+            value
+                .is_some_and(|x| min.is_some_and(|low| x < low) || max.is_some_and(|high| x > high))
         })
         .collect()
 }
@@ -40,11 +41,7 @@ pub fn null_value(values: &[Option<f64>]) -> Vec<bool> {
 
 /// All runs of at least `min_points` consecutive equal values. A missing value ends a run; so does
 /// a point for which `breaks(i)` says that it does not follow its predecessor.
-pub fn runs(
-    values: &[Option<f64>],
-    min_points: usize,
-    breaks: impl Fn(usize) -> bool,
-) -> Vec<Run> {
+pub fn runs(values: &[Option<f64>], min_points: usize, breaks: impl Fn(usize) -> bool) -> Vec<Run> {
     let mut found = Vec::new();
     let mut start = 0;
     for i in 0..=values.len() {
@@ -116,7 +113,9 @@ pub fn time_gap(times: &[i64], limit: i64) -> Vec<bool> {
 
 /// Times of the grid `start, start + step, ...` up to the last point that no point has.
 pub fn missing_times(times: &[i64], start: i64, step: i64) -> Vec<i64> {
-    let Some(&last) = times.iter().max() else { return Vec::new() };
+    let Some(&last) = times.iter().max() else {
+        return Vec::new();
+    };
     if step <= 0 {
         return Vec::new();
     }
@@ -149,7 +148,10 @@ pub fn cadence(sorted_times: impl IntoIterator<Item = i64>) -> Option<i64> {
     let mut best: Option<(usize, i64)> = None;
     let mut at = 0;
     while at < steps.len() {
-        let same = steps[at..].iter().take_while(|step| **step == steps[at]).count();
+        let same = steps[at..]
+            .iter()
+            .take_while(|step| **step == steps[at])
+            .count();
         if best.is_none_or(|(count, _)| same > count) {
             best = Some((same, steps[at]));
         }
@@ -167,7 +169,10 @@ mod tests {
         let values = [Some(0.0), Some(-0.0), None, Some(0.0), Some(0.0), Some(0.0)];
         assert_eq!(runs(&values, 3, |_| false), [Run { start: 3, end: 6 }]);
         assert_eq!(runs(&values, 2, |_| false).len(), 2);
-        assert_eq!(runs(&values, 2, |i| i == 4), [Run { start: 0, end: 2 }, Run { start: 4, end: 6 }]);
+        assert_eq!(
+            runs(&values, 2, |i| i == 4),
+            [Run { start: 0, end: 2 }, Run { start: 4, end: 6 }]
+        );
         assert!(runs(&[None, None, None], 2, |_| false).is_empty());
     }
 

@@ -32,19 +32,24 @@ pub(super) enum Check {
 
 /// All window functions.
 pub(super) fn all() -> Vec<WindowUDF> {
-    [Check::ConstantRun, Check::StepChange, Check::Rate, Check::TimeGap]
-        .into_iter()
-        .map(|check| {
-            let arguments = match check {
-                Check::ConstantRun => vec![DataType::Float64, DataType::Int64],
-                Check::StepChange => vec![DataType::Float64, DataType::Float64],
-                Check::Rate => vec![instant(), DataType::Float64, DataType::Float64],
-                Check::TimeGap => vec![instant(), DataType::Int64],
-            };
-            let signature = Signature::exact(arguments, Volatility::Immutable);
-            WindowUDF::from(Flag { check, signature })
-        })
-        .collect()
+    [
+        Check::ConstantRun,
+        Check::StepChange,
+        Check::Rate,
+        Check::TimeGap,
+    ]
+    .into_iter()
+    .map(|check| {
+        let arguments = match check {
+            Check::ConstantRun => vec![DataType::Float64, DataType::Int64],
+            Check::StepChange => vec![DataType::Float64, DataType::Float64],
+            Check::Rate => vec![instant(), DataType::Float64, DataType::Float64],
+            Check::TimeGap => vec![instant(), DataType::Int64],
+        };
+        let signature = Signature::exact(arguments, Volatility::Immutable);
+        WindowUDF::from(Flag { check, signature })
+    })
+    .collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -89,11 +94,19 @@ impl PartitionEvaluator for Walk {
         };
         let limit = |column: &ArrayRef| -> Result<f64> {
             let limit = primitive::<Float64Type>(column)?;
-            Ok(if rows > 0 && limit.is_valid(0) { limit.value(0) } else { f64::INFINITY })
+            Ok(if rows > 0 && limit.is_valid(0) {
+                limit.value(0)
+            } else {
+                f64::INFINITY
+            })
         };
         let count = |column: &ArrayRef| -> Result<i64> {
             let count = primitive::<Int64Type>(column)?;
-            Ok(if rows > 0 && count.is_valid(0) { count.value(0) } else { i64::MAX })
+            Ok(if rows > 0 && count.is_valid(0) {
+                count.value(0)
+            } else {
+                i64::MAX
+            })
         };
         let flags = match self.0 {
             Check::ConstantRun => {
@@ -102,7 +115,6 @@ impl PartitionEvaluator for Walk {
             }
             Check::StepChange => series::step_change(&values(&columns[0])?, limit(&columns[1])?),
             Check::Rate => {
-                #[expect(clippy::cast_precision_loss, reason = "microseconds of this era fit")]
                 let seconds: Vec<f64> = instants(&columns[0])?
                     .values()
                     .iter()

@@ -9,7 +9,9 @@ use deltalake::DeltaTableError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of the tables cannot be used.
-    #[error("store `{path}`: {what}; set `[store] path` to the folder that `nonsite ingest` writes")]
+    #[error(
+        "store `{path}`: {what}; set `[store] path` to the folder that `nonsite ingest` writes"
+    )]
     Store {
         /// Folder as configured.
         path: PathBuf,
@@ -52,7 +54,9 @@ pub enum Error {
         what: String,
     },
     /// Alerts could not be handed to Kafka; they stay in the outbox and go out later.
-    #[error("alert topic `{topic}`: {what}; alerts stay in the outbox and are sent by the next run")]
+    #[error(
+        "alert topic `{topic}`: {what}; alerts stay in the outbox and are sent by the next run"
+    )]
     Kafka {
         /// Topic alerts go to.
         topic: String,
@@ -73,12 +77,18 @@ impl Error {
     /// Wraps an engine error with the name of the query.
     pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
-        move |source| Self::Query { what, source: Box::new(source) }
+        move |source| Self::Query {
+            what,
+            source: Box::new(source),
+        }
     }
 
     /// Wraps a table error with the table's name.
     pub(crate) fn table(table: impl Into<String>) -> impl FnOnce(DeltaTableError) -> Self {
         let table = table.into();
-        move |source| Self::Table { table, source: Box::new(source) }
+        move |source| Self::Table {
+            table,
+            source: Box::new(source),
+        }
     }
 }

@@ -28,8 +28,8 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use nonsite_schemas::tables::{self, TableDef};
@@ -50,7 +50,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { memory_mb: 1_024, partitions: 0 }
+        Self {
+            memory_mb: 1_024,
+            partitions: 0,
+        }
     }
 }
 
@@ -126,8 +129,11 @@ impl Session {
             .with_allow_ddl(false)
             .with_allow_dml(false)
             .with_allow_statements(false);
-        let frame =
-            self.ctx.sql_with_options(sql, options).await.map_err(Error::query("query"))?;
+        let frame = self
+            .ctx
+            .sql_with_options(sql, options)
+            .await
+            .map_err(Error::query("query"))?;
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let mut batches = frame.collect().await.map_err(Error::query("query"))?;
         if batches.is_empty() {
@@ -142,7 +148,10 @@ impl Session {
         let what = format!("intermediate table `{name}`");
         let frame = self.ctx.sql(sql).await.map_err(Error::query(&what))?;
         let schema = plain(frame.schema().as_arrow());
-        let parts = frame.collect_partitioned().await.map_err(Error::query(&what))?;
+        let parts = frame
+            .collect_partitioned()
+            .await
+            .map_err(Error::query(&what))?;
         let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
         let parts = parts
             .into_iter()
@@ -150,8 +159,12 @@ impl Session {
             .collect::<Result<Vec<Vec<RecordBatch>>, _>>()
             .map_err(|error| Error::query(&what)(error.into()))?;
         let table = MemTable::try_new(schema, parts).map_err(Error::query(&what))?;
-        self.ctx.deregister_table(name).map_err(Error::query(&what))?;
-        self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
+        self.ctx
+            .deregister_table(name)
+            .map_err(Error::query(&what))?;
+        self.ctx
+            .register_table(name, Arc::new(table))
+            .map_err(Error::query(&what))?;
         Ok(rows)
     }
 
@@ -163,15 +176,29 @@ impl Session {
         scope: RecordBatch,
         dates: std::ops::RangeInclusive<i32>,
     ) -> Result<Self, Error> {
-        let ctx = SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
+        let ctx =
+            SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
         crate::functions::register(&ctx);
         for def in all_tables() {
             let what = format!("table `{}`", def.name);
-            let table = self.ctx.table_provider(def.name).await.map_err(Error::query(&what))?;
-            let name = if def.name == "readings_raw" { "readings_raw_all" } else { def.name };
-            ctx.register_table(name, table).map_err(Error::query(&what))?;
+            let table = self
+                .ctx
+                .table_provider(def.name)
+                .await
+                .map_err(Error::query(&what))?;
+            let name = if def.name == "readings_raw" {
+                "readings_raw_all"
+            } else {
+                def.name
+            };
+            ctx.register_table(name, table)
+                .map_err(Error::query(&what))?;
         }
-        let session = Self { ctx, store: self.store.clone(), versions: self.versions.clone() };
+        let session = Self {
+            ctx,
+            store: self.store.clone(),
+            versions: self.versions.clone(),
+        };
         session.put("scope", scope)?;
         let cut = format!(
             "SELECT r.* FROM readings_raw_all r
@@ -180,7 +207,11 @@ impl Session {
             dates.start(),
             dates.end()
         );
-        let frame = session.ctx.sql(&cut).await.map_err(Error::query("scope of the run"))?;
+        let frame = session
+            .ctx
+            .sql(&cut)
+            .await
+            .map_err(Error::query("scope of the run"))?;
         session
             .ctx
             .register_table("readings_raw", frame.into_view())
@@ -194,10 +225,14 @@ impl Session {
     /// Registers rows under `name`, replacing a table or view of that name.
     pub(crate) fn put(&self, name: &str, batch: RecordBatch) -> Result<(), Error> {
         let what = format!("table `{name}`");
-        let table = MemTable::try_new(batch.schema(), vec![vec![batch]])
+        let table =
+            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(Error::query(&what))?;
+        self.ctx
+            .deregister_table(name)
             .map_err(Error::query(&what))?;
-        self.ctx.deregister_table(name).map_err(Error::query(&what))?;
-        self.ctx.register_table(name, Arc::new(table)).map_err(Error::query(&what))?;
+        self.ctx
+            .register_table(name, Arc::new(table))
+            .map_err(Error::query(&what))?;
         Ok(())
     }
 }
@@ -292,7 +327,11 @@ pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session
         }
         .map_err(Error::query(format!("table `{}`", def.name)))?;
     }
-    Ok(Session { ctx, store: store.to_owned(), versions })
+    Ok(Session {
+        ctx,
+        store: store.to_owned(),
+        versions,
+    })
 }
 
 /// A session over tables held in memory, for tests of views and rules: tables that are not given
@@ -301,54 +340,21 @@ pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Resu
     let ctx = context(config)?;
     let mut given: BTreeMap<&str, RecordBatch> = given.into_iter().collect();
     for def in all_tables() {
-        let parts = given.remove(def.name).map_or_else(Vec::new, |batch| vec![batch]);
+        let parts = given
+            .remove(def.name)
+            .map_or_else(Vec::new, |batch| vec![batch]);
         let table = MemTable::try_new(Arc::clone(&def.schema), vec![parts])
             .map_err(Error::query(format!("table `{}`", def.name)))?;
         ctx.register_table(def.name, Arc::new(table))
             .map_err(Error::query(format!("table `{}`", def.name)))?;
     }
     crate::views::register(&ctx, &[]).await?;
-    Ok(Session { ctx, store: PathBuf::new(), versions: BTreeMap::new() })
+    Ok(Session {
+        ctx,
+        store: PathBuf::new(),
+        versions: BTreeMap::new(),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_query_can_read_and_nothing_else() {
-        let store = tempfile::tempdir().expect("folder");
-        let session = open(store.path(), &Config::default()).await.expect("session");
-        let batches = session.read("SELECT count(*) AS n FROM readings").await.expect("reads");
-        assert_eq!(render::csv(&batches).expect("csv"), "n\n0\n");
-        assert_eq!(render::json(&batches).expect("json"), "[\n  {\n    \"n\": 0\n  }\n]");
-        for refused in [
-            "CREATE TABLE x AS SELECT 1",
-            "DROP VIEW readings",
-            "INSERT INTO anomalies SELECT * FROM anomalies",
-            "COPY readings TO '/tmp/nonsite-must-not-exist.csv'",
-            "SET datafusion.execution.batch_size = 1",
-        ] {
-            assert!(session.read(refused).await.is_err(), "{refused}");
-        }
-        let empty = session.read("SELECT mn, value FROM readings").await.expect("reads");
-        assert_eq!(render::csv(&empty).expect("csv"), "mn,value\n");
-    }
-
-    #[tokio::test]
-    async fn every_table_and_view_can_be_read_when_there_is_nothing() {
-        let store = tempfile::tempdir().expect("folder");
-        let session = open(store.path(), &Config::default()).await.expect("session");
-        let names = all_tables().into_iter().map(|def| def.name).chain(crate::views::VIEWS.map(|(name, _)| name));
-        for name in names {
-            let batches = session.read(&format!("SELECT * FROM {name} LIMIT 1")).await;
-            assert!(batches.is_ok(), "{name}: {batches:?}");
-        }
-    }
-
-    #[test]
-    fn too_little_memory_is_refused_by_name() {
-        let error = Config { memory_mb: 1, partitions: 0 }.validate().unwrap_err().to_string();
-        assert!(error.contains("session.memory_mb"), "{error}");
-    }
-}
+mod tests;

@@ -31,7 +31,15 @@ pub fn json(batches: &[RecordBatch]) -> Result<String, ArrowError> {
 
 fn values(column: &ArrayRef) -> Result<Vec<Value>, ArrowError> {
     let each = |of: &dyn Fn(usize) -> Value| -> Vec<Value> {
-        (0..column.len()).map(|i| if column.is_null(i) { Value::Null } else { of(i) }).collect()
+        (0..column.len())
+            .map(|i| {
+                if column.is_null(i) {
+                    Value::Null
+                } else {
+                    of(i)
+                }
+            })
+            .collect()
     };
     let data_type = column.data_type();
     if data_type == &DataType::Boolean {
@@ -60,7 +68,11 @@ pub fn csv(batches: &[RecordBatch]) -> Result<String, ArrowError> {
     for (n, batch) in batches.iter().enumerate() {
         if n == 0 {
             let schema = batch.schema();
-            let names: Vec<String> = schema.fields().iter().map(|field| quoted(field.name())).collect();
+            let names: Vec<String> = schema
+                .fields()
+                .iter()
+                .map(|field| quoted(field.name()))
+                .collect();
             text.push_str(&names.join(","));
             text.push('\n');
         }
@@ -70,8 +82,10 @@ pub fn csv(batches: &[RecordBatch]) -> Result<String, ArrowError> {
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<Vec<_>, _>>()?;
         for i in 0..batch.num_rows() {
-            let cells: Vec<String> =
-                formatters.iter().map(|column| quoted(&column.value(i).to_string())).collect();
+            let cells: Vec<String> = formatters
+                .iter()
+                .map(|column| quoted(&column.value(i).to_string()))
+                .collect();
             text.push_str(&cells.join(","));
             text.push('\n');
         }

@@ -23,14 +23,18 @@ use serde_json::{Map, Value};
 pub fn batch(schema: &SchemaRef, rows: &[Map<String, Value>]) -> Result<RecordBatch, ArrowError> {
     for row in rows {
         if let Some(unknown) = row.keys().find(|key| schema.field_with_name(key).is_err()) {
-            return Err(ArrowError::SchemaError(format!("there is no column `{unknown}`")));
+            return Err(ArrowError::SchemaError(format!(
+                "there is no column `{unknown}`"
+            )));
         }
     }
     let columns = schema
         .fields()
         .iter()
         .map(|field| {
-            let values = rows.iter().map(|row| row.get(field.name()).filter(|value| !value.is_null()));
+            let values = rows
+                .iter()
+                .map(|row| row.get(field.name()).filter(|value| !value.is_null()));
             column(field.data_type(), values)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -43,19 +47,31 @@ fn column<'a>(
 ) -> Result<ArrayRef, ArrowError> {
     let integer = |value: Option<&Value>| value.and_then(Value::as_i64);
     Ok(match data_type {
-        DataType::Utf8 => Arc::new(values.map(|v| v.and_then(Value::as_str)).collect::<StringArray>()),
-        DataType::Float64 => {
-            Arc::new(values.map(|v| v.and_then(Value::as_f64)).collect::<Float64Array>())
-        }
-        DataType::Boolean => {
-            Arc::new(values.map(|v| v.and_then(Value::as_bool)).collect::<BooleanArray>())
-        }
+        DataType::Utf8 => Arc::new(
+            values
+                .map(|v| v.and_then(Value::as_str))
+                .collect::<StringArray>(),
+        ),
+        DataType::Float64 => Arc::new(
+            values
+                .map(|v| v.and_then(Value::as_f64))
+                .collect::<Float64Array>(),
+        ),
+        DataType::Boolean => Arc::new(
+            values
+                .map(|v| v.and_then(Value::as_bool))
+                .collect::<BooleanArray>(),
+        ),
         DataType::Int64 => Arc::new(values.map(integer).collect::<Int64Array>()),
         DataType::Int32 => Arc::new(
-            values.map(|v| integer(v).and_then(|x| i32::try_from(x).ok())).collect::<Int32Array>(),
+            values
+                .map(|v| integer(v).and_then(|x| i32::try_from(x).ok()))
+                .collect::<Int32Array>(),
         ),
         DataType::Int16 => Arc::new(
-            values.map(|v| integer(v).and_then(|x| i16::try_from(x).ok())).collect::<Int16Array>(),
+            values
+                .map(|v| integer(v).and_then(|x| i16::try_from(x).ok()))
+                .collect::<Int16Array>(),
         ),
         DataType::Date32 => Arc::new(values.map(|v| v.and_then(day)).collect::<Date32Array>()),
         DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::new(
@@ -65,9 +81,15 @@ fn column<'a>(
                 .with_data_type(data_type.clone()),
         ),
         DataType::Binary => Arc::new(
-            values.map(|v| v.and_then(Value::as_str).map(str::as_bytes)).collect::<BinaryArray>(),
+            values
+                .map(|v| v.and_then(Value::as_str).map(str::as_bytes))
+                .collect::<BinaryArray>(),
         ),
-        other => return Err(ArrowError::NotYetImplemented(format!("rows of type {other}"))),
+        other => {
+            return Err(ArrowError::NotYetImplemented(format!(
+                "rows of type {other}"
+            )));
+        }
     })
 }
 
@@ -83,7 +105,11 @@ fn day(value: &Value) -> Option<i32> {
         return i32::try_from(days).ok();
     }
     let date = chrono::NaiveDate::parse_from_str(value.as_str()?, "%Y-%m-%d").ok()?;
-    i32::try_from(date.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok()
+    i32::try_from(
+        date.signed_duration_since(chrono::NaiveDate::default())
+            .num_days(),
+    )
+    .ok()
 }
 
 /// Reads batches back into objects; nulls are left out.
@@ -121,7 +147,10 @@ fn put(name: &str, column: &ArrayRef, rows: &mut [Map<String, Value>]) -> Result
             (0..numbers.len()).for_each(|i| set(i, Value::from(numbers.value(i))));
         }
         DataType::Timestamp(_, zone) => {
-            let micros = cast(column, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+            let micros = cast(
+                column,
+                &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+            )?;
             let micros = micros.as_primitive::<TimestampMicrosecondType>();
             (0..micros.len()).for_each(|i| set(i, Value::from(micros.value(i))));
         }

@@ -22,7 +22,10 @@ use super::Error;
 
 /// Address of one table in the store.
 fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
-    let fault = |what: String| Error::Store { path: store.to_owned(), what };
+    let fault = |what: String| Error::Store {
+        path: store.to_owned(),
+        what,
+    };
     let folder = std::path::absolute(store.join(name)).map_err(|error| fault(error.to_string()))?;
     Url::from_directory_path(&folder)
         .map_err(|()| fault("the folder has no absolute path".to_owned()))
@@ -48,11 +51,18 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
         return Ok(table);
     }
     let url = table_url(store, def.name)?;
-    std::fs::create_dir_all(store.join(def.name))
-        .map_err(|error| Error::Store { path: store.to_owned(), what: error.to_string() })?;
-    let schema: StructType = def.schema.as_ref().try_into_kernel().map_err(|error| {
-        Error::Store { path: store.to_owned(), what: format!("table `{}`: {error}", def.name) }
+    std::fs::create_dir_all(store.join(def.name)).map_err(|error| Error::Store {
+        path: store.to_owned(),
+        what: error.to_string(),
     })?;
+    let schema: StructType =
+        def.schema
+            .as_ref()
+            .try_into_kernel()
+            .map_err(|error| Error::Store {
+                path: store.to_owned(),
+                what: format!("table `{}`: {error}", def.name),
+            })?;
     CreateBuilder::new()
         .with_location(url.as_str())
         .with_table_name(def.name)
@@ -143,14 +153,22 @@ async fn commit(
     }
     let state = table.snapshot().map_err(Error::table(def.name))?;
     let properties = CommitProperties::default().with_application_transactions(markers);
-    let partition_by = (!def.partition_columns.is_empty())
-        .then(|| def.partition_columns.iter().map(|&column| column.to_owned()).collect());
+    let partition_by = (!def.partition_columns.is_empty()).then(|| {
+        def.partition_columns
+            .iter()
+            .map(|&column| column.to_owned())
+            .collect()
+    });
     CommitBuilder::from(properties)
         .with_actions(actions)
         .build(
             Some(state.snapshot()),
             table.log_store(),
-            DeltaOperation::Write { mode, partition_by, predicate: None },
+            DeltaOperation::Write {
+                mode,
+                partition_by,
+                predicate: None,
+            },
         )
         .await
         .map_err(Error::table(def.name))?;

@@ -28,7 +28,10 @@ pub const VIEWS: [(&str, &str); 12] = [
 
 /// The query behind a view.
 pub fn query(name: &str) -> Option<&'static str> {
-    VIEWS.iter().find(|(known, _)| *known == name).map(|(_, sql)| *sql)
+    VIEWS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, sql)| *sql)
 }
 
 /// Registers the views named, all when none is.
@@ -39,7 +42,8 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
         }
         let what = format!("view `{name}`");
         let frame = ctx.sql(sql).await.map_err(Error::query(&what))?;
-        ctx.register_table(name, frame.into_view()).map_err(Error::query(&what))?;
+        ctx.register_table(name, frame.into_view())
+            .map_err(Error::query(&what))?;
     }
     Ok(())
 }

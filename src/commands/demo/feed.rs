@@ -144,11 +144,6 @@ pub(super) fn watch_progress(
 pub(super) fn topics(names: &Topics, partitions: i32) -> Vec<(&str, i32)> {
     Topic::ALL
         .iter()
-        .map(|topic| {
-            (
-                names.name(*topic),
-                partitions_of(*topic, partitions),
-            )
-        })
+        .map(|topic| (names.name(*topic), partitions_of(*topic, partitions)))
         .collect()
 }

@@ -18,24 +18,46 @@ const HOUR: i64 = 3_600_000_000;
 async fn judged(session: &Session, as_of: i64) -> Evaluation {
     let config = Config::default();
     let catalogue = Catalogue::load(&config).expect("rules");
-    let all = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await.expect("days");
-    evaluate(session, &catalogue, &config, &all, Some(&all), State::default(), as_of)
+    let all = days(session, "SELECT DISTINCT mn, date FROM readings_raw")
         .await
-        .expect("evaluation")
+        .expect("days");
+    evaluate(
+        session,
+        &catalogue,
+        &config,
+        &all,
+        Some(&all),
+        State::default(),
+        as_of,
+    )
+    .await
+    .expect("evaluation")
 }
 
 fn report<'a>(evaluation: &'a Evaluation, rule: &str) -> &'a RuleReport {
-    evaluation.rules.iter().find(|report| report.rule == rule).expect("rule ran")
+    evaluation
+        .rules
+        .iter()
+        .find(|report| report.rule == rule)
+        .expect("rule ran")
 }
 
 fn found<'a>(evaluation: &'a Evaluation, rule: &str) -> Vec<&'a Anomaly> {
-    let mut found: Vec<_> = evaluation.state.open().filter(|a| a.rule_id == rule).collect();
+    let mut found: Vec<_> = evaluation
+        .state
+        .open()
+        .filter(|a| a.rule_id == rule)
+        .collect();
     found.sort_by_key(|a| (a.mn.clone(), a.factor.clone(), a.window_start));
     found
 }
 
 fn counts(report: &RuleReport) -> (u64, u64, BTreeMap<&str, u64>) {
-    let why = report.not_evaluated.iter().map(|(why, count)| (why.as_str(), *count)).collect();
+    let why = report
+        .not_evaluated
+        .iter()
+        .map(|(why, count)| (why.as_str(), *count))
+        .collect();
     (report.flagged, report.passed, why)
 }
 
@@ -58,7 +80,10 @@ async fn e01_judges_valid_hours_against_the_limit_then_in_force() {
     let start = at("2025-06-01 08:00");
     // Exactly the limit passes; two hours above with a quiet hour between are one finding.
     let mut rows = hours("A", "a21026", start, &[50.0, 60.0, 40.0, 70.0]);
-    rows.extend(marked(hours("A", "a21026", start + 4 * HOUR, &[500.0]), "M"));
+    rows.extend(marked(
+        hours("A", "a21026", start + 4 * HOUR, &[500.0]),
+        "M",
+    ));
     rows.extend(hours("A", "a21026", start + 5 * HOUR, &[500.0])[..4].to_vec());
     rows.extend(hours("A", "a34013", start, &[500.0]));
     rows.extend(hours("B", "a21026", start, &[500.0]));
@@ -66,20 +91,42 @@ async fn e01_judges_valid_hours_against_the_limit_then_in_force() {
     let evaluation = judged(&session, at("2025-06-01 20:00")).await;
     assert_eq!(
         counts(report(&evaluation, "E01")),
-        (2, 2, BTreeMap::from([("marked_instrument", 1), ("too_few_valid_minutes", 1), ("no_limit", 1), ("no_permit", 1)]))
+        (
+            2,
+            2,
+            BTreeMap::from([
+                ("marked_instrument", 1),
+                ("too_few_valid_minutes", 1),
+                ("no_limit", 1),
+                ("no_permit", 1)
+            ])
+        )
     );
     let found = found(&evaluation, "E01");
     assert_eq!(found.len(), 1);
     let finding = found[0];
-    assert_eq!((finding.window_start, finding.window_end), (start + HOUR, start + 4 * HOUR));
-    assert_eq!((finding.observed, finding.limit_value, finding.points), (Some(70.0), Some(50.0), 2));
-    assert_eq!((finding.severity.as_str(), finding.permit_version), ("S3", Some(1)));
+    assert_eq!(
+        (finding.window_start, finding.window_end),
+        (start + HOUR, start + 4 * HOUR)
+    );
+    assert_eq!(
+        (finding.observed, finding.limit_value, finding.points),
+        (Some(70.0), Some(50.0), 2)
+    );
+    assert_eq!(
+        (finding.severity.as_str(), finding.permit_version),
+        ("S3", Some(1))
+    );
     assert_eq!(finding.unit_name.as_deref(), Some("热电厂"));
     let evidence: Value = serde_json::from_str(&finding.evidence).expect("JSON");
     assert_eq!(evidence["minutes"].as_array().map(Vec::len), Some(6));
     assert_eq!(evidence["limit"][0]["limit_value"], json!(50.0));
     assert_eq!(evidence["sources"][0]["topic"], json!("t"));
-    assert!(finding.reason.contains("70") && finding.reason.contains("50"), "{}", finding.reason);
+    assert!(
+        finding.reason.contains("70") && finding.reason.contains("50"),
+        "{}",
+        finding.reason
+    );
 }
 
 #[tokio::test]
@@ -87,10 +134,15 @@ async fn e01_is_worse_for_three_hours_in_a_row_or_twice_the_limit() {
     let start = at("2025-06-01 08:00");
     let mut rows = hours("A", "a21026", start, &[60.0, 60.0, 60.0, 40.0]);
     rows.extend(hours("A", "a21002", start, &[100.0]));
-    let permits = [Permit::of("A", "a21026", 50.0), Permit::of("A", "a21002", 50.0)];
+    let permits = [
+        Permit::of("A", "a21026", 50.0),
+        Permit::of("A", "a21002", 50.0),
+    ];
     let evaluation = judged(&session(rows, &permits, 2).await, at("2025-06-01 20:00")).await;
-    let severities: Vec<&str> =
-        found(&evaluation, "E01").iter().map(|a| a.severity.as_str()).collect();
+    let severities: Vec<&str> = found(&evaluation, "E01")
+        .iter()
+        .map(|a| a.severity.as_str())
+        .collect();
     assert_eq!(severities, ["S2", "S2"]);
 }
 
@@ -107,7 +159,10 @@ async fn e01_uses_the_converted_value_and_the_limit_of_its_time() {
         ..Permit::of("A", "a21026", limit)
     };
     // The stricter limit begins at 09:00; its document arrived before the older one.
-    let permits = [document(2, "2025-06-01 09:00", 15.0, 0), document(1, "2024-01-01 00:00", 100.0, 1)];
+    let permits = [
+        document(2, "2025-06-01 09:00", 15.0, 0),
+        document(1, "2024-01-01 00:00", 100.0, 1),
+    ];
     let evaluation = judged(&session(rows, &permits, 2).await, at("2025-06-01 20:00")).await;
     // 08:00: 30 * 10/5 = 60 <= 100; 09:00: 30 * 10/15 = 20 > 15; 10:00: no oxygen.
     assert_eq!(
@@ -115,7 +170,10 @@ async fn e01_uses_the_converted_value_and_the_limit_of_its_time() {
         (1, 1, BTreeMap::from([("no_conversion", 1)]))
     );
     let found = found(&evaluation, "E01");
-    assert_eq!((found[0].observed, found[0].limit_value), (Some(20.0), Some(15.0)));
+    assert_eq!(
+        (found[0].observed, found[0].limit_value),
+        (Some(20.0), Some(15.0))
+    );
     assert_eq!(found[0].permit_version, Some(2));
 }
 
@@ -133,16 +191,35 @@ async fn e03_and_e04_recompute_the_day() {
     rows.extend(hours("W", "w01018", day + 12 * HOUR, &[10.0; 12]));
     rows.extend(hours("W", "w21003", day, &[30.0; 24]));
     rows.extend(hours("W", "w01012", day, &[900.0; 24]));
-    let daily = |mn, factor, limit| Permit { averaging: "day", ..Permit::of(mn, factor, limit) };
-    let water = |factor, limit, offset| Permit { version: offset + 1, offset, ..daily("W", factor, limit) };
-    let permits = [daily("A", "a21026", 50.0), daily("A", "a21002", 50.0), daily("A", "a34013", 50.0)];
-    let gas = judged(&session(rows.clone(), &permits, 2).await, at("2025-06-02 01:00")).await;
+    let daily = |mn, factor, limit| Permit {
+        averaging: "day",
+        ..Permit::of(mn, factor, limit)
+    };
+    let water = |factor, limit, offset| Permit {
+        version: offset + 1,
+        offset,
+        ..daily("W", factor, limit)
+    };
+    let permits = [
+        daily("A", "a21026", 50.0),
+        daily("A", "a21002", 50.0),
+        daily("A", "a34013", 50.0),
+    ];
+    let gas = judged(
+        &session(rows.clone(), &permits, 2).await,
+        at("2025-06-02 01:00"),
+    )
+    .await;
     assert_eq!(
         counts(report(&gas, "E03")),
         (1, 1, BTreeMap::from([("too_few_valid_hours", 1)]))
     );
     assert_eq!(found(&gas, "E03")[0].observed, Some(60.0));
-    let mut permits = [water("w01018", 50.0, 0), water("w21003", 20.0, 0), water("w01012", 20.0, 0)];
+    let mut permits = [
+        water("w01018", 50.0, 0),
+        water("w21003", 20.0, 0),
+        water("w01012", 20.0, 0),
+    ];
     permits.iter_mut().for_each(|permit| permit.version = 1);
     let water = judged(&session(rows, &permits, 2).await, at("2025-06-02 01:00")).await;
     assert_eq!(counts(report(&water, "E04")).0, 1);
@@ -159,7 +236,11 @@ async fn q01_q03_q04_look_at_valid_hours_only() {
     rows.extend(hours("A", "a21005", start, &[1.0, -0.5, 2.0, 3.0, 4.0]));
     rows.extend(hours("A", "a21024", start, &[1.0, 0.0, 0.0, 3.0]));
     rows.extend(hours("A", "a21018", start, &[1.0, 0.0, 2.0, 3.0]));
-    let evaluation = judged(&session(rows, &[Permit::of("A", "a21026", 50.0)], 2).await, at("2025-06-01 20:00")).await;
+    let evaluation = judged(
+        &session(rows, &[Permit::of("A", "a21026", 50.0)], 2).await,
+        at("2025-06-01 20:00"),
+    )
+    .await;
     assert_eq!(
         counts(report(&evaluation, "Q01")),
         (1, 4, BTreeMap::from([("no_valid_hour", 1)]))
@@ -167,12 +248,21 @@ async fn q01_q03_q04_look_at_valid_hours_only() {
     let flat = found(&evaluation, "Q01");
     assert_eq!((flat[0].points, flat[0].window_end), (4, start + 4 * HOUR));
     let negative = report(&evaluation, "Q03");
-    assert_eq!((negative.flagged, negative.not_evaluated["marked_stopped"]), (1, 6));
+    assert_eq!(
+        (negative.flagged, negative.not_evaluated["marked_stopped"]),
+        (1, 6)
+    );
     assert_eq!(found(&evaluation, "Q03")[0].observed, Some(-0.5));
     let zero = found(&evaluation, "Q04");
     assert_eq!(zero.len(), 1);
-    assert_eq!((zero[0].factor.as_deref(), zero[0].points), (Some("a21024"), 2));
-    assert_eq!(counts(report(&evaluation, "Q04")).2, BTreeMap::from([("no_valid_hour", 1)]));
+    assert_eq!(
+        (zero[0].factor.as_deref(), zero[0].points),
+        (Some("a21024"), 2)
+    );
+    assert_eq!(
+        counts(report(&evaluation, "Q04")).2,
+        BTreeMap::from([("no_valid_hour", 1)])
+    );
 }
 
 #[tokio::test]
@@ -181,15 +271,30 @@ async fn t01_and_t02_see_what_did_not_come() {
     let mut rows = hours("A", "a21026", start, &[1.0, 2.0]);
     rows.extend(hours("A", "a21026", start + 5 * HOUR, &[3.0, 4.0]));
     // One of two factors lacks three of six values in one hour.
-    rows.extend(hours("B", "a21026", start, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]));
-    rows.extend(hours("B", "a21002", start, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).into_iter().skip(3));
+    rows.extend(hours(
+        "B",
+        "a21026",
+        start,
+        &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
+    ));
+    rows.extend(
+        hours("B", "a21002", start, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+            .into_iter()
+            .skip(3),
+    );
     let as_of = start + 7 * HOUR + 10 * 60_000_000;
     let evaluation = judged(&session(rows, &[], 2).await, as_of).await;
     let silent = found(&evaluation, "T01");
     assert_eq!(silent.len(), 1);
-    assert_eq!((silent[0].mn.as_deref(), silent[0].observed), (Some("A"), Some(180.0)));
+    assert_eq!(
+        (silent[0].mn.as_deref(), silent[0].observed),
+        (Some("A"), Some(180.0))
+    );
     assert_eq!(silent[0].severity, "S3");
-    assert_eq!((silent[0].window_start, silent[0].window_end), (start + 2 * HOUR, start + 5 * HOUR));
+    assert_eq!(
+        (silent[0].window_start, silent[0].window_end),
+        (start + 2 * HOUR, start + 5 * HOUR)
+    );
     assert_eq!(counts(report(&evaluation, "T01")), (1, 1, BTreeMap::new()));
     let short = found(&evaluation, "T02");
     assert_eq!(short.len(), 2);
@@ -207,28 +312,59 @@ async fn t01_sees_a_logger_that_stops_at_midnight() {
     let evaluation = judged(&session, day + 27 * HOUR).await;
     let silent = found(&evaluation, "T01");
     assert_eq!(silent.len(), 1);
-    assert_eq!((silent[0].window_start, silent[0].window_end), (day + 24 * HOUR, day + 27 * HOUR));
+    assert_eq!(
+        (silent[0].window_start, silent[0].window_end),
+        (day + 24 * HOUR, day + 27 * HOUR)
+    );
 }
 
 async fn session_again() -> Session {
-    session(hours("A", "a21026", at("2025-06-01 08:00"), &[1.0, 2.0]), &[], 1).await
+    session(
+        hours("A", "a21026", at("2025-06-01 08:00"), &[1.0, 2.0]),
+        &[],
+        1,
+    )
+    .await
 }
 
 #[tokio::test]
 async fn p02_gives_notice_and_tells_activity_after_expiry() {
     let start = at("2025-06-02 08:00");
     let rows = hours("A", "a21026", start, &[1.0, 2.0]);
-    let permit = || Permit { valid_to: "2025-06-01", ..Permit::of("A", "a21026", 50.0) };
-    let expired = judged(&session(rows.clone(), &[permit()], 2).await, at("2025-06-02 12:00")).await;
+    let permit = || Permit {
+        valid_to: "2025-06-01",
+        ..Permit::of("A", "a21026", 50.0)
+    };
+    let expired = judged(
+        &session(rows.clone(), &[permit()], 2).await,
+        at("2025-06-02 12:00"),
+    )
+    .await;
     let found = found(&expired, "P02");
-    let severities: Vec<(&str, Option<f64>)> =
-        found.iter().map(|a| (a.severity.as_str(), a.limit_value)).collect();
+    let severities: Vec<(&str, Option<f64>)> = found
+        .iter()
+        .map(|a| (a.severity.as_str(), a.limit_value))
+        .collect();
     assert_eq!(severities.len(), 4);
     assert!(severities.contains(&("S1", Some(0.0))), "{severities:?}");
-    let soon = Permit { valid_to: "2025-07-20", ..permit() };
-    let soon = judged(&session(rows.clone(), &[soon], 2).await, at("2025-06-02 12:00")).await;
-    assert_eq!(report(&soon, "P02").flagged, 2, "48 days left: the notices of 90 and 60 days");
-    let far = Permit { valid_to: "2029-07-20", ..permit() };
+    let soon = Permit {
+        valid_to: "2025-07-20",
+        ..permit()
+    };
+    let soon = judged(
+        &session(rows.clone(), &[soon], 2).await,
+        at("2025-06-02 12:00"),
+    )
+    .await;
+    assert_eq!(
+        report(&soon, "P02").flagged,
+        2,
+        "48 days left: the notices of 90 and 60 days"
+    );
+    let far = Permit {
+        valid_to: "2029-07-20",
+        ..permit()
+    };
     let far = judged(&session(rows, &[far], 2).await, at("2025-06-02 12:00")).await;
     assert_eq!(counts(report(&far, "P02")), (0, 2, BTreeMap::new()));
 }
@@ -253,11 +389,22 @@ async fn p06_adds_up_the_year() {
         given.push(("permit_mass_limits", table(&def, vec![limit(mass)])));
         let def = nonsite_schemas::tables::readings_raw();
         given.push(("readings_raw", table(&def, rows.clone())));
-        let session = open::in_memory(given, &open::Config::default()).await.expect("session");
+        let session = open::in_memory(given, &open::Config::default())
+            .await
+            .expect("session");
         let evaluation = judged(&session, at("2025-06-02 12:00")).await;
         assert_eq!(report(&evaluation, "P06").flagged, flagged, "{mass}");
         assert_eq!(report(&evaluation, "P06").passed, 1 - flagged);
     }
-    let none = judged(&session(vec![reading("A", "a21026", "hour", day, 1.0, json!({}))], &[], 1).await, day + 2 * HOUR).await;
+    let none = judged(
+        &session(
+            vec![reading("A", "a21026", "hour", day, 1.0, json!({}))],
+            &[],
+            1,
+        )
+        .await,
+        day + 2 * HOUR,
+    )
+    .await;
     assert_eq!(counts(report(&none, "P06")), (0, 0, BTreeMap::new()));
 }

@@ -8,8 +8,10 @@ use super::check_line;
 
 /// Folder of the reference data: `NONSITE_DATA`, else next to the checkout.
 fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("NONSITE_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
+    let folder = std::env::var_os("NONSITE_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
     if folder.is_dir() {
         return Some(folder);
     }
@@ -25,17 +27,20 @@ fn data() -> Option<PathBuf> {
 #[test]
 fn every_reference_case_is_answered_alike() {
     let Some(folder) = data() else { return };
-    let series: HashMap<String, Value> = std::fs::read_to_string(folder.join("reference_series.jsonl"))
-        .expect("series")
-        .lines()
-        .map(|line| {
-            let entry: Value = serde_json::from_str(line).expect("series line");
-            (entry["id"].as_str().expect("id").to_owned(), entry)
-        })
-        .collect();
+    let series: HashMap<String, Value> =
+        std::fs::read_to_string(folder.join("reference_series.jsonl"))
+            .expect("series")
+            .lines()
+            .map(|line| {
+                let entry: Value = serde_json::from_str(line).expect("series line");
+                (entry["id"].as_str().expect("id").to_owned(), entry)
+            })
+            .collect();
     let mut text = String::new();
     let packed = std::fs::File::open(folder.join("reference_flags.jsonl.gz")).expect("flags");
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).expect("gzip");
+    flate2::read::GzDecoder::new(packed)
+        .read_to_string(&mut text)
+        .expect("gzip");
     let mut checked = 0;
     for line in text.lines() {
         let expected: Value = serde_json::from_str(line).expect("flags line");

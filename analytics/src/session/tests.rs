@@ -1,0 +1,60 @@
+use super::*;
+
+#[tokio::test]
+async fn a_query_can_read_and_nothing_else() {
+    let store = tempfile::tempdir().expect("folder");
+    let session = open(store.path(), &Config::default())
+        .await
+        .expect("session");
+    let batches = session
+        .read("SELECT count(*) AS n FROM readings")
+        .await
+        .expect("reads");
+    assert_eq!(render::csv(&batches).expect("csv"), "n\n0\n");
+    assert_eq!(
+        render::json(&batches).expect("json"),
+        "[\n  {\n    \"n\": 0\n  }\n]"
+    );
+    for refused in [
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW readings",
+        "INSERT INTO anomalies SELECT * FROM anomalies",
+        "COPY readings TO '/tmp/nonsite-must-not-exist.csv'",
+        "SET datafusion.execution.batch_size = 1",
+    ] {
+        assert!(session.read(refused).await.is_err(), "{refused}");
+    }
+    let empty = session
+        .read("SELECT mn, value FROM readings")
+        .await
+        .expect("reads");
+    assert_eq!(render::csv(&empty).expect("csv"), "mn,value\n");
+}
+
+#[tokio::test]
+async fn every_table_and_view_can_be_read_when_there_is_nothing() {
+    let store = tempfile::tempdir().expect("folder");
+    let session = open(store.path(), &Config::default())
+        .await
+        .expect("session");
+    let names = all_tables()
+        .into_iter()
+        .map(|def| def.name)
+        .chain(crate::views::VIEWS.map(|(name, _)| name));
+    for name in names {
+        let batches = session.read(&format!("SELECT * FROM {name} LIMIT 1")).await;
+        assert!(batches.is_ok(), "{name}: {batches:?}");
+    }
+}
+
+#[test]
+fn too_little_memory_is_refused_by_name() {
+    let error = Config {
+        memory_mb: 1,
+        partitions: 0,
+    }
+    .validate()
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("session.memory_mb"), "{error}");
+}
