@@ -3,7 +3,7 @@
 //! Records come from Kafka, are decoded into rows of the tables of `nonsite-schemas`, and become
 //! visible together with their offsets in one log entry per table. [`service`] draws the state
 //! machine and names the invariants N1 to N9 ([`invariants`]); [`log`] is the commit itself;
-//! [`write`] makes the files; [`verify`] proves the result. [`loss`] is the operator's way on
+//! [`mod@write`] makes the files; [`verify`] proves the result. [`loss`] is the operator's way on
 //! after records were deleted before they were read.
 //!
 //! For other writers of the same tables (redriving from quarantine): [`decode::RecordDecoder`]
