@@ -176,6 +176,9 @@ fn head(configured: &Configured, finding: &Finding) -> Map<String, Value> {
     parts
 }
 
+/// Which time of a finding a column holds.
+type Pick = fn(&Finding) -> i64;
+
 /// The findings about one factor of one logger, as a table to join with.
 fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
     let listed: Vec<(usize, &Finding)> = findings
@@ -205,7 +208,7 @@ fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
             listed.iter().map(|(_, f)| f.worst().factor.as_deref()),
         )),
     ];
-    let times: [(&str, fn(&Finding) -> i64); 6] = [
+    let times: [(&str, Pick); 6] = [
         ("context_from", |finding| finding.start() - CONTEXT),
         ("context_to", |finding| finding.end() + CONTEXT),
         ("window_from", Finding::start),
