@@ -32,7 +32,25 @@ struct Cli {
     command: Command,
 }
 
+/// Ends quietly when whoever reads standard output has gone, as `nonsite ... | head` does.
+///
+/// `println!` panics then. The signal's default would do as well, but would also end a service
+/// whose client closed a connection.
+fn end_quietly_on_a_closed_pipe() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if text.is_some_and(|text| {
+            text.starts_with("failed printing to stdout") && text.contains("Broken pipe")
+        }) {
+            std::process::exit(0);
+        }
+        report(panic);
+    }));
+}
+
 fn main() -> ExitCode {
+    end_quietly_on_a_closed_pipe();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(

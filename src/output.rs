@@ -48,8 +48,13 @@ impl Listing {
 
     /// The aligned table as text.
     pub(crate) fn table(&self) -> String {
-        let mut table = comfy_table::Table::new();
-        table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+        use comfy_table::{ContentArrangement, Table, TableComponent};
+        let mut table = Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, ' ');
+        // On a terminal long texts wrap inside their column; in a pipe a row stays a line.
+        table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.headings.clone());
         for row in &self.rows {
             table.add_row(row.clone());

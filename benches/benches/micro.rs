@@ -1,5 +1,7 @@
 //! Micro benchmarks of the hot path: checksum, decoding, encoding as Parquet, rendering packets.
 
+#![expect(missing_docs, reason = "criterion_group! expands to a public function without one")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -151,7 +151,7 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
     client
         .set("session.timeout.ms", "6000")
         .set("heartbeat.interval.ms", "1500")
-        // A quarter of the budget belongs to the client's own queue (N7).
+        // An eighth of the budget belongs to the client's own queue (N7).
         .set(
             "queued.max.messages.kbytes",
             (budget_kb / PREFETCH_SHARE).to_string(),
@@ -182,4 +182,4 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
 }
 
 /// The client's queue gets one part in so many of the budget.
-pub(crate) const PREFETCH_SHARE: u64 = 4;
+pub(crate) const PREFETCH_SHARE: u64 = 8;

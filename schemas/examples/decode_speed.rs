@@ -68,7 +68,9 @@ fn packets(count: usize) -> Vec<Vec<u8>> {
             for (factor, decimals) in FACTORS {
                 writer.next_item();
                 for suffix in ["Min", "Avg", "Max"] {
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
                     let value = (random >> 40) as f64 / 100_000.0;
                     writer.number(factor, suffix, value, decimals);
                 }
@@ -94,7 +96,10 @@ fn measure(packets: &[Vec<u8>], lasting: Duration, mut step: impl FnMut(&[u8])) 
 }
 
 fn main() {
-    let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2.0);
+    let seconds = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2.0);
     let lasting = Duration::from_secs_f64(seconds);
     let packets = packets(2_000);
     let bytes = packets.iter().map(Vec::len).sum::<usize>() as f64 / packets.len() as f64;
@@ -139,7 +144,9 @@ fn main() {
         for (factor, decimals) in FACTORS {
             writer.next_item();
             for suffix in ["Min", "Avg", "Max"] {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 writer.number(factor, suffix, (random >> 40) as f64 / 100_000.0, decimals);
             }
             writer.text(factor, "Flag", "N");

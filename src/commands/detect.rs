@@ -58,10 +58,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let service = service(settings)?;
     let as_of = args.as_of.as_deref().map(instant).transpose()?;
     if !(args.once || args.full || as_of.is_some()) {
-        let shutdown = async {
-            // Without a signal handler there is nothing to wait for: stop after the first run.
-            let _ = tokio::signal::ctrl_c().await;
-        };
+        let shutdown = super::ingest::interrupted();
         service
             .run(shutdown, |report| show(report, args.json))
             .await?;

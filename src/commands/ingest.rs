@@ -84,7 +84,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
 }
 
 /// Puts a service's error under the exit code it stands for.
-fn explain(error: ServiceError) -> anyhow::Error {
+pub(crate) fn explain(error: ServiceError) -> anyhow::Error {
     if error.is_usage() {
         Usage(error.to_string()).into()
     } else if error.is_unreachable() {
@@ -130,7 +130,7 @@ async fn resume(
 }
 
 /// Ends with the first SIGINT or SIGTERM.
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         let _ = tokio::signal::ctrl_c().await;

@@ -52,13 +52,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
                 Usage("--table needs --once: the service looks after all tables".into()).into(),
             );
         }
-        maintainer
-            .run(async {
-                if let Err(error) = tokio::signal::ctrl_c().await {
-                    tracing::error!(%error, "cannot listen for an interrupt");
-                }
-            })
-            .await;
+        maintainer.run(super::ingest::interrupted()).await;
         return Ok(Exit::Done);
     }
     let chosen: Vec<&str> = known

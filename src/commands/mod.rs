@@ -11,6 +11,7 @@ mod quarantine;
 mod ratio;
 mod review;
 mod rules;
+mod run;
 mod schema;
 mod sql;
 mod verify;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Review(review::Args),
     /// The rule catalogue: list, show, test, check a series.
     Rules(rules::Args),
+    /// Ingestion, detection, review deadlines and maintenance in one process.
+    Run(run::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
     /// Query the tables and views, read-only.
@@ -56,7 +59,9 @@ impl Command {
     /// that print a result only what is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
         match self {
-            Self::Ingest(_) | Self::Detect(_) | Self::Maintain(_) => "warn,nonsite=info",
+            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => {
+                "warn,nonsite=info"
+            }
             _ => "warn",
         }
     }
@@ -74,6 +79,7 @@ impl Command {
             Self::Ratio(args) => ratio::run(&args, settings).await,
             Self::Review(args) => review::run(args, settings).await,
             Self::Rules(args) => rules::run(args, settings).await,
+            Self::Run(args) => run::run(&args, settings).await,
             Self::Schema(args) => schema::run(&args),
             Self::Sql(args) => sql::run(args, settings).await,
             Self::Verify(args) => verify::run(&args, settings).await,

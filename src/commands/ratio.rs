@@ -11,6 +11,7 @@ use nonsite_analytics::review::beijing_text;
 use nonsite_schemas::time::{Clock, SystemClock};
 use serde::Serialize;
 
+use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
@@ -115,11 +116,14 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
 }
 
 async fn acts(settings: &Settings) -> anyhow::Result<Vec<Act>> {
-    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
     Ok(load_acts(session.ctx()).await?)
 }
 
-fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
+/// The counting policies of a file, else the built-in one.
+pub(crate) fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
     match path {
         Some(path) => RatioPolicies::load(path).map_err(|error| Usage(error.to_string()).into()),
         None => Ok(RatioPolicies::default()),

@@ -1,10 +1,14 @@
 //! `nonsite sql`: one read-only query over the tables and views.
 
 use std::io::Read;
+use std::sync::Arc;
 
+use nonsite_analytics::ratio::register_view;
 use nonsite_analytics::session::{self, render};
+use nonsite_schemas::time::SystemClock;
 
 use crate::commands::detect::classed;
+use crate::commands::ratio::policies;
 use crate::exit::{Exit, Usage};
 use crate::output::Format;
 use crate::settings::Settings;
@@ -36,6 +40,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let session = session::open(&settings.store.path, &settings.session)
         .await
         .map_err(classed)?;
+    let policies = policies(settings.ratio.policy.as_deref())?;
+    register_view(session.ctx(), &policies, Arc::new(SystemClock)).await?;
     // What is wrong with a query is for its author to change.
     let batches = session
         .read(&query)

@@ -3,12 +3,19 @@
 use crate::harness::data::domain_file;
 use crate::harness::sandbox::Sandbox;
 use serde_json::Value as Json;
+use std::process::Stdio;
 
 #[test]
 fn unknown_flags_and_commands_are_usage_errors() {
     let sandbox = Sandbox::without_broker("usage");
-    sandbox.run(&["ingest", "--no-such-flag"]).exits(2).complains(&["--no-such-flag"]);
-    sandbox.run(&["no-such-command"]).exits(2).complains(&["no-such-command"]);
+    sandbox
+        .run(&["ingest", "--no-such-flag"])
+        .exits(2)
+        .complains(&["--no-such-flag"]);
+    sandbox
+        .run(&["no-such-command"])
+        .exits(2)
+        .complains(&["no-such-command"]);
     sandbox.run(&[]).exits(2);
 }
 
@@ -16,13 +23,34 @@ fn unknown_flags_and_commands_are_usage_errors() {
 fn help_and_version_succeed() {
     let sandbox = Sandbox::without_broker("help");
     let help = sandbox.run(&["--help"]).done();
-    for command in ["packet", "ingest", "verify", "quarantine", "sql"] {
-        assert!(help.stdout.contains(command), "`{command}` is missing in:\n{}", help.stdout);
+    for command in [
+        "demo",
+        "detect",
+        "import",
+        "ingest",
+        "maintain",
+        "packet",
+        "quarantine",
+        "ratio",
+        "review",
+        "rules",
+        "schema",
+        "sql",
+        "verify",
+    ] {
+        assert!(
+            help.stdout.contains(command),
+            "`{command}` is missing in:\n{}",
+            help.stdout
+        );
         let own = sandbox.run(&[command, "--help"]).done();
         assert!(own.stdout.contains("Usage:"), "{}", own.stdout);
     }
     let version = sandbox.run(&["--version"]).done();
-    assert_eq!(version.stdout.trim(), format!("nonsite {}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.stdout.trim(),
+        format!("nonsite {}", env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]
@@ -44,7 +72,10 @@ fn a_bad_configuration_names_the_key() {
     ] {
         let sandbox = Sandbox::without_broker("bad-config");
         sandbox.write("nonsite.toml", content);
-        sandbox.run(&["packet", "check", "-"]).exits(2).complains(&[names]);
+        sandbox
+            .run(&["packet", "check", "-"])
+            .exits(2)
+            .complains(&[names]);
     }
 }
 
@@ -58,9 +89,14 @@ fn the_environment_overrides_the_file_and_is_checked_too() {
 
 #[test]
 fn every_reference_packet_gets_its_verdict() {
-    let Some(path) = domain_file("hj212_packets.jsonl") else { return };
+    let Some(path) = domain_file("hj212_packets.jsonl") else {
+        return;
+    };
     let text = std::fs::read_to_string(path).unwrap();
-    let expected: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected: Vec<Json> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(expected.len(), 157);
 
     let sandbox = Sandbox::without_broker("packets");
@@ -73,20 +109,32 @@ fn every_reference_packet_gets_its_verdict() {
     let mut wrong = Vec::new();
     for (number, (want, got)) in expected.iter().zip(&verdicts).enumerate() {
         for field in ["crc_ok", "len_ok", "crc_dialect", "st", "cn", "flag"] {
-            let Some(wanted) = want.get(field) else { continue };
+            let Some(wanted) = want.get(field) else {
+                continue;
+            };
             if got.get(field).unwrap_or(&Json::Null) != wanted {
-                wrong.push(format!("{}: {field} {wanted} but {got}\n  {want}", number + 1));
+                wrong.push(format!(
+                    "{}: {field} {wanted} but {got}\n  {want}",
+                    number + 1
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} differences:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn every_line_of_a_packet_list_gets_an_answer() {
     let sandbox = Sandbox::without_broker("packet-input");
     let lines = b"{\"packet\":\"##\"}\nnot json\n{\"packet\":\"\"}\n";
-    let answers = sandbox.run_with_input(&["packet", "check", "-"], lines).json_lines();
+    let answers = sandbox
+        .run_with_input(&["packet", "check", "-"], lines)
+        .json_lines();
     assert_eq!(answers.len(), 3, "{answers:?}");
     assert_eq!(answers[1]["reason"], "json_syntax");
     for answer in &answers {
@@ -100,4 +148,17 @@ fn a_missing_input_file_is_named() {
     let output = sandbox.run(&["packet", "check", "no-such-file.jsonl"]);
     assert!([2, 3].contains(&output.code), "exit code {}", output.code);
     output.complains(&["no-such-file.jsonl"]);
+}
+
+#[test]
+fn a_reader_that_stops_early_is_no_fault() {
+    let sandbox = Sandbox::without_broker("pipe");
+    let mut command = sandbox.command(&["rules", "list", "--format", "json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{}: {said}", output.status);
+    assert_eq!(said, "");
 }

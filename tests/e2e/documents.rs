@@ -1,11 +1,16 @@
 //! The documents say what is: configuration, reason codes and metrics named in them exist, and
 //! those that exist are named.
 
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 
 use nonsite_schemas::reason::Reason;
 
+use crate::harness::packets::minute_packet;
 use crate::harness::sandbox::Sandbox;
+use crate::harness::{topics, wait_for};
 
 fn operations() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
@@ -28,10 +33,17 @@ fn the_documented_configuration_is_accepted() {
     let blocks = toml_blocks(&document);
     sandbox.write("nonsite.toml", blocks[0]);
     sandbox.write("stations.toml", blocks[1]);
-    sandbox.run_with_input(&["packet", "check", "-"], b"").done();
+    sandbox
+        .run_with_input(&["packet", "check", "-"], b"")
+        .done();
     // A key that is documented but does not exist would have been refused; prove that it is.
-    sandbox.write("nonsite.toml", blocks[0].replace("commit_interval_s", "commit_interval"));
-    sandbox.run_with_input(&["packet", "check", "-"], b"").exits(2);
+    sandbox.write(
+        "nonsite.toml",
+        blocks[0].replace("commit_interval_s", "commit_interval"),
+    );
+    sandbox
+        .run_with_input(&["packet", "check", "-"], b"")
+        .exits(2);
 }
 
 #[test]
@@ -43,4 +55,61 @@ fn every_reason_code_is_documented() {
         .filter(|code| !document.contains(&format!("| `{code}` |")))
         .collect();
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+}
+
+/// What `GET /metrics` answers.
+fn metrics(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+#[test]
+fn every_metric_is_documented_and_no_invariant_is_violated() {
+    let mut sandbox = Sandbox::new("metrics");
+    let topic = sandbox.hj212(1);
+    topics::produce(
+        &topic,
+        [(0, minute_packet("METRIC01", 1)), (0, b"garbage".to_vec())],
+    );
+    let mut service = sandbox.spawn("ingest", &["ingest"]);
+    let address = wait_for("the address of the metrics", || {
+        assert!(service.ended().is_none(), "{}", service.output());
+        let log = service.output();
+        let at = log.find("127.0.0.1:")?;
+        let rest = &log[at..];
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
+        Some(rest[..end].to_owned())
+    });
+    let text = wait_for("a commit in the metrics", || {
+        let text = metrics(&address);
+        let committed = text.contains("nonsite_ingest_rows_total{table=\"readings_raw\"} 3");
+        let kept = text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1");
+        (committed && kept).then_some(text)
+    });
+    let names: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE nonsite_ingest_"))
+        .filter_map(|rest| rest.split(' ').next())
+        .collect();
+    assert!(names.len() > 10, "{text}");
+    let document = operations();
+    let missing: Vec<&&str> = names
+        .iter()
+        .filter(|name| !document.contains(&format!("| `{name}` |")))
+        .collect();
+    assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
+    for line in text
+        .lines()
+        .filter(|line| line.starts_with("nonsite_ingest_invariant_violations"))
+    {
+        assert!(line.ends_with(" 0"), "{line}");
+    }
 }

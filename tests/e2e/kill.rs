@@ -21,7 +21,9 @@ struct Moments(u64);
 
 impl Moments {
     fn new() -> Self {
-        let seed = std::env::var("E2E_SEED").ok().map_or(20_260_301, |text| text.parse().unwrap());
+        let seed = std::env::var("E2E_SEED")
+            .ok()
+            .map_or(20_260_301, |text| text.parse().unwrap());
         eprintln!("E2E_SEED={seed}");
         Self(seed)
     }
@@ -46,7 +48,10 @@ fn thirty_kills_lose_nothing_and_double_nothing() {
             let mut minute = 0;
             while !done.load(Ordering::Relaxed) && minute < 30_000 {
                 let batch = (minute..minute + 200).map(|n| {
-                    (n as i32 % PARTITIONS, minute_packet(&format!("KILL{:04}", n % 11), n))
+                    (
+                        n as i32 % PARTITIONS,
+                        minute_packet(&format!("KILL{:04}", n % 11), n),
+                    )
                 });
                 topics::produce(&topic, batch);
                 minute += 200;
@@ -61,7 +66,11 @@ fn thirty_kills_lose_nothing_and_double_nothing() {
                 1 => format!("slow_ms={}", 20 + moments.below(200)),
                 _ => {
                     let step = ["upload", "before_commit", "after_commit"];
-                    format!("abort@{}:{}", step[moments.below(3) as usize], 1 + moments.below(2))
+                    format!(
+                        "abort@{}:{}",
+                        step[moments.below(3) as usize],
+                        1 + moments.below(2)
+                    )
                 }
             };
             command.env("NONSITE_FAULTS", &faults);
@@ -71,7 +80,12 @@ fn thirty_kills_lose_nothing_and_double_nothing() {
                 std::thread::sleep(Duration::from_millis(5));
             }
             if !faults.starts_with("abort") {
-                assert_eq!(process.ended(), None, "ended by itself:\n{}", process.output());
+                assert_eq!(
+                    process.ended(),
+                    None,
+                    "ended by itself:\n{}",
+                    process.output()
+                );
             }
             process.kill_hard();
         }
@@ -83,8 +97,11 @@ fn thirty_kills_lose_nothing_and_double_nothing() {
 
 /// Kafka client properties with a short session, in milliseconds.
 pub(crate) fn session(timeout: i64) -> toml::Table {
-    [("session.timeout.ms", timeout), ("heartbeat.interval.ms", timeout / 4)]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), toml::Value::from(value.to_string())))
-        .collect()
+    [
+        ("session.timeout.ms", timeout),
+        ("heartbeat.interval.ms", timeout / 4),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), toml::Value::from(value.to_string())))
+    .collect()
 }

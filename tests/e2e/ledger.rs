@@ -20,12 +20,18 @@ pub(crate) fn assert_exactly_once(sandbox: &Sandbox, topic: &str, partitions: i3
          FROM readings_raw WHERE kafka_topic = '{topic}' GROUP BY kafka_partition ORDER BY 1"
     ));
     let number = |row: &serde_json::Value, key: &str| row[key].as_i64().unwrap();
-    let found: BTreeMap<i64, i64> =
-        rows.iter().map(|row| (number(row, "p"), number(row, "offsets"))).collect();
+    let found: BTreeMap<i64, i64> = rows
+        .iter()
+        .map(|row| (number(row, "p"), number(row, "offsets")))
+        .collect();
     assert_eq!(found, expected, "packets in the table, by partition");
     for row in &rows {
         assert_eq!(number(row, "low"), 0, "{row}");
-        assert_eq!(number(row, "high") + 1, number(row, "offsets"), "a gap: {row}");
+        assert_eq!(
+            number(row, "high") + 1,
+            number(row, "offsets"),
+            "a gap: {row}"
+        );
         assert_eq!(
             number(row, "rows"),
             number(row, "offsets") * READINGS_PER_PACKET as i64,

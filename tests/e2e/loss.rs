@@ -8,16 +8,29 @@ use crate::harness::topics;
 fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     let mut sandbox = Sandbox::new("loss");
     let topic = sandbox.hj212(2);
-    topics::produce(&topic, (0..40).map(|n| (n % 2, minute_packet("LOSS0001", n as u32))));
+    topics::produce(
+        &topic,
+        (0..40).map(|n| (n % 2, minute_packet("LOSS0001", n as u32))),
+    );
     sandbox.run(&["ingest", "--until-caught-up"]).done();
 
     // Offsets 20..50 of partition 0 arrive; the broker deletes 20..37 before they are read.
-    topics::produce(&topic, (40..70).map(|n| (0, minute_packet("LOSS0001", n as u32))));
-    topics::produce(&topic, (70..80).map(|n| (1, minute_packet("LOSS0001", n as u32))));
+    topics::produce(
+        &topic,
+        (40..70).map(|n| (0, minute_packet("LOSS0001", n as u32))),
+    );
+    topics::produce(
+        &topic,
+        (70..80).map(|n| (1, minute_packet("LOSS0001", n as u32))),
+    );
     topics::delete_before(&topic, 0, 37);
 
     let stopped = sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
-    stopped.complains(&[&format!("{topic}/0"), "17 records are gone", "--resume-after-loss"]);
+    stopped.complains(&[
+        &format!("{topic}/0"),
+        "17 records are gone",
+        "--resume-after-loss",
+    ]);
     let per_partition = || {
         sandbox.query(
             "SELECT kafka_partition AS p, count(DISTINCT kafka_offset) AS n \
@@ -33,9 +46,22 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
     assert_eq!(sandbox.count("SELECT count(*) FROM operator_actions"), 0);
     let partition = format!("{topic}/0");
-    let resume = ["ingest", "--until-caught-up", "--resume-after-loss", &partition];
+    let resume = [
+        "ingest",
+        "--until-caught-up",
+        "--resume-after-loss",
+        &partition,
+    ];
     sandbox.run(&resume).exits(2).complains(&["--why"]);
-    sandbox.run(&[&resume[..], &["--why", "retention was too short", "--by", "tester"]].concat()).done();
+    sandbox
+        .run(
+            &[
+                &resume[..],
+                &["--why", "retention was too short", "--by", "tester"],
+            ]
+            .concat(),
+        )
+        .done();
     let actions = sandbox.query(
         "SELECT action, topic, partition, from_offset, to_offset, records, by, why FROM operator_actions",
     );

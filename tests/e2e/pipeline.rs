@@ -15,7 +15,9 @@ use crate::harness::{broker, topics};
 const PARTITIONS: i32 = 3;
 
 fn text<'a>(row: &'a Json, key: &str) -> &'a str {
-    row[key].as_str().unwrap_or_else(|| panic!("no text `{key}` in {row}"))
+    row[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text `{key}` in {row}"))
 }
 
 /// Generates a province onto topics of the sandbox.
@@ -25,8 +27,10 @@ fn province(sandbox: &mut Sandbox, scale: Scale) -> (Summary, Vec<TruthRow>) {
     sandbox.topic("permits", 1, "json", "permits");
     sandbox.topic("inspections", 1, "json", "inspections");
     let prefix = sandbox.topic_name("");
-    let settings =
-        KafkaSettings { brokers: broker::bootstrap().to_owned(), ..KafkaSettings::default() };
+    let settings = KafkaSettings {
+        brokers: broker::bootstrap().to_owned(),
+        ..KafkaSettings::default()
+    };
     let options = ProduceOptions {
         topics: Topics::with_prefix(prefix.trim_end_matches('.')),
         partitions: PARTITIONS,
@@ -43,7 +47,9 @@ fn province(sandbox: &mut Sandbox, scale: Scale) -> (Summary, Vec<TruthRow>) {
 /// Counts by a text column.
 fn counts(sandbox: &Sandbox, sql: &str) -> BTreeMap<String, u64> {
     let rows = sandbox.query(sql);
-    rows.iter().map(|row| (text(row, "k").to_owned(), row["n"].as_u64().unwrap())).collect()
+    rows.iter()
+        .map(|row| (text(row, "k").to_owned(), row["n"].as_u64().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -52,7 +58,12 @@ fn a_province_comes_out_as_it_was_put_in() {
     let alerts = sandbox.topic_name("alerts");
     topics::create(&alerts, 1);
     sandbox.set("alerts.topic", alerts.as_str());
-    let scale = Scale { points: 24, days: 3, factors: 8, ..Scale::default() };
+    let scale = Scale {
+        points: 24,
+        days: 3,
+        factors: 8,
+        ..Scale::default()
+    };
     let (summary, truth) = province(&mut sandbox, scale);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
     sandbox.verify();
@@ -60,12 +71,16 @@ fn a_province_comes_out_as_it_was_put_in() {
     tables_hold_what_was_sent(&sandbox, &summary);
 
     let as_of = ["--as-of", summary.end.as_str()];
-    sandbox.run(&[&["detect", "--once"][..], &as_of].concat()).done();
+    sandbox
+        .run(&[&["detect", "--once"][..], &as_of].concat())
+        .done();
     let found = anomalies(&sandbox);
     compare_with_truth(&sandbox, &found, &truth);
 
     // D3: a second look at the same data changes nothing.
-    sandbox.run(&[&["detect", "--once", "--full"][..], &as_of].concat()).done();
+    sandbox
+        .run(&[&["detect", "--once", "--full"][..], &as_of].concat())
+        .done();
     assert_eq!(ids(&anomalies(&sandbox)), ids(&found));
 
     alerts_are_published_once_each(&sandbox, &alerts);
@@ -86,13 +101,28 @@ fn anomalies_become_cases_once(sandbox: &Sandbox) {
 
 fn tables_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
     let sent = &summary.counts;
-    assert!(sent.resent > 0 && !sent.quarantined.is_empty(), "the province is disorderly");
+    assert!(
+        sent.resent > 0 && !sent.quarantined.is_empty(),
+        "the province is disorderly"
+    );
     let count = |sql: &str| sandbox.count(sql) as u64;
-    assert_eq!(count("SELECT count(*) FROM readings_raw"), sent.readings_rows);
-    assert_eq!(count("SELECT count(*) FROM readings"), sent.distinct_readings);
-    assert_eq!(count("SELECT count(*) FROM device_states"), sent.device_state_rows);
     assert_eq!(
-        counts(sandbox, "SELECT granularity AS k, count(*) AS n FROM readings_raw GROUP BY 1"),
+        count("SELECT count(*) FROM readings_raw"),
+        sent.readings_rows
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM readings"),
+        sent.distinct_readings
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM device_states"),
+        sent.device_state_rows
+    );
+    assert_eq!(
+        counts(
+            sandbox,
+            "SELECT granularity AS k, count(*) AS n FROM readings_raw GROUP BY 1"
+        ),
         sent.rows_by_granularity
     );
     let quarantined = |part: &str| {
@@ -105,13 +135,26 @@ fn tables_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
     };
     assert_eq!(quarantined("IS NULL"), sent.quarantined);
     assert_eq!(quarantined("IS NOT NULL"), sent.bad_parts);
-    assert_eq!(count("SELECT count(*) FROM permits"), summary.permits.documents);
     assert_eq!(
-        count("SELECT count(DISTINCT permit_no) FROM permits WHERE doc_valid"),
+        count("SELECT count(*) FROM permits"),
+        summary.permits.documents
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM permits WHERE NOT doc_valid"),
+        summary.permits.faulty
+    );
+    assert_eq!(
+        count("SELECT count(DISTINCT permit_no) FROM permits"),
         summary.permits.permits
     );
-    assert_eq!(count("SELECT count(*) FROM inspections"), summary.inspections.documents);
-    assert_eq!(count("SELECT count(DISTINCT act_id) FROM inspections"), summary.inspections.acts);
+    assert_eq!(
+        count("SELECT count(*) FROM inspections"),
+        summary.inspections.documents
+    );
+    assert_eq!(
+        count("SELECT count(DISTINCT act_id) FROM inspections"),
+        summary.inspections.acts
+    );
 }
 
 /// Present anomalies, each once.
@@ -124,7 +167,10 @@ fn anomalies(sandbox: &Sandbox) -> Vec<Json> {
 }
 
 fn ids(anomalies: &[Json]) -> BTreeSet<String> {
-    anomalies.iter().map(|row| text(row, "anomaly_id").to_owned()).collect()
+    anomalies
+        .iter()
+        .map(|row| text(row, "anomaly_id").to_owned())
+        .collect()
 }
 
 /// Whether an anomaly is about what a truth row describes.
@@ -137,23 +183,37 @@ fn concerns(anomaly: &Json, row: &TruthRow) -> bool {
         (Some(found), Some(injected)) => found == injected,
         _ => true,
     };
-    subject
-        && factor
-        && anomaly["a"].as_i64().unwrap() < row.end_us
-        && anomaly["z"].as_i64().unwrap() > row.start_us
+    // The notice of an expiring permit stands where its line was crossed, maybe before the run.
+    let time = text(anomaly, "rule_id") == "P02"
+        || (anomaly["a"].as_i64().unwrap() < row.end_us
+            && anomaly["z"].as_i64().unwrap() > row.start_us);
+    subject && factor && time
 }
 
 fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow]) {
-    let rules = sandbox.run(&["rules", "list", "--format", "json"]).done().json();
-    let shipped: BTreeSet<&str> =
-        rules.as_array().unwrap().iter().map(|rule| text(rule, "id")).collect();
+    let rules = sandbox
+        .run(&["rules", "list", "--format", "json"])
+        .done()
+        .json();
+    let shipped: BTreeSet<&str> = rules
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| text(rule, "id"))
+        .collect();
     let by = |rule: &str, row: &TruthRow| {
-        found.iter().any(|anomaly| text(anomaly, "rule_id") == rule && concerns(anomaly, row))
+        found
+            .iter()
+            .any(|anomaly| text(anomaly, "rule_id") == rule && concerns(anomaly, row))
     };
     let mut wrong = Vec::new();
     let mut kinds = BTreeSet::new();
     for row in truth {
-        for rule in row.expected.iter().filter(|rule| shipped.contains(rule.as_str())) {
+        for rule in row
+            .expected
+            .iter()
+            .filter(|rule| shipped.contains(rule.as_str()))
+        {
             kinds.insert(row.kind.as_str());
             if !by(rule, row) {
                 wrong.push(format!("missed by {rule}: {row:?}"));
@@ -163,8 +223,16 @@ fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow]) {
             wrong.push(format!("flagged by {rule} without cause: {row:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(kinds.len() >= 6, "too few kinds of fault were tested: {kinds:?}");
+    assert!(
+        wrong.is_empty(),
+        "{} differences:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        kinds.len() >= 6,
+        "too few kinds of fault were tested: {kinds:?}"
+    );
 }
 
 fn alerts_are_published_once_each(sandbox: &Sandbox, topic: &str) {
@@ -186,7 +254,11 @@ fn alerts_are_published_once_each(sandbox: &Sandbox, topic: &str) {
         .collect();
     assert!(!stored.is_empty());
     assert_eq!(published.iter().cloned().collect::<BTreeSet<_>>(), stored);
-    assert_eq!(published.len(), stored.len(), "without a crash each alert is sent once");
+    assert_eq!(
+        published.len(),
+        stored.len(),
+        "without a crash each alert is sent once"
+    );
 }
 
 fn the_ratio_counts_what_was_generated(sandbox: &Sandbox, summary: &Summary) {
@@ -194,8 +266,8 @@ fn the_ratio_counts_what_was_generated(sandbox: &Sandbox, summary: &Summary) {
         .run(&["ratio", "--as-of", summary.end.as_str(), "--format", "json"])
         .done()
         .json();
-    let row = answer.as_array().and_then(|rows| rows.first()).unwrap_or(&answer);
-    let number = |key: &str| row[key].as_u64().unwrap_or_else(|| panic!("no `{key}` in {answer}"));
     let want = &summary.inspections;
-    assert_eq!((number("offsite"), number("onsite")), (want.offsite, want.onsite));
+    let share = &answer["share"];
+    assert_eq!(share["off"], want.offsite, "{share}");
+    assert_eq!(share["on"], want.onsite, "{share}");
 }

@@ -9,7 +9,12 @@ use crate::ledger::assert_exactly_once;
 fn packets_arrive_once_and_a_second_run_adds_nothing() {
     let mut sandbox = Sandbox::new("plain");
     let topic = sandbox.hj212(3);
-    let packets = (0..600).map(|n| (n % 3, minute_packet(&format!("PLAIN{:05}", n % 7), n as u32)));
+    let packets = (0..600).map(|n| {
+        (
+            n % 3,
+            minute_packet(&format!("PLAIN{:05}", n % 7), n as u32),
+        )
+    });
     topics::produce(&topic, packets);
 
     sandbox.run(&["ingest", "--until-caught-up"]).done();
@@ -30,7 +35,14 @@ fn packets_arrive_once_and_a_second_run_adds_nothing() {
     assert_eq!(rows[0]["value"], 90.0);
     assert_eq!(rows[0]["flag"], "N");
     // 2026-03-01 00:00 in Beijing is the evening before in UTC; the date is the Beijing day.
-    assert!(rows[0]["t"].as_str().unwrap().starts_with("2026-02-28T16:00:00"), "{}", rows[0]);
+    assert!(
+        rows[0]["t"]
+            .as_str()
+            .unwrap()
+            .starts_with("2026-02-28T16:00:00"),
+        "{}",
+        rows[0]
+    );
     assert_eq!(rows[0]["d"], "2026-03-01");
 }
 
@@ -50,8 +62,18 @@ fn json_readings_and_packets_feed_the_same_table() {
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["value"], 31.5);
     assert_eq!(rows[0]["kafka_topic"], lines);
-    assert!(rows[0]["t"].as_str().unwrap().starts_with("2026-03-01T00:00:00"), "{}", rows[0]);
-    assert_eq!(sandbox.count("SELECT count(*) FROM readings_raw WHERE mn = 'BOTH0001'"), 3);
+    assert!(
+        rows[0]["t"]
+            .as_str()
+            .unwrap()
+            .starts_with("2026-03-01T00:00:00"),
+        "{}",
+        rows[0]
+    );
+    assert_eq!(
+        sandbox.count("SELECT count(*) FROM readings_raw WHERE mn = 'BOTH0001'"),
+        3
+    );
 }
 
 #[test]
@@ -66,7 +88,10 @@ fn a_resend_is_kept_and_the_view_shows_the_latest() {
     let second = crate::harness::packets::frame(&changed).into_bytes();
     topics::produce(&topic, [(0, first), (0, second)]);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
-    assert_eq!(sandbox.count("SELECT count(*) FROM readings_raw WHERE factor = 'a21026'"), 2);
+    assert_eq!(
+        sandbox.count("SELECT count(*) FROM readings_raw WHERE factor = 'a21026'"),
+        2
+    );
     let rows = sandbox.query("SELECT value FROM readings WHERE factor = 'a21026'");
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["value"], 21.75);
@@ -82,7 +107,13 @@ fn a_quiet_topic_does_not_hold_back_its_last_batch() {
     topics::produce(&topic, (0..5).map(|n| (0, minute_packet("QUIET001", n))));
     wait_for("the rows of the last packets", || {
         assert!(service.ended().is_none(), "{}", service.output());
-        let rows = sandbox.run(&["sql", "--format", "json", "-e", "SELECT count(*) AS n FROM readings_raw"]);
+        let rows = sandbox.run(&[
+            "sql",
+            "--format",
+            "json",
+            "-e",
+            "SELECT count(*) AS n FROM readings_raw",
+        ]);
         (rows.code == 0 && rows.json()[0]["n"] == 15).then_some(())
     });
     assert_eq!(service.ended(), None, "it goes on waiting for records");
@@ -95,15 +126,22 @@ fn a_quiet_topic_does_not_hold_back_its_last_batch() {
 fn an_unreachable_broker_and_a_missing_topic_are_named() {
     let mut sandbox = Sandbox::without_broker("unreachable");
     sandbox.set("kafka.brokers", "127.0.0.1:1");
-    sandbox.run(&["ingest", "--until-caught-up"]).exits(3).complains(&["127.0.0.1:1"]);
+    sandbox
+        .run(&["ingest", "--until-caught-up"])
+        .exits(3)
+        .complains(&["127.0.0.1:1"]);
 
     let mut sandbox = Sandbox::new("no-topic");
     let topic = sandbox.hj212(1);
     let missing = format!("{topic}-missing");
-    let entry: toml::Table =
-        toml::from_str(&format!("name = '{missing}'\nformat = 'hj212'\ncontent = 'readings'"))
-            .unwrap();
+    let entry: toml::Table = toml::from_str(&format!(
+        "name = '{missing}'\nformat = 'hj212'\ncontent = 'readings'"
+    ))
+    .unwrap();
     sandbox.set("ingest.topics", vec![toml::Value::Table(entry)]);
-    let output = sandbox.run(&["ingest", "--until-caught-up"]).complains(&[&missing]);
-    assert!([2, 3].contains(&output.code), "exit code {}", output.code);
+    // It may be created later; then there is nothing to catch up with yet.
+    sandbox
+        .run(&["ingest", "--until-caught-up"])
+        .done()
+        .complains(&[&missing]);
 }

@@ -13,8 +13,12 @@ use crate::ledger::assert_exactly_once;
 const PARTITIONS: i32 = 4;
 
 fn batch(from: u32, count: u32) -> impl Iterator<Item = (i32, Vec<u8>)> {
-    (from..from + count)
-        .map(|n| (n as i32 % PARTITIONS, minute_packet(&format!("MOVE{:04}", n % 11), n)))
+    (from..from + count).map(|n| {
+        (
+            n as i32 % PARTITIONS,
+            minute_packet(&format!("MOVE{:04}", n % 11), n),
+        )
+    })
 }
 
 /// Packets in the table, by the highest offset of each partition.
@@ -96,7 +100,9 @@ fn a_process_that_wakes_after_its_partitions_moved_cannot_commit() {
     std::thread::sleep(Duration::from_secs(5));
     zombie.thaw();
     topics::produce(&topic, batch(800, 400));
-    wait_for("both to work on", || (rows(&sandbox) >= 3_600).then_some(()));
+    wait_for("both to work on", || {
+        (rows(&sandbox) >= 3_600).then_some(())
+    });
     for process in [&mut heir, &mut zombie] {
         process.terminate();
         assert!(process.wait().success(), "{}", process.output());

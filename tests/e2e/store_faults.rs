@@ -20,15 +20,23 @@ fn filled(name: &str) -> (Sandbox, String) {
 
 /// The fault at each of the first commits, one per table that the topic feeds.
 fn every_commit(fault: &str) -> String {
-    (1..=3).map(|number| format!("{fault}@{number}")).collect::<Vec<_>>().join(",")
+    (1..=3)
+        .map(|number| format!("{fault}@{number}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Versions of the table that hold rows.
 fn commits_with_rows(sandbox: &Sandbox) -> usize {
     let log = sandbox.file("data/tables/readings_raw/_delta_log");
-    let entries = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .filter(|path| std::fs::read_to_string(path).unwrap().contains("{\"add\":"))
         .count()
 }
@@ -52,7 +60,11 @@ fn commits_that_fail_or_land_late_are_not_lost_and_not_doubled() {
         command.env("NONSITE_FAULTS", every_commit(fault));
         // Giving up with an error is allowed; wrong rows are not.
         let output = sandbox.finish(command);
-        assert!([0, 1, 3].contains(&output.code), "{fault}: {}", output.stderr);
+        assert!(
+            [0, 1, 3].contains(&output.code),
+            "{fault}: {}",
+            output.stderr
+        );
         sandbox.run(&["ingest", "--until-caught-up"]).done();
         assert_exactly_once(&sandbox, &topic, PARTITIONS);
     }
@@ -68,7 +80,10 @@ fn death_at_every_step_around_the_commit_loses_nothing() {
         assert_eq!(died.code, -1, "it must die at `{step}`: {}", died.stderr);
         // The first commit that landed may be that of another table of the topic.
         let most = usize::from(step == "after_commit");
-        assert!(commits_with_rows(&sandbox) <= most, "after death at `{step}`");
+        assert!(
+            commits_with_rows(&sandbox) <= most,
+            "after death at `{step}`"
+        );
         sandbox.run(&["ingest", "--until-caught-up"]).done();
         assert_exactly_once(&sandbox, &topic, PARTITIONS);
     }

@@ -176,9 +176,6 @@ fn head(configured: &Configured, finding: &Finding) -> Map<String, Value> {
     parts
 }
 
-/// Which time of a finding a column holds.
-type Pick = fn(&Finding) -> i64;
-
 /// The findings about one factor of one logger, as a table to join with.
 fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
     let listed: Vec<(usize, &Finding)> = findings
@@ -208,6 +205,7 @@ fn wanted(findings: &[Finding]) -> Result<Option<RecordBatch>, Error> {
             listed.iter().map(|(_, f)| f.worst().factor.as_deref()),
         )),
     ];
+    type Pick = fn(&Finding) -> i64;
     let times: [(&str, Pick); 6] = [
         ("context_from", |finding| finding.start() - CONTEXT),
         ("context_to", |finding| finding.end() + CONTEXT),

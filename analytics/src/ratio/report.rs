@@ -313,7 +313,7 @@ impl Snapshot {
         let orgs: std::collections::BTreeSet<&String> =
             self.by_org.keys().chain(now.by_org.keys()).collect();
         for org in orgs {
-            let of = |snapshot: &Self| snapshot.by_org.get(org).map(|share| counts(share));
+            let of = |snapshot: &Self| snapshot.by_org.get(org).map(counts);
             let shown = |text: Option<String>| {
                 format!("{org}: {}", text.unwrap_or_else(|| "none".to_owned()))
             };

@@ -25,6 +25,8 @@ pub struct Config {
     pub claim_hours: u32,
     /// How long to wait for another process that is writing, seconds; 1 to 300, default 30.
     pub busy_timeout_s: u32,
+    /// How often passed deadlines are applied, seconds; 1 to 3600, default 60.
+    pub tick_interval_s: u32,
     /// Permits of key units: 4 h to answer.
     pub key_units: BTreeSet<String>,
     /// Permits of waste incineration plants: 6 h to answer.
@@ -41,6 +43,7 @@ impl Default for Config {
             workdays: BTreeSet::new(),
             claim_hours: 8,
             busy_timeout_s: 30,
+            tick_interval_s: 60,
             key_units: BTreeSet::new(),
             incineration_units: BTreeSet::new(),
             rule_owners: BTreeMap::new(),
@@ -71,6 +74,12 @@ impl Config {
             return fault(
                 "busy_timeout_s",
                 format!("{} is out of range: 1 to 300", self.busy_timeout_s),
+            );
+        }
+        if !(1..=3_600).contains(&self.tick_interval_s) {
+            return fault(
+                "tick_interval_s",
+                format!("{} is out of range: 1 to 3600", self.tick_interval_s),
             );
         }
         if let Some(day) = self.holidays.intersection(&self.workdays).next() {

@@ -5,6 +5,8 @@
 //! down for a week therefore leaves the same states and deadlines behind as one that never slept;
 //! only the time of recording differs, and the audit rows say both.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::error::Error;
@@ -25,6 +27,30 @@ pub struct Fired {
 }
 
 impl Service {
+    /// Ticks until `shutdown` resolves, every `tick_interval_s`. A database that is busy is tried
+    /// again at the next tick: a deadline takes effect as of when it passed, however late.
+    ///
+    /// # Errors
+    /// What trying again cannot help.
+    pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        let every = Duration::from_secs(u64::from(self.config.tick_interval_s));
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            match self.tick().await {
+                Ok(fired) if fired.is_empty() => {}
+                Ok(fired) => tracing::info!(deadlines = fired.len(), "deadlines passed"),
+                Err(error) if error.retry_helps() => tracing::warn!(%error, "deadlines wait"),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Applies all timers due by the clock's instant.
     ///
     /// # Errors

@@ -211,15 +211,32 @@ pub(crate) fn rows(
         };
         let last = scale.start_day + last_day;
         let from = beijing_day_start(last + 1);
-        // Once expired: every day with discharge. Before: the notices 90, 60 and 30 days ahead.
-        let (kind, from, to) = if from < end {
-            (Kind::PermitExpired, from, end)
-        } else {
-            (Kind::PermitExpiring, from - 91 * DAY_MICROS, from)
-        };
         let details = format!("last valid day {}", date_text(last));
         for point in layout.units[unit].points.clone() {
-            push(kind, point, None, from, to, None, None, details.clone());
+            // Notices 90, 60 and 30 days ahead; once it has ended, every day with discharge.
+            let ahead = from - 91 * DAY_MICROS;
+            push(
+                Kind::PermitExpiring,
+                point,
+                None,
+                ahead,
+                from,
+                None,
+                None,
+                details.clone(),
+            );
+            if from < end {
+                push(
+                    Kind::PermitExpired,
+                    point,
+                    None,
+                    from,
+                    end,
+                    None,
+                    None,
+                    details.clone(),
+                );
+            }
         }
     }
     for crossing in crossings {

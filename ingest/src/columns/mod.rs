@@ -1,12 +1,14 @@
 //! Rows under construction, column by column.
 //!
 //! The hot path appends a reading per call, so an absent value must cost nothing and a repeated
-//! text next to nothing: [`Sparse`] does not store nulls it has not been asked about, and
-//! [`Texts`] keeps each distinct text once and an integer per row.
+//! text next to nothing: [`Sparse`] does not store nulls it has not been asked about, [`Runs`]
+//! stores what all values of a packet have in common once per packet, and [`Texts`] keeps each
+//! distinct text once and an integer per row ([`TextRuns`]: per packet).
 
 mod documents;
 mod quarantine;
 mod readings;
+mod runs;
 mod states;
 mod texts;
 
@@ -20,8 +22,14 @@ use arrow::error::ArrowError;
 pub(crate) use self::documents::DocumentRows;
 pub(crate) use self::quarantine::{QuarantineRow, QuarantineRows};
 pub(crate) use self::readings::ReadingRows;
+pub(crate) use self::runs::Runs;
 pub(crate) use self::states::{State, StateRows};
-pub(crate) use self::texts::Texts;
+pub(crate) use self::texts::{TextRuns, Texts};
+
+/// Up to here a column grows by doubling; most tables never get there.
+const SMALL_ROWS: usize = 1 << 14;
+/// Rows for which room is made at once: what a file of the hot path has, and a chunk more.
+const EXPECTED_ROWS: usize = (1 << 18) + (1 << 14);
 
 /// A nullable column of fixed-width values that costs nothing for rows without a value.
 #[derive(Debug)]
@@ -47,8 +55,19 @@ impl<T: ArrowNativeType> Sparse<T> {
                 self.values.resize(row, T::default());
                 self.valid.resize(row, false);
             }
+            self.make_room();
             self.values.push(value);
             self.valid.push(true);
+        }
+    }
+
+    /// A column that has become large gets all the room it will need at once: growing on by
+    /// doubling would copy it over and over and keep up to twice its size.
+    fn make_room(&mut self) {
+        let length = self.values.len();
+        if length == self.values.capacity() && (SMALL_ROWS..EXPECTED_ROWS).contains(&length) {
+            self.values.reserve_exact(EXPECTED_ROWS - length);
+            self.valid.reserve_exact(EXPECTED_ROWS - self.valid.len());
         }
     }
 

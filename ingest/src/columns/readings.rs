@@ -12,17 +12,17 @@ use nonsite_schemas::hj212::{Head, Notes, Value};
 use nonsite_schemas::time::beijing_day;
 use nonsite_schemas::wire::Origin;
 
-use super::{Sparse, Texts, batch};
+use super::{Runs, Sparse, TextRuns, Texts, batch};
 
 /// Readings under construction.
 #[derive(Debug)]
 pub(crate) struct ReadingRows {
     schema: SchemaRef,
     rows: usize,
-    mn: Texts,
+    mn: TextRuns,
     factor: Texts,
-    granularity: Texts,
-    data_time: Sparse<i64>,
+    granularity: TextRuns,
+    data_time: Runs<i64>,
     value: Sparse<f64>,
     zs_value: Sparse<f64>,
     min: Sparse<f64>,
@@ -34,18 +34,18 @@ pub(crate) struct ReadingRows {
     value_text: Texts,
     extra: Texts,
     note: Texts,
-    period_s: Sparse<i32>,
+    period_s: Runs<i32>,
     factor_raw: Texts,
-    st: Texts,
-    cn: Texts,
-    edition: Sparse<i16>,
+    st: TextRuns,
+    cn: TextRuns,
+    edition: Runs<i16>,
     resend: Vec<bool>,
-    sent_at: Sparse<i64>,
-    received_at: Sparse<i64>,
-    kafka_topic: Texts,
-    kafka_partition: Sparse<i32>,
-    kafka_offset: Sparse<i64>,
-    date: Sparse<i32>,
+    sent_at: Runs<i64>,
+    received_at: Runs<i64>,
+    kafka_topic: TextRuns,
+    kafka_partition: Runs<i32>,
+    kafka_offset: Runs<i64>,
+    date: Runs<i32>,
     scratch: String,
     /// The notes last seen and their text: most packets of a fleet have the same.
     last_notes: (Notes, String),
@@ -57,10 +57,10 @@ impl ReadingRows {
         Self {
             schema: nonsite_schemas::tables::readings_raw().schema,
             rows: 0,
-            mn: Texts::default(),
+            mn: TextRuns::default(),
             factor: Texts::default(),
-            granularity: Texts::default(),
-            data_time: Sparse::default(),
+            granularity: TextRuns::default(),
+            data_time: Runs::default(),
             value: Sparse::default(),
             zs_value: Sparse::default(),
             min: Sparse::default(),
@@ -72,18 +72,18 @@ impl ReadingRows {
             value_text: Texts::default(),
             extra: Texts::default(),
             note: Texts::default(),
-            period_s: Sparse::default(),
+            period_s: Runs::default(),
             factor_raw: Texts::default(),
-            st: Texts::default(),
-            cn: Texts::default(),
-            edition: Sparse::default(),
+            st: TextRuns::default(),
+            cn: TextRuns::default(),
+            edition: Runs::default(),
             resend: Vec::new(),
-            sent_at: Sparse::default(),
-            received_at: Sparse::default(),
-            kafka_topic: Texts::default(),
-            kafka_partition: Sparse::default(),
-            kafka_offset: Sparse::default(),
-            date: Sparse::default(),
+            sent_at: Runs::default(),
+            received_at: Runs::default(),
+            kafka_topic: TextRuns::default(),
+            kafka_partition: Runs::default(),
+            kafka_offset: Runs::default(),
+            date: Runs::default(),
             scratch: String::new(),
             last_notes: (Notes::NONE, String::new()),
         }
@@ -145,7 +145,7 @@ impl ReadingRows {
         let rows = std::mem::take(&mut self.rows);
         let resend = BooleanBuffer::from(self.resend.as_slice());
         self.resend.clear();
-        let instant = |column: &mut Sparse<i64>| -> ArrayRef {
+        let instant = |column: &mut Runs<i64>| -> ArrayRef {
             Arc::new(
                 column
                     .finish::<TimestampMicrosecondType>(rows)
@@ -189,17 +189,12 @@ impl ReadingRows {
     /// Bytes held, roughly.
     pub(crate) fn bytes(&self) -> usize {
         let texts = [
-            &self.mn,
             &self.factor,
-            &self.granularity,
             &self.flag,
             &self.value_text,
             &self.extra,
             &self.note,
             &self.factor_raw,
-            &self.st,
-            &self.cn,
-            &self.kafka_topic,
         ];
         let numbers = [
             &self.value,
@@ -212,7 +207,9 @@ impl ReadingRows {
         ];
         texts.iter().map(|column| column.bytes()).sum::<usize>()
             + numbers.iter().map(|column| column.bytes()).sum::<usize>()
-            + self.data_time.bytes() * 4
-            + self.kafka_partition.bytes() * 3
+            + self.mn.bytes()
+            // The other columns of a packet have about as many runs as its offset.
+            + self.kafka_offset.bytes() * 12
+            + self.resend.len()
     }
 }

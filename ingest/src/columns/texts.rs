@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::datatypes::Int32Type;
 
-use super::Sparse;
+use super::{Runs, Sparse};
 
 /// Distinct texts kept across batches; past this the dictionary starts anew, so that a stream of
 /// ever new texts cannot fill the memory.
@@ -66,6 +66,14 @@ impl Interner {
         Arc::new(StringArray::from_iter_values(self.texts.iter()))
     }
 
+    /// A column of keys that this interner handed out.
+    fn column(&mut self, keys: Int32Array) -> ArrayRef {
+        let values = self.array();
+        self.trim();
+        // Every key is a place in `values`, so this cannot fail; its check is one cheap pass.
+        Arc::new(DictionaryArray::<Int32Type>::new(keys, values))
+    }
+
     fn trim(&mut self) {
         if self.texts.len() > MAX_KEPT {
             *self = Self::default();
@@ -101,11 +109,41 @@ impl Texts {
     /// The column with `rows` rows; the dictionary is kept for the next batch.
     pub(crate) fn finish(&mut self, rows: usize) -> ArrayRef {
         let keys: Int32Array = self.keys.finish::<Int32Type>(rows);
-        let values = self.interner.array();
-        self.interner.trim();
-        // SAFETY is not needed: every key was handed out by this interner, so `new` cannot fail;
-        // its check is a cheap pass over integers.
-        Arc::new(DictionaryArray::<Int32Type>::new(keys, values))
+        self.interner.column(keys)
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.keys.bytes() + self.interner.bytes
+    }
+}
+
+/// A text column whose text seldom changes from row to row.
+#[derive(Debug, Default)]
+pub(crate) struct TextRuns {
+    interner: Interner,
+    keys: Runs<i32>,
+}
+
+impl TextRuns {
+    /// Sets the text of `row`; every row is set, in rising order.
+    pub(crate) fn set(&mut self, row: usize, text: Option<&str>) {
+        let key = text.map(|text| {
+            let last = self.keys.last().filter(|id| {
+                let known = usize::try_from(*id)
+                    .ok()
+                    .and_then(|id| self.interner.texts.get(id));
+                known.is_some_and(|known| known.as_ref() == text)
+            });
+            last.unwrap_or_else(|| self.interner.id(text))
+        });
+        self.keys.set(row, key);
+    }
+
+    /// The column with `rows` rows; the dictionary is kept for the next batch.
+    pub(crate) fn finish(&mut self, rows: usize) -> ArrayRef {
+        let keys: Int32Array = self.keys.finish::<Int32Type>(rows);
+        self.interner.column(keys)
     }
 
     /// Bytes held.
@@ -138,6 +176,25 @@ mod tests {
             read,
             [Some("w01018"), None, Some("w21003"), Some("w01018"), None]
         );
+    }
+
+    #[test]
+    fn runs_of_a_text_read_back() {
+        let mut texts = TextRuns::default();
+        for (row, text) in [Some("a"), Some("a"), None, Some("b"), Some("a")]
+            .iter()
+            .enumerate()
+        {
+            texts.set(row, *text);
+        }
+        let column = texts.finish(5);
+        let column = column.as_dictionary::<Int32Type>();
+        let read: Vec<Option<&str>> = column
+            .downcast_dict::<StringArray>()
+            .unwrap()
+            .into_iter()
+            .collect();
+        assert_eq!(read, [Some("a"), Some("a"), None, Some("b"), Some("a")]);
     }
 
     #[test]

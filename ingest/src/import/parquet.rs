@@ -44,7 +44,7 @@ impl Table {
             what: error.to_string(),
         };
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
-        let schema = builder.schema().clone();
+        let schema = std::sync::Arc::clone(builder.schema());
         let rows = builder.metadata().file_metadata().num_rows().unsigned_abs();
         let reader = builder
             .with_batch_size(BATCH_ROWS)

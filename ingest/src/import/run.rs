@@ -330,7 +330,7 @@ impl<'r> Run<'r> {
                     why,
                 })?;
                 let sent = self.options.bad_cells == BadCells::Report;
-                Ok(sent.then(|| Content::Field(statistic, Field::Text(text))))
+                Ok(sent.then_some(Content::Field(statistic, Field::Text(text))))
             }
         }
     }

@@ -225,11 +225,8 @@ pub(super) async fn is_double(
     (topic, partition, offset): (&str, i32, i64),
 ) -> Result<bool, VerifyError> {
     let name = table.name();
-    let keys = match keys(table) {
-        // One row per document and item: all columns are the key, and rows repeat as a whole.
-        "*" => "*",
-        keys => keys,
-    };
+    // `*` for one row per document and item: all columns are the key, rows repeat as a whole.
+    let keys = keys(table);
     let unmarked = if table == Target::ReadingsRaw {
         "AND coalesce(note, '') NOT LIKE '%repeated_factor%'"
     } else {

@@ -6,6 +6,7 @@
 //! Keys that do not fit (never seen with real tables) go the slow way.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, lexsort_to_indices};
@@ -33,7 +34,7 @@ pub(super) fn order(table: &TableDef, batch: &RecordBatch) -> Result<UInt32Array
     let columns: Vec<SortColumn> = columns
         .into_iter()
         .map(|values| SortColumn {
-            values: values.clone(),
+            values: Arc::clone(values),
             options: None,
         })
         .collect();

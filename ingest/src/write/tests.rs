@@ -46,7 +46,7 @@ fn readings(rows: &[(&str, &str, i64, Option<f64>)]) -> RecordBatch {
 
 fn read(file: &DataFile) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone()).unwrap();
-    let schema = reader.schema().clone();
+    let schema = Arc::clone(reader.schema());
     let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
     arrow::compute::concat_batches(&schema, &batches).unwrap()
 }

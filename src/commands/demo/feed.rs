@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use nonsite_generator::message::{Topic, Topics};
+use nonsite_generator::produce::partitions_of;
 use nonsite_generator::truth::{Summary, TruthRow};
 use nonsite_generator::{ProduceOptions, Province, Scale, produce};
 use nonsite_schemas::settings::KafkaSettings;
@@ -143,11 +144,6 @@ pub(super) fn watch_progress(
 pub(super) fn topics(names: &Topics, partitions: i32) -> Vec<(&str, i32)> {
     Topic::ALL
         .iter()
-        .map(|topic| {
-            (
-                names.name(*topic),
-                nonsite_generator::produce::partitions_of(*topic, partitions),
-            )
-        })
+        .map(|topic| (names.name(*topic), partitions_of(*topic, partitions)))
         .collect()
 }

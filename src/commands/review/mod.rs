@@ -12,6 +12,7 @@ use nonsite_analytics::review::{
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
 
 use self::papers::{Papers, Who};
+use crate::commands::detect::classed;
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
@@ -256,7 +257,11 @@ impl Desk {
                 for (state, cases) in &counts {
                     listing.row([state.clone(), cases.to_string()]);
                 }
-                listing.print(self.format, &counts)?;
+                let items: Vec<_> = counts
+                    .iter()
+                    .map(|(state, cases)| serde_json::json!({"state": state, "cases": cases}))
+                    .collect();
+                listing.print(self.format, &items)?;
             }
             Action::Take => self.take(settings).await?,
             Action::Claim {
@@ -342,8 +347,9 @@ impl Desk {
     }
 
     async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
-        let session =
-            nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+        let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+            .await
+            .map_err(classed)?;
         let findings = load_findings(session.ctx()).await?;
         let taken = self.service.take_anomalies(&findings).await?;
         if self.format == Format::Json {

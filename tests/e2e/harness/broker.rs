@@ -25,6 +25,11 @@ fn start() -> String {
         .stderr(Stdio::inherit())
         .output()
         .unwrap_or_else(|error| panic!("`{}` does not start: {error}", script.display()));
-    assert!(output.status.success(), "`{} start` failed: {}", script.display(), output.status);
+    assert!(
+        output.status.success(),
+        "`{} start` failed: {}",
+        script.display(),
+        output.status
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

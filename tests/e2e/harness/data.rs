@@ -17,8 +17,10 @@ pub(crate) fn domain_file(name: &str) -> Option<PathBuf> {
 }
 
 fn file(variable: &str, default: &str, name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os(variable)
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(default), PathBuf::from);
+    let folder = std::env::var_os(variable).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(default),
+        PathBuf::from,
+    );
     let path = folder.join(name);
     if path.is_file() {
         return Some(path);
@@ -28,6 +30,9 @@ fn file(variable: &str, default: &str, name: &str) -> Option<PathBuf> {
         "`{}` is missing and CI is set: name the folder in {variable}",
         path.display()
     );
-    eprintln!("skipped: `{}` is missing; name its folder in {variable}", path.display());
+    eprintln!(
+        "skipped: `{}` is missing; name its folder in {variable}",
+        path.display()
+    );
     None
 }

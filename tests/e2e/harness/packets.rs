@@ -5,17 +5,24 @@
 
 /// Annex A: like Modbus, but the register's low byte is dropped before every byte.
 pub(crate) fn crc(data: &[u8]) -> u16 {
-    data.iter().fold(0xFFFF, |crc: u16, byte| shift_out((crc >> 8) ^ u16::from(*byte)))
+    data.iter().fold(0xFFFF, |crc: u16, byte| {
+        shift_out((crc >> 8) ^ u16::from(*byte))
+    })
 }
 
 /// CRC-16/MODBUS, which some loggers send instead.
 pub(crate) fn crc_modbus(data: &[u8]) -> u16 {
-    data.iter().fold(0xFFFF, |crc: u16, byte| shift_out(crc ^ u16::from(*byte)))
+    data.iter()
+        .fold(0xFFFF, |crc: u16, byte| shift_out(crc ^ u16::from(*byte)))
 }
 
 fn shift_out(mut crc: u16) -> u16 {
     for _ in 0..8 {
-        crc = if crc & 1 == 1 { (crc >> 1) ^ 0xA001 } else { crc >> 1 };
+        crc = if crc & 1 == 1 {
+            (crc >> 1) ^ 0xA001
+        } else {
+            crc >> 1
+        };
     }
     crc
 }
@@ -45,7 +52,12 @@ pub(crate) struct Packet<'a> {
 impl Packet<'_> {
     /// The data segment, edition 2017 (Flag 4: no answer wanted, not split).
     pub(crate) fn segment(&self) -> String {
-        let Self { mn, cn, data_time, values } = self;
+        let Self {
+            mn,
+            cn,
+            data_time,
+            values,
+        } = self;
         let statistic = if *cn == 2011 { "Rtd" } else { "Avg" };
         let items: Vec<String> = values
             .iter()

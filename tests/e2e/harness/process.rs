@@ -31,15 +31,6 @@ impl Process {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
     }
 
-    /// Waits until its output contains `text`; fails when it ends before.
-    pub(crate) fn wait_for_output(&mut self, text: &str) {
-        wait_for(&format!("`{text}` in {}", self.log.display()), || {
-            let seen = self.output().contains(text);
-            assert!(seen || self.ended().is_none(), "ended without `{text}`:\n{}", self.output());
-            seen.then_some(())
-        });
-    }
-
     /// Its exit status if it has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
@@ -48,7 +39,10 @@ impl Process {
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let log = self.log.clone();
-        wait_for(&format!("the end of the process that logs to {}", log.display()), || self.ended())
+        wait_for(
+            &format!("the end of the process that logs to {}", log.display()),
+            || self.ended(),
+        )
     }
 
     /// SIGKILL: nothing in the process gets to run any more.

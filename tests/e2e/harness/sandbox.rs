@@ -37,8 +37,15 @@ impl Sandbox {
     /// An empty sandbox that does not touch the broker.
     pub(crate) fn without_broker(name: &str) -> Self {
         let name = format!("{name}-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
-        let dir = tempfile::Builder::new().prefix(&format!("nonsite-{name}-")).tempdir().unwrap();
-        let sandbox = Self { dir: Some(dir), name, config: toml::Table::new() };
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("nonsite-{name}-"))
+            .tempdir()
+            .unwrap();
+        let sandbox = Self {
+            dir: Some(dir),
+            name,
+            config: toml::Table::new(),
+        };
         sandbox.write_config();
         sandbox
     }
@@ -103,10 +110,14 @@ impl Sandbox {
     ) -> String {
         let name = self.topic_name(short);
         topics::create(&name, partitions);
-        let entry: toml::Table = [("name", name.as_str()), ("format", format), ("content", content)]
-            .map(|(key, value)| (key.to_owned(), toml::Value::from(value)))
-            .into_iter()
-            .collect();
+        let entry: toml::Table = [
+            ("name", name.as_str()),
+            ("format", format),
+            ("content", content),
+        ]
+        .map(|(key, value)| (key.to_owned(), toml::Value::from(value)))
+        .into_iter()
+        .collect();
         let ingest = self
             .config
             .entry("ingest")
@@ -161,7 +172,9 @@ impl Sandbox {
     pub(crate) fn finish(&self, mut command: Command) -> Output {
         let shown = format!("{command:?}");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = command.output().unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{shown}: {error}"));
         Output {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -183,7 +196,6 @@ impl Sandbox {
     /// Proves N1 and N2 of the tables against the broker.
     #[track_caller]
     pub(crate) fn verify(&self) {
-        if self.run(&["verify", "--help"]).code == 2 { return; }
         self.run(&["verify", "--against-broker"]).done();
     }
 
@@ -201,7 +213,8 @@ impl Sandbox {
         let rows = self.query(sql);
         let cells = rows[0].as_object().expect("a row is an object");
         let cell = cells.values().next().expect("one column");
-        cell.as_i64().unwrap_or_else(|| panic!("`{sql}` answered {cell}, not a whole number"))
+        cell.as_i64()
+            .unwrap_or_else(|| panic!("`{sql}` answered {cell}, not a whole number"))
     }
 }
 
@@ -263,7 +276,10 @@ impl Output {
     #[track_caller]
     pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
-            panic!("{} printed no JSON ({error}):\n{}", self.command, self.stdout)
+            panic!(
+                "{} printed no JSON ({error}):\n{}",
+                self.command, self.stdout
+            )
         })
     }
 

@@ -22,7 +22,10 @@ fn client() -> ClientConfig {
 
 fn admin<T>(work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>) -> T) -> T {
     let admin = client().create().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(work(&admin))
 }
 
@@ -44,7 +47,8 @@ pub(crate) fn create(name: &str, partitions: i32) {
 /// Deletes the records before `offset`, as retention would.
 pub(crate) fn delete_before(topic: &str, partition: i32, offset: i64) {
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset))
+        .unwrap();
     admin(async |admin| admin.delete_records(&list, &AdminOptions::new()).await).unwrap();
     assert_eq!(watermarks(topic, partition).0, offset);
 }
@@ -52,7 +56,9 @@ pub(crate) fn delete_before(topic: &str, partition: i32, offset: i64) {
 /// First offset and next offset of a partition.
 pub(crate) fn watermarks(topic: &str, partition: i32) -> (i64, i64) {
     let consumer: BaseConsumer = client().create().unwrap();
-    consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap()
+    consumer
+        .fetch_watermarks(topic, partition, PATIENCE)
+        .unwrap()
 }
 
 /// Writes (partition, message) pairs and waits until the broker has them all.
@@ -80,8 +86,11 @@ pub(crate) fn produce(topic: &str, messages: impl IntoIterator<Item = (i32, Vec<
 
 /// Every message of a topic, read from the first offset to the next offset at the time of call.
 pub(crate) fn read_all(topic: &str, partitions: i32) -> Vec<Vec<u8>> {
-    let consumer: BaseConsumer =
-        client().set("group.id", "e2e-reader").set("enable.auto.commit", "false").create().unwrap();
+    let consumer: BaseConsumer = client()
+        .set("group.id", "e2e-reader")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
     let mut messages = Vec::new();
     for partition in 0..partitions {
         let (first, next) = watermarks(topic, partition);
@@ -89,7 +98,8 @@ pub(crate) fn read_all(topic: &str, partitions: i32) -> Vec<Vec<u8>> {
             continue;
         }
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(first)).unwrap();
+        list.add_partition_offset(topic, partition, Offset::Offset(first))
+            .unwrap();
         consumer.assign(&list).unwrap();
         loop {
             let message = wait_for(&format!("a message of {topic}/{partition}"), || {

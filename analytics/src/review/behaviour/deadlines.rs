@@ -156,3 +156,22 @@ pub(super) async fn extensions_are_bounded(bench: Bench) {
     );
     sound(&bench).await;
 }
+
+pub(super) async fn a_service_applies_deadlines_until_it_is_stopped(bench: Bench) {
+    let case = bench.open("served", Severity::S3).await;
+    bench.clock.advance(10 * DAY);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let service = bench.service.clone();
+    let running = tokio::spawn(async move {
+        service
+            .run(async {
+                let _closed = stopped.await;
+            })
+            .await
+    });
+    while !bench.service.show(&case).await.unwrap().case.overdue {
+        tokio::task::yield_now().await;
+    }
+    drop(stop);
+    running.await.unwrap().unwrap();
+}

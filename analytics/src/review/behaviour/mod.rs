@@ -330,6 +330,7 @@ suite! {
     deadlines_run_from_delivery_and_pass_in_order,
     a_late_engine_gives_nobody_an_advantage,
     units_answer_within_their_own_time,
+    a_service_applies_deadlines_until_it_is_stopped,
     extensions_are_bounded,
     claims_bind_and_run_out,
     the_worst_and_most_urgent_is_handed_out_first,

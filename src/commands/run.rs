@@ -1,0 +1,139 @@
+//! `nonsite run`: ingestion, detection, the review queue's clock and maintenance in one process.
+//!
+//! For one machine. The parts are the same that run as processes of their own (`nonsite ingest`,
+//! `detect`, `maintain`); they meet only in the tables. One part that cannot go on ends the
+//! others in good order and the process with that part's error, so that whoever supervises it
+//! sees a fault instead of half a pipeline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nonsite_analytics::review::{self, load_findings};
+use nonsite_ingest::maintain::Maintainer;
+use nonsite_ingest::{Metrics, Service, Store, http};
+use nonsite_schemas::time::SystemClock;
+use prometheus::Registry;
+use tokio::sync::watch;
+
+use super::{detect, ingest};
+use crate::exit::{Exit, Unreachable, Usage};
+use crate::settings::Settings;
+
+/// Arguments of `nonsite run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave maintenance to another process.
+    #[arg(long)]
+    no_maintain: bool,
+}
+
+pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
+    settings.maintain.validate().map_err(Usage)?;
+    let store =
+        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
+    let registry = Registry::new();
+    let readiness = http::Readiness::default();
+    let service = Service::new(
+        settings.ingest.clone(),
+        settings.kafka.clone(),
+        store.clone(),
+        Arc::new(SystemClock),
+        Metrics::new(&registry)?,
+    )
+    .map_err(ingest::explain)?
+    .with_readiness(readiness.clone());
+    if !settings.ingest.listen.is_empty() {
+        let address = http::serve(&settings.ingest.listen, registry, readiness)
+            .await
+            .map_err(Usage)?;
+        tracing::info!(%address, "metrics");
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let ingesting = tokio::spawn(service.run(ended(stopped.clone())));
+    let judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
+    let maintaining = (!args.no_maintain).then(|| {
+        let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
+        tokio::spawn(async move { maintainer.run(ended(stopped)).await })
+    });
+    let abort = ingesting.abort_handle();
+    let (mut ingesting, mut judging) = (ingesting, judging);
+    let outcome = tokio::select! {
+        () = ingest::interrupted() => {
+            let _ = stop.send(true);
+            finish(ingesting.await?.map_err(ingest::explain).map(drop), judging.await?)
+        }
+        report = &mut ingesting => {
+            let _ = stop.send(true);
+            finish(report?.map_err(ingest::explain).map(drop), judging.await?)
+        }
+        judged = &mut judging => {
+            let _ = stop.send(true);
+            finish(ingesting.await?.map_err(ingest::explain).map(drop), judged?)
+        }
+    };
+    abort.abort();
+    if let Some(maintaining) = maintaining {
+        maintaining.await?;
+    }
+    outcome.map(|()| Exit::Done)
+}
+
+/// The first fault of the two parts that can have one.
+fn finish(ingested: anyhow::Result<()>, judged: anyhow::Result<()>) -> anyhow::Result<()> {
+    ingested.and(judged)
+}
+
+/// Ends when the process is to end.
+async fn ended(mut stopped: watch::Receiver<bool>) {
+    // A dropped sender means the process is ending, too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Rules over what is new, alerts out, findings into the queue, deadlines applied; again and again.
+///
+/// What cannot be reached now may be there in the next round, so a round that fails is logged and
+/// repeated; a wrong setting ends the loop.
+async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let interval = Duration::from_secs(settings.detect.interval_s);
+    let detection = detect::service(&settings)?;
+    let queue = review::Service::open(&settings.review, Arc::new(SystemClock)).await?;
+    let mut stop = std::pin::pin!(ended(stopped));
+    loop {
+        if let Err(error) = round(&settings, &detection, &queue).await {
+            if error.downcast_ref::<Usage>().is_some() {
+                return Err(error);
+            }
+            tracing::warn!(error = %format!("{error:#}"), "this round of detection failed; the next one repeats it");
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+async fn round(
+    settings: &Settings,
+    detection: &nonsite_analytics::detect::Service,
+    queue: &review::Service,
+) -> anyhow::Result<()> {
+    let report = detection.once(None, false).await.map_err(detect::classed)?;
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+    let taken = queue
+        .take_anomalies(&load_findings(session.ctx()).await?)
+        .await?;
+    let fired = queue.tick().await?;
+    let delivered = detection.deliver().await.map_err(detect::classed)?;
+    tracing::info!(
+        logger_days = report.logger_days,
+        opened = report.opened,
+        withdrawn = report.withdrawn,
+        clues = taken.triage,
+        deadlines = fired.len(),
+        alerts = delivered,
+        ms = report.ms,
+        "detection"
+    );
+    Ok(())
+}
