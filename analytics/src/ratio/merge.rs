@@ -90,7 +90,9 @@ impl Rules<'_> {
             let named = act
                 .escalated_to
                 .as_deref()
-                .or(act.collapsed_into.as_deref());
+                .or(act.collapsed_into.as_deref())
+                // A record that names itself names nobody.
+                .filter(|id| *id != act.act_id);
             let in_task = act
                 .task()
                 .and_then(|task| onsite_of_task.get(&(act.unit_id.as_str(), task)));

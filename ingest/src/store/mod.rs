@@ -13,6 +13,7 @@ mod durable;
 
 use std::path::Path as FsPath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
@@ -28,6 +29,11 @@ use url::Url;
 
 pub use self::durable::DurableFiles;
 use crate::faults::{FaultPlan, FaultyStore};
+
+/// How often a table that is being created is looked at again.
+const CREATION_LOOKS: u32 = 100;
+/// Pause between two looks.
+const CREATION_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a table could not be created or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -189,6 +195,22 @@ impl Store {
         Ok(())
     }
 
+    /// Loads a table that another process may be creating at this moment: its log folder is there
+    /// before its first entry is.
+    async fn load_when_created(&self, table: &str) -> Result<DeltaTable, StoreError> {
+        for _ in 0..CREATION_LOOKS {
+            match self.load(table).await {
+                Err(StoreError::Table { source, .. })
+                    if matches!(source.as_ref(), DeltaTableError::NotATable(_)) =>
+                {
+                    tokio::time::sleep(CREATION_PAUSE).await;
+                }
+                loaded => return loaded,
+            }
+        }
+        self.load(table).await
+    }
+
     async fn ensure_table(&self, def: &TableDef) -> Result<(), StoreError> {
         if !self.exists(def.name).await? {
             let created = self
@@ -206,7 +228,7 @@ impl Store {
                 Err(source) => return Err(self.table_error(def.name, source)),
             }
         }
-        let table = self.load(def.name).await?;
+        let table = self.load_when_created(def.name).await?;
         let schema = table
             .snapshot()
             .map_err(|source| self.table_error(def.name, source))?

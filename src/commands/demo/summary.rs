@@ -291,8 +291,10 @@ fn score(truth: &[TruthRow], standing: &[&Finding], rules: &BTreeSet<String>) ->
                     && (finding.factor.is_none()
                         || row.factor.is_none()
                         || finding.factor == row.factor)
-                    && finding.window_start < row.end_us
-                    && finding.window_end > row.start_us
+                    // A permit's notice begins at its own date, which may lie before the data.
+                    && (finding.rule_group == "permit"
+                        || (finding.window_start < row.end_us
+                            && finding.window_end > row.start_us))
             })
         };
         let shown = || {
