@@ -23,6 +23,7 @@ mod commit;
 mod compose;
 mod episode;
 mod evidence;
+pub mod golden;
 mod inputs;
 mod judge;
 pub mod masses;
