@@ -26,6 +26,7 @@ mod evidence;
 pub mod golden;
 mod inputs;
 mod judge;
+mod long;
 pub mod masses;
 pub mod rule;
 mod run;
