@@ -25,8 +25,8 @@ use crate::session::{self, Error, Session, rows};
 
 /// Columns that tell runs apart and not findings, or that time alone changes.
 const VOLATILE: [&str; 4] = ["phase", "first_seen_at", "last_seen_at", "readings_version"];
-/// Why a withdrawn finding was withdrawn when data disproved it.
-const BY_DATA: &str = "later data";
+/// How the reason begins when a finding was withdrawn for another cause than data or time.
+const BY_RULE: [&str; 2] = ["replaced by version", "the rule's parameters changed"];
 /// A finding longer than this many days is judged from its two ends.
 const LONG_DAYS: i32 = 31;
 
@@ -108,7 +108,7 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
         what: format!("anomaly {}: {what}", recorded.anomaly_id),
     };
     if let Some(why) = &recorded.withdrawn_reason
-        && !why.starts_with(BY_DATA)
+        && BY_RULE.iter().any(|begin| why.starts_with(begin))
     {
         return Err(asked(format!(
             "withdrawn because {why}: there is nothing to compute again"
