@@ -97,7 +97,12 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
             rule.group.clone(),
             rule.severity.code().to_owned(),
             rule.granularity.clone(),
-            if catalogue.runs(&rule.id) { "yes" } else { "off" }.to_owned(),
+            if catalogue.runs(&rule.id) {
+                "yes"
+            } else {
+                "off"
+            }
+            .to_owned(),
             values.join(" "),
         ]);
     }

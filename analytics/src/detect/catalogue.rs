@@ -170,6 +170,20 @@ impl Catalogue {
         self.rules.iter().any(|configured| configured.rule.id == id)
     }
 
+    /// A catalogue of one rule as it once ran.
+    pub(super) fn of(rule: Rule, values: BTreeMap<String, Number>) -> Self {
+        let params_hash = Rule::params_hash(&values);
+        Self {
+            rules: vec![Configured {
+                rule,
+                values,
+                params_hash,
+            }],
+            off: Vec::new(),
+            golden: BTreeMap::new(),
+        }
+    }
+
     /// The rules that run, in order of their ids.
     pub fn rules(&self) -> &[Configured] {
         &self.rules
