@@ -219,6 +219,7 @@ impl Session {
         // The other views become tables of the run; planning them here as well would cost more
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
+        crate::views::register(&session.ctx, crate::views::DOCUMENTS).await?;
         Ok(session)
     }
 

@@ -119,10 +119,20 @@ impl Kind for Filing {
         }
         faults.given(self.valid_from.as_ref(), "valid_from");
         let after = "must be after valid_from";
-        check_span(self.valid_from, self.valid_to, "valid_to", after, &mut faults);
+        check_span(
+            self.valid_from,
+            self.valid_to,
+            "valid_to",
+            after,
+            &mut faults,
+        );
         for (i, parameter) in self.parameters.iter().enumerate() {
             let at = format!("parameters[{i}]");
-            check_factor(&parameter.parameter, &format!("{at}.parameter"), &mut faults);
+            check_factor(
+                &parameter.parameter,
+                &format!("{at}.parameter"),
+                &mut faults,
+            );
             faults.require(
                 parameter.value.is_some() || parameter.text.is_some(),
                 format!("{at}.value"),

@@ -37,17 +37,26 @@ fn number(batch: &RecordBatch, column: &str) -> Vec<Option<f64>> {
 
 fn instant(batch: &RecordBatch, column: &str) -> Vec<Option<i64>> {
     let column = batch.column_by_name(column).unwrap();
-    column.as_primitive::<TimestampMicrosecondType>().iter().collect()
+    column
+        .as_primitive::<TimestampMicrosecondType>()
+        .iter()
+        .collect()
 }
 
 /// Fields found faulty in a document that must be storable.
 fn faults(document: &Value) -> Vec<String> {
     let (_, batch) = one(document);
-    let valid = batch.column_by_name("doc_valid").unwrap().as_boolean().value(0);
+    let valid = batch
+        .column_by_name("doc_valid")
+        .unwrap()
+        .as_boolean()
+        .value(0);
     let list = text(&batch, "doc_faults")[0];
     assert_eq!(valid, list.is_none());
     let list: Vec<Value> = serde_json::from_str(list.unwrap_or("[]")).unwrap();
-    list.iter().map(|fault| fault["field"].as_str().unwrap().to_owned()).collect()
+    list.iter()
+        .map(|fault| fault["field"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The document with some fields replaced; `null` takes a field away.
@@ -83,12 +92,18 @@ fn filing() -> Value {
 fn a_mark_becomes_one_row() {
     let (table, batch) = one(&mark());
     assert_eq!((table, batch.num_rows()), ("marks", 1));
-    assert_eq!(text(&batch, "outlet_uid"), [Some("91130200699229617X001PDA001")]);
+    assert_eq!(
+        text(&batch, "outlet_uid"),
+        [Some("91130200699229617X001PDA001")]
+    );
     assert_eq!(text(&batch, "factors"), [Some("a21026")]);
     assert_eq!(text(&batch, "code"), [Some("maintenance")]);
     let start = 1_780_272_000_000_000;
     assert_eq!(instant(&batch, "starts_at"), [Some(start)]);
-    assert_eq!(instant(&batch, "marked_at"), [Some(start + 9 * 3_600_000_000)]);
+    assert_eq!(
+        instant(&batch, "marked_at"),
+        [Some(start + 9 * 3_600_000_000)]
+    );
     assert_eq!(instant(&batch, "recorded_at"), [Some(ORIGIN.received_at)]);
     assert_eq!(text(&batch, "kafka_topic"), [Some("nonsite.documents")]);
     assert_eq!(faults(&mark()), Vec::<String>::new());
@@ -111,9 +126,21 @@ fn faults_are_told_by_field_and_the_document_is_kept() {
         (mark(), json!({"mn": null}), &["mn"]),
         (mark(), json!({"scope": "condition"}), &["scope"]),
         (mark(), json!({"code": "sabotage"}), &["code"]),
-        (mark(), json!({"ends_at": "2026-06-01 08:00:00"}), &["ends_at"]),
-        (mark(), json!({"author": "", "reason": null}), &["author", "reason"]),
-        (mark(), json!({"revoked_at": "2026-06-02 08:00:00"}), &["revoke_reason"]),
+        (
+            mark(),
+            json!({"ends_at": "2026-06-01 08:00:00"}),
+            &["ends_at"],
+        ),
+        (
+            mark(),
+            json!({"author": "", "reason": null}),
+            &["author", "reason"],
+        ),
+        (
+            mark(),
+            json!({"revoked_at": "2026-06-02 08:00:00"}),
+            &["revoke_reason"],
+        ),
         (mark(), json!({"version": null}), &["version"]),
         (mark(), json!({"outlet": "DX1"}), &["outlet"]),
         (mark(), json!({"factors": ["a2 1026"]}), &["factors[0]"]),
@@ -123,7 +150,11 @@ fn faults_are_told_by_field_and_the_document_is_kept() {
             &["attachments[0].sha256"],
         ),
         (filing(), json!({"valid_from": null}), &["valid_from"]),
-        (filing(), json!({"parameters": [{"parameter": "i13008"}]}), &["parameters[0].value"]),
+        (
+            filing(),
+            json!({"parameters": [{"parameter": "i13008"}]}),
+            &["parameters[0].value"],
+        ),
         (
             filing(),
             json!({"parameters": [
@@ -133,7 +164,11 @@ fn faults_are_told_by_field_and_the_document_is_kept() {
         ),
     ];
     for (document, changes, expected) in cases {
-        assert_eq!(faults(&with(document, changes.clone())), *expected, "{changes}");
+        assert_eq!(
+            faults(&with(document, changes.clone())),
+            *expected,
+            "{changes}"
+        );
     }
 }
 
@@ -152,7 +187,12 @@ fn only_what_has_no_type_or_id_is_refused() {
     assert_eq!(missing.reason, Reason::DocumentFault);
     assert!(missing.detail.starts_with("type: is missing"), "{missing}");
     let unknown = refused(r#"{"type":"love_letter","mark_id":"1"}"#);
-    assert!(unknown.detail.starts_with("type: `love_letter` is none of mark,"), "{unknown}");
+    assert!(
+        unknown
+            .detail
+            .starts_with("type: `love_letter` is none of mark,"),
+        "{unknown}"
+    );
     for name in TYPES {
         let nameless = refused(&format!(r#"{{"type":"{name}"}}"#));
         assert_eq!(nameless.reason, Reason::DocumentFault);
