@@ -312,3 +312,48 @@ async fn an_alert_is_made_once_for_one_cause() {
         assert!(!event.data.anomalies.is_empty());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permit_gets_its_notices_one_after_the_other() {
+    let store = tempfile::tempdir().expect("folder");
+    let permit = Permit {
+        valid_to: "2025-09-01",
+        ..Permit::of("A", "a21026", 50.0)
+    };
+    add_permits(store.path(), &[permit]).await;
+    let mut alerts = 0;
+    for (day, line, left) in [
+        ("2025-06-01 10:00", None, 92.0),
+        ("2025-06-10 10:00", Some(90.0), 83.0),
+        ("2025-07-10 10:00", Some(60.0), 53.0),
+        ("2025-08-10 10:00", Some(30.0), 22.0),
+        ("2025-09-05 10:00", None, 4.0),
+    ] {
+        let report = detect(store.path(), at(day), false, 1).await;
+        alerts += report.alerts;
+        let standing: Vec<_> = open(store.path()).await;
+        if left > 90.0 {
+            assert!(standing.is_empty(), "{standing:?}");
+            continue;
+        }
+        assert_eq!(standing.len(), 1, "{day}: {standing:?}");
+        assert_eq!(standing[0]["observed"], json!(left), "{day}");
+        assert_eq!(standing[0].get("limit_value").and_then(Value::as_f64), line);
+        assert_eq!(standing[0]["unit_name"], json!("热电厂"));
+        assert_eq!(report.opened, 1, "{day}: {report:?}");
+    }
+    let reasons: Vec<String> = anomalies(store.path())
+        .await
+        .iter()
+        .filter_map(|row| Some(row.get("withdrawn_reason")?.as_str()?.to_owned()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "no longer applies: next_notice_reached",
+            "no longer applies: next_notice_reached",
+            "no longer applies: permit_expired"
+        ]
+    );
+    assert!(alerts >= 4, "{alerts}");
+}
