@@ -296,7 +296,7 @@ fn hand_over<S: Sink + ?Sized>(
         done.bad_parts += 1;
     }
     if parsed.groups.is_empty() && parsed.items.is_empty() && parsed.bad.is_empty() {
-        sink.state(head, "command", None, None, None);
+        sink.state_of(head, None, "command", None, None, None);
         done.states += 1;
     }
 }
@@ -332,3 +332,7 @@ fn state_value<'a>(item: &Item<'a>) -> (Option<f64>, Option<&'a str>) {
     let keep_text = value.is_none() || !item.name.contains('-');
     (value, keep_text.then_some(text))
 }
+
+#[cfg(test)]
+#[path = "unit_tests.rs"]
+mod tests;
