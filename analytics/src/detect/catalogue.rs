@@ -135,7 +135,8 @@ impl Catalogue {
             .collect::<Result<Vec<_>, Error>>()?;
         let (rules, off) = configured.into_iter().partition(|configured| {
             let id = &configured.rule.id;
-            (configured.rule.enabled || config.enabled.contains(id)) && !config.disabled.contains(id)
+            (configured.rule.enabled || config.enabled.contains(id))
+                && !config.disabled.contains(id)
         });
         Ok(Self { rules, off, golden })
     }

@@ -210,7 +210,9 @@ impl Rule {
 
     /// Days before a judged day that its inputs have to hold.
     pub fn lookback_days(&self) -> i32 {
-        i32::try_from(self.lookback_h.div_ceil(24)).unwrap_or(1).max(1)
+        i32::try_from(self.lookback_h.div_ceil(24))
+            .unwrap_or(1)
+            .max(1)
     }
 
     /// Reads a rule file; `name` is its file name without extension and must be the id.

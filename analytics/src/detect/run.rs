@@ -142,15 +142,7 @@ pub async fn run(
     let evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, options.as_of)
     } else {
-        evaluate(
-            &session,
-            catalogue,
-            config,
-            &touched,
-            state,
-            options.as_of,
-        )
-        .await?
+        evaluate(&session, catalogue, config, &touched, state, options.as_of).await?
     };
     let readings_version = session.version("readings_raw");
     let mut report = Report {
@@ -240,7 +232,8 @@ pub(super) async fn evaluate(
         let fresh = run.rows("masses of the judged days", FRESH).await?;
         work.masses.extend(fresh);
         yearly(session, &run, &work.core, &work.masses).await?;
-        runs.rules(&run, false, &core, at == last, &mut work).await?;
+        runs.rules(&run, false, &core, at == last, &mut work)
+            .await?;
     }
     if let Some(lookback) = long::lookback(catalogue) {
         let days = long::days(touched, lookback, as_of);

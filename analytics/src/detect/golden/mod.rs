@@ -120,7 +120,11 @@ fn differences(
             found.push(format!("{what}: expected {expected}, got {got}"));
         }
     };
-    differ("flagged", case.flagged.to_string(), report.flagged.to_string());
+    differ(
+        "flagged",
+        case.flagged.to_string(),
+        report.flagged.to_string(),
+    );
     differ("passed", case.passed.to_string(), report.passed.to_string());
     differ(
         "not_evaluated",
@@ -209,7 +213,10 @@ fn compared(
         let got = format!("{:?}", made.permit_version);
         pairs.push(("permit_version", format!("{:?}", Some(version)), got));
     }
-    let parts = expected.evidence.iter().map(|part| ("evidence", part, &made.evidence));
+    let parts = expected
+        .evidence
+        .iter()
+        .map(|part| ("evidence", part, &made.evidence));
     for (what, part, whole) in expected
         .reason
         .iter()

@@ -218,7 +218,9 @@ impl Reader<'_> {
     fn count(&mut self) -> Result<usize, String> {
         let number = self.number()?;
         if number < 1.0 || number.fract() != 0.0 || number > MOST as f64 {
-            return Err(self.fault(&format!("a count is a whole number from 1 to {MOST}, before")));
+            return Err(self.fault(&format!(
+                "a count is a whole number from 1 to {MOST}, before"
+            )));
         }
         Ok(number as usize)
     }

@@ -31,7 +31,8 @@ pub(super) fn at(text: &str) -> Result<i64, String> {
 pub(super) fn batches(given: &Case) -> Result<Vec<(&'static str, RecordBatch)>, String> {
     let mut all: BTreeMap<&'static str, (TableDef, Rows)> = BTreeMap::new();
     let mut add = |table: &str, mut new: Rows| -> Result<(), String> {
-        let def = crate::session::table_def(table).ok_or_else(|| format!("there is no table `{table}`"))?;
+        let def = crate::session::table_def(table)
+            .ok_or_else(|| format!("there is no table `{table}`"))?;
         all.entry(def.name)
             .or_insert_with(|| (def, Rows::new()))
             .1
@@ -132,7 +133,12 @@ fn readings(series: &Series) -> Result<Rows, String> {
     let mut found = Rows::new();
     for mn in series.mn.split(',').map(str::trim) {
         for factor in series.factor.split(',').map(str::trim) {
-            let seed = notation::seed(&series.seed.clone().unwrap_or_else(|| format!("{mn}/{factor}")));
+            let seed = notation::seed(
+                &series
+                    .seed
+                    .clone()
+                    .unwrap_or_else(|| format!("{mn}/{factor}")),
+            );
             let read = |what: &str, text: &str| {
                 notation::read(text, seed).map_err(|fault| format!("{mn} {factor} {what}: {fault}"))
             };
@@ -195,9 +201,10 @@ fn permit(
         .unwrap_or_else(|| format!("91130200699229617X{:03}P", unit + 1));
     let issued = at(document.issued.as_deref().unwrap_or("2020-01-01 00:00"))?;
     let medium = document.medium.as_deref().unwrap_or("air");
-    let code = document.outlet.clone().unwrap_or_else(|| {
-        if medium == "water" { "DW001" } else { "DA001" }.to_owned()
-    });
+    let code = document
+        .outlet
+        .clone()
+        .unwrap_or_else(|| if medium == "water" { "DW001" } else { "DA001" }.to_owned());
     let common = |def: &TableDef| -> Map<String, Value> {
         let values = [
             ("permit_no", json!(number)),
@@ -273,7 +280,10 @@ fn permit(
         found.push(build(name, rows)?);
     }
     for (name, rows) in &document.rows {
-        found.push(build(name, rows.iter().map(plain).collect::<Result<_, _>>()?)?);
+        found.push(build(
+            name,
+            rows.iter().map(plain).collect::<Result<_, _>>()?,
+        )?);
     }
     Ok(found)
 }

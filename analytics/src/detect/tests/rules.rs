@@ -173,4 +173,3 @@ async fn p02_says_why_a_permit_is_not_judged() {
     );
     assert!(found(&evaluation, "P02").is_empty());
 }
-
