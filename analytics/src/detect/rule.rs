@@ -185,6 +185,9 @@ pub struct Rule {
     /// The SELECT.
     #[serde(skip)]
     pub sql: String,
+    /// The whole file, so that a finding can be judged again after the catalogue changed.
+    #[serde(skip)]
+    pub text: String,
 }
 
 impl Rule {
@@ -204,6 +207,7 @@ impl Rule {
         let mut rule: Self =
             toml::from_str(head).map_err(|error| fault(format!("front matter: {error}")))?;
         sql.trim().clone_into(&mut rule.sql);
+        text.clone_into(&mut rule.text);
         if rule.id != name {
             return Err(fault(format!(
                 "front matter says id = \"{}\", the file is named `{name}.sql`",
@@ -350,6 +354,11 @@ impl Rule {
         }
         out.push_str(rest);
         Ok(out)
+    }
+
+    /// SHA-256 of the rule file, hex.
+    pub fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
     }
 
     /// SHA-256 over the parameter values, hex: two runs with the same hash asked the same question.

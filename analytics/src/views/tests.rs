@@ -433,9 +433,8 @@ async fn every_example_of_the_guide_runs() {
 async fn a_restriction_reaches_every_scan_of_readings() {
     let session = session(vec![], &[], 1).await;
     for view in ["hourly", "daily"] {
-        let sql = format!(
-            "EXPLAIN SELECT * FROM {view} WHERE mn = 'A' AND date = DATE '2025-06-01'"
-        );
+        let sql =
+            format!("EXPLAIN SELECT * FROM {view} WHERE mn = 'A' AND date = DATE '2025-06-01'");
         let rows = query(&session, &sql).await;
         let plan = rows
             .iter()
@@ -452,7 +451,8 @@ async fn a_restriction_reaches_every_scan_of_readings() {
             scans += 1;
             let filter = lines[at - 1];
             assert!(
-                filter.contains("date = Date32(\"2025-06-01\")") && filter.contains("mn = Utf8(\"A\")"),
+                filter.contains("date = Date32(\"2025-06-01\")")
+                    && filter.contains("mn = Utf8(\"A\")"),
                 "{view} reads more than asked for: {filter}"
             );
         }

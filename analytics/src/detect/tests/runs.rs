@@ -9,9 +9,9 @@ use crate::detect::{Catalogue, Config, Options, Report, run};
 use crate::fixtures::{Permit, at, minutes, permits, query, reading, table};
 use crate::session::{self, append, ensure};
 
-const HOUR: i64 = 3_600_000_000;
+pub(super) const HOUR: i64 = 3_600_000_000;
 
-async fn add(store: &Path, readings: Vec<Value>) {
+pub(super) async fn add(store: &Path, readings: Vec<Value>) {
     let def = tables::readings_raw();
     let delta = ensure(store, &def).await.expect("table");
     append(&delta, &def, table(&def, readings), vec![])
@@ -19,7 +19,7 @@ async fn add(store: &Path, readings: Vec<Value>) {
         .expect("append");
 }
 
-async fn add_permits(store: &Path, documents: &[Permit]) {
+pub(super) async fn add_permits(store: &Path, documents: &[Permit]) {
     for (name, batch) in permits(documents) {
         let def = tables::by_name(name).expect("table");
         let delta = ensure(store, &def).await.expect("table");
@@ -27,7 +27,7 @@ async fn add_permits(store: &Path, documents: &[Permit]) {
     }
 }
 
-async fn detect(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
+pub(super) async fn detect(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
     let config = Config {
         logger_days: 3,
         ..Config::default()
@@ -85,7 +85,7 @@ fn value(seed: i64, hour: i64) -> f64 {
 }
 
 /// Rows of some hours of four loggers; one logger is silent for a while.
-fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
+pub(super) fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
     let start = at("2025-06-01 00:00");
     let mut rows = Vec::new();
     for hour in hours {
@@ -106,7 +106,7 @@ fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
     rows
 }
 
-fn documents() -> [Permit; 2] {
+pub(super) fn documents() -> [Permit; 2] {
     [
         Permit {
             ref_o2: Some(11.0),
