@@ -242,7 +242,28 @@ impl Session {
         // The other views become tables of the run; planning them here as well would cost more
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
+        self.share(&session.ctx, crate::views::DOCUMENTS).await?;
         Ok(session)
+    }
+
+    /// Gives another context views that do not depend on its scope: as planned here, else planned
+    /// there.
+    async fn share(&self, ctx: &SessionContext, names: &[&str]) -> Result<(), Error> {
+        for name in names {
+            let what = format!("view `{name}`");
+            if self.ctx.table_exist(*name).map_err(Error::query(&what))? {
+                let view = self
+                    .ctx
+                    .table_provider(*name)
+                    .await
+                    .map_err(Error::query(&what))?;
+                ctx.register_table(*name, view)
+                    .map_err(Error::query(&what))?;
+            } else {
+                crate::views::register(ctx, &[*name]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Registers rows under `name`, replacing a table or view of that name.
