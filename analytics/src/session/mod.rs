@@ -36,6 +36,7 @@ use nonsite_schemas::tables::{self, TableDef};
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
+use store::load_at;
 pub(crate) use store::{append, ensure, load, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.
@@ -300,10 +301,32 @@ pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
 
 /// The same without views, for those who bring their own.
 pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session, Error> {
+    open_at(store, config, None).await
+}
+
+/// The tables as they were: at these versions, absent where none is named or it is negative.
+pub(crate) async fn open_versions(
+    store: &Path,
+    config: &Config,
+    versions: &BTreeMap<String, i64>,
+) -> Result<Session, Error> {
+    open_at(store, config, Some(versions)).await
+}
+
+async fn open_at(
+    store: &Path,
+    config: &Config,
+    at: Option<&BTreeMap<String, i64>>,
+) -> Result<Session, Error> {
     let ctx = context(config)?;
     let mut versions = BTreeMap::new();
     for def in all_tables() {
-        match load(store, def.name).await? {
+        let wanted = at.map(|at| at.get(def.name).copied().unwrap_or(-1));
+        let table = match wanted.map(u64::try_from) {
+            Some(Err(_)) => None,
+            wanted => load_at(store, def.name, wanted.and_then(Result::ok)).await?,
+        };
+        match table {
             Some(table) => {
                 table
                     .update_datafusion_session(&ctx.state())
