@@ -33,11 +33,11 @@ mod tests {
     #[test]
     fn the_option_is_the_purge_delay() {
         // SAFETY: reads one integer of the option table.
-        let delay = || i64::from(unsafe { mi_option_get(PURGE_DELAY) });
+        let delay = || unsafe { mi_option_get(PURGE_DELAY) };
         let told = std::env::var("MIMALLOC_PURGE_DELAY").ok();
-        let told = told.map(|text| text.parse::<i64>().expect("a number"));
+        let told = told.map(|text| text.parse().expect("a number"));
         assert_eq!(delay(), told.unwrap_or(1000), "not the purge delay");
         return_what_is_freed();
-        assert_eq!(delay(), told.unwrap_or(i64::from(KEPT_MS)));
+        assert_eq!(delay(), told.unwrap_or(KEPT_MS));
     }
 }

@@ -366,10 +366,7 @@ mod tests {
         let other_defs = defs.clone();
         let begun = std::fs::read_dir(&log).unwrap().count();
         assert_eq!(begun, 1);
-        let (one, two) = tokio::join!(
-            store.ensure_tables(&defs),
-            other.ensure_tables(&other_defs)
-        );
+        let (one, two) = tokio::join!(store.ensure_tables(&defs), other.ensure_tables(&other_defs));
         one.unwrap();
         two.unwrap();
         assert!(store.exists("readings_raw").await.unwrap());
