@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{cast, col, lit};
 use futures::StreamExt;
 use nonsite_schemas::time::beijing_day;
 
@@ -34,6 +36,9 @@ pub const COLUMNS: [(&str, &str); 16] = [
     ("severity", "Utf8"),
     ("detail", "Utf8"),
 ];
+
+/// The columns every rule returns; the others are null where it does not.
+const REQUIRED: [&str; 4] = ["mn", "window_start", "window_end", "outcome"];
 
 /// One flagged window.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,30 +99,34 @@ pub(super) async fn judge(
 ) -> Result<Verdicts, Error> {
     let rule = &configured.rule;
     let query = rule.query(&configured.values, as_of)?;
-    let typed: Vec<String> = COLUMNS
-        .iter()
-        .map(|(name, data_type)| {
-            format!(
-                "arrow_cast({name}, '{}') AS {name}",
-                data_type.replace('\'', "''")
-            )
-        })
-        .collect();
-    // Only a rule that has several sentences says which one a row is told with.
-    let say = if rule.reason.is_empty() {
-        "arrow_cast(NULL, 'Utf8') AS say"
-    } else {
-        "arrow_cast(say, 'Utf8') AS say"
-    };
-    let sql = format!(
-        "SELECT {}, {say} FROM (\n{query}\n) AS judged",
-        typed.join(", ")
-    );
     let fault = |error: datafusion::error::DataFusionError| Error::Rule {
         rule: rule.id.clone(),
-        what: format!("{error}; a rule returns the columns {}", names()),
+        what: format!(
+            "{error}; a rule returns {}, and of the columns {} those it knows",
+            REQUIRED.join(", "),
+            names()
+        ),
     };
-    let frame = run.ctx().sql(&sql).await.map_err(fault)?;
+    let frame = run.ctx().sql(&query).await.map_err(fault)?;
+    let told = |name: &str| frame.schema().has_column_with_unqualified_name(name);
+    let mut typed = Vec::with_capacity(COLUMNS.len() + 1);
+    // Only a rule that has several sentences says which one a row is told with.
+    let say = (!rule.reason.is_empty()).then_some(("say", "Utf8"));
+    for (name, data_type) in COLUMNS.into_iter().chain(say) {
+        let data_type: DataType = data_type
+            .parse()
+            .map_err(|error: arrow::error::ArrowError| fault(error.into()))?;
+        let value = if told(name) || REQUIRED.contains(&name) || name == "say" {
+            col(name)
+        } else {
+            lit(ScalarValue::Null)
+        };
+        typed.push(cast(value, data_type).alias(name));
+    }
+    if say.is_none() {
+        typed.push(cast(lit(ScalarValue::Null), DataType::Utf8).alias("say"));
+    }
+    let frame = frame.select(typed).map_err(fault)?;
     let mut stream = frame.execute_stream().await.map_err(fault)?;
     let mut verdicts = Verdicts::default();
     let index = index(core);

@@ -30,6 +30,7 @@ mod inputs;
 mod judge;
 mod long;
 pub mod masses;
+pub mod page;
 pub mod record;
 pub mod replay;
 pub mod rule;

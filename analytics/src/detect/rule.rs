@@ -165,6 +165,9 @@ pub struct Rule {
     /// the rule judges days that are over, see [`Rule::long`].
     #[serde(default)]
     pub lookback_h: u32,
+    /// Whether it judges days that are over, as rules with a long look-back do.
+    #[serde(default)]
+    pub daily: bool,
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -202,10 +205,10 @@ fn yes() -> bool {
 }
 
 impl Rule {
-    /// Whether it looks back further than a day. Such a rule judges whole days, once they are over:
-    /// its inputs reach back over many days and would cost too much every minute.
+    /// Whether it judges whole days, once they are over: because it looks back further than a day,
+    /// which would cost too much every minute, or because it says so.
     pub fn long(&self) -> bool {
-        self.lookback_h > 24
+        self.daily || self.lookback_h > 24
     }
 
     /// Days before a judged day that its inputs have to hold.
@@ -240,12 +243,6 @@ impl Rule {
         }
         if rule.lookback_h > LONGEST_LOOKBACK_H {
             return Err(fault(format!("lookback_h is at most {LONGEST_LOOKBACK_H}")));
-        }
-        if rule.long() && rule.granularity != "day" {
-            return Err(fault(
-                "a rule that looks back more than 24 hours judges days: granularity = \"day\""
-                    .to_owned(),
-            ));
         }
         for (param, spec) in &rule.params {
             let (min, max) = (spec.min.real(), spec.max.real());

@@ -90,6 +90,16 @@ pub async fn check(catalogue: &Catalogue, id: &str, text: &str) -> Result<Outcom
     Ok(outcome)
 }
 
+/// Reasons for which cases of a file are not evaluated; none when the file does not read.
+pub(super) fn reasons(text: &str) -> std::collections::BTreeSet<String> {
+    let file: Option<File> = toml::from_str(text).ok();
+    let cases = file.map(|file| file.case).unwrap_or_default();
+    cases
+        .into_iter()
+        .flat_map(|case| case.not_evaluated.into_keys())
+        .collect()
+}
+
 async fn judged(catalogue: &Catalogue, case: &Case) -> Result<Evaluation, Error> {
     let fault = |what: String| Error::Rule {
         rule: "inputs".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::detect::golden;
+use crate::detect::{golden, page};
 use crate::detect::{Catalogue, Config};
 
 /// Rules to check: all, or those `NONSITE_RULE` lists (`E01,Q03`), for work on one of them.
@@ -49,4 +49,20 @@ async fn every_rule_answers_its_golden_cases_and_shows_all_three_outcomes() {
         .expect("a string grows");
     }
     assert!(faults.is_empty(), "\n{faults}");
+}
+
+#[test]
+fn the_rule_catalogue_page_says_what_the_files_say() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules/catalogue.md");
+    let catalogue = Catalogue::load(&Config::default()).expect("rules");
+    let page = page::page(&catalogue);
+    if std::env::var_os("NONSITE_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("folder")).expect("folder");
+        std::fs::write(&path, &page).expect("page");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page,
+        "docs/rules/catalogue.md is not what the rules say; regenerate it with NONSITE_BLESS=1"
+    );
 }

@@ -1,0 +1,96 @@
+/*---
+id = "Q08"
+version = 1
+name_zh = "突升突降后保持平稳"
+name_en = "jump then flat"
+group = "quality"
+severity = "S2"
+basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 11"
+granularity = "day"
+lookback_h = 336
+evidence = ["hours"]
+exempts = ["M3", "M4"]
+reason_zh = "{factor} 截至 {end} 的半月内出现 {observed} 次突升或突降后保持平稳（阈值 {limit} 次）。"
+reason_en = "In the half-month before {end} {factor} jumped and then stayed flat {observed} times (threshold {limit})."
+
+[episode]
+quiet_gap_h = 72
+
+[params.jump_percent]
+default = 60.0
+min = 10.0
+max = 500.0
+unit = "%"
+doc = "change from one hour to the next, of the hour before"
+
+[params.flat_percent]
+default = 5.0
+min = 0.1
+max = 50.0
+unit = "%"
+doc = "how far the hours after it may lie from its level"
+
+[params.flat_hours]
+default = 5
+min = 2
+max = 24
+unit = "h"
+doc = "hours that have to stay at the level"
+
+[params.times]
+default = 4
+min = 1
+max = 50
+unit = "1"
+doc = "this often or more is flagged"
+
+[params.days]
+default = 15
+min = 5
+max = 15
+unit = "d"
+doc = "days looked at, the judged one included"
+
+[params.min_hours]
+default = 48
+min = 6
+max = 360
+unit = "h"
+doc = "valid hours those days need to pass"
+---*/
+-- A jump is an hour that differs from the one before by the share or more; it counts when the hours
+-- after it keep its level. Hours that are not valid end a pattern.
+WITH jumps AS (
+  SELECT mn, factor, day_of(j['done']) AS date, count(*) AS jumps
+  FROM (
+    SELECT mn, factor,
+           unnest(jumps_then_flat(hour, value, $jump_percent / 100.0, $flat_percent / 100.0,
+                                  $flat_hours, 3600)) AS j
+    FROM hourly
+    WHERE valid AND is_concentration(factor)
+    GROUP BY mn, factor
+  )
+  GROUP BY mn, factor, day_of(j['done'])
+),
+days AS (
+  SELECT mn, factor, date, count(*) FILTER (WHERE valid) AS hours
+  FROM hourly
+  WHERE is_concentration(factor)
+  GROUP BY mn, factor, date
+),
+spans AS (
+  SELECT d.mn, d.factor, d.date,
+         trailing_sum(d.hours, d.date, $days) OVER series AS hours,
+         trailing_sum(coalesce(j.jumps, 0), d.date, $days) OVER series AS jumps
+  FROM days d
+  LEFT JOIN jumps j ON j.mn = d.mn AND j.factor = d.factor AND j.date = d.date
+  WINDOW series AS (PARTITION BY d.mn, d.factor ORDER BY d.date)
+)
+SELECT s.mn, s.factor, day_start(s.date) AS window_start,
+       day_start(s.date) + INTERVAL '24 hours' AS window_end,
+       jumps AS observed, $times AS limit_value, '1' AS unit, jumps AS points,
+       CASE WHEN jumps >= $times THEN 'flagged'
+            WHEN hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
+       CASE WHEN jumps < $times AND hours < $min_hours THEN 'too_few_valid_hours' END AS why
+FROM spans s
+JOIN core c ON c.mn = s.mn AND c.date = s.date

@@ -1,0 +1,86 @@
+/*---
+id = "Q10"
+version = 1
+name_zh = "贴限生产"
+name_en = "hugging the limit"
+group = "quality"
+severity = "S3"
+basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 12"
+granularity = "day"
+lookback_h = 336
+evidence = ["hours"]
+exempts = ["M3"]
+reason_zh = "{factor} 截至 {end} 的半月内 {observed}{unit} 的生产小时贴近限值（阈值 {limit}{unit}）。"
+reason_en = "In the half-month before {end} {observed}{unit} of the production hours of {factor} lay just below the limit (threshold {limit}{unit})."
+
+[episode]
+quiet_gap_h = 72
+
+[params.near]
+default = 0.85
+min = 0.5
+max = 0.99
+unit = "1"
+doc = "from this share of the limit on an hour is close to it"
+
+[params.percent]
+default = 80.0
+min = 10.0
+max = 100.0
+unit = "%"
+doc = "this share of close hours or more is flagged"
+
+[params.days]
+default = 15
+min = 5
+max = 15
+unit = "d"
+doc = "days looked at, the judged one included"
+
+[params.min_hours]
+default = 48
+min = 12
+max = 360
+unit = "h"
+doc = "production hours those days need"
+---*/
+-- Share of the valid hours that lie just below the hourly limit of their time, the limit included.
+WITH hours AS (
+  SELECT h.mn, h.factor, h.date, h.valid, l.limit_value, l.unit_problem,
+         CASE WHEN l.basis = 'converted' THEN h.converted ELSE h.value END AS observed
+  FROM hourly h
+  LEFT JOIN mn_limits l
+    ON l.mn = h.mn AND l.factor = h.factor AND l.averaging = 'hour'
+   AND h.hour >= l.in_force_from AND h.hour < l.in_force_to
+  WHERE is_concentration(h.factor)
+),
+days AS (
+  SELECT mn, factor, date, max(unit_problem) AS unit_problem,
+         count(*) FILTER (WHERE valid AND observed IS NOT NULL AND limit_value > 0.0) AS hours,
+         count(*) FILTER (WHERE valid AND limit_value > 0.0
+                            AND observed >= limit_value * $near AND observed <= limit_value) AS close
+  FROM hours
+  GROUP BY mn, factor, date
+),
+spans AS (
+  SELECT mn, factor, date, unit_problem,
+         trailing_sum(hours, date, $days) OVER series AS hours,
+         trailing_sum(close, date, $days) OVER series AS close
+  FROM days
+  WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
+),
+judged AS (
+  SELECT s.*, 100.0 * close / hours AS share,
+         CASE WHEN unit_problem IS NOT NULL THEN unit_problem
+              WHEN hours = 0.0 THEN 'no_limit'
+              WHEN hours < $min_hours THEN 'too_few_valid_hours' END AS why
+  FROM spans s
+  JOIN core c ON c.mn = s.mn AND c.date = s.date
+)
+SELECT mn, factor, day_start(date) AS window_start,
+       day_start(date) + INTERVAL '24 hours' AS window_end,
+       share AS observed, $percent AS limit_value, '%' AS unit, hours AS points,
+       CASE WHEN why IS NOT NULL THEN 'not_evaluated'
+            WHEN share >= $percent THEN 'flagged' ELSE 'passed' END AS outcome,
+       why, concat('{"hours":', hours, ',"close":', close, '}') AS detail
+FROM judged

@@ -1,0 +1,92 @@
+/*---
+id = "Q12"
+version = 1
+name_zh = "昼夜差异"
+name_en = "day/night difference"
+group = "quality"
+severity = "S3"
+basis = "Ecological and Environmental Code art. 164; rule set of 18 kinds of abnormal automatic data, no. 14"
+granularity = "day"
+lookback_h = 336
+evidence = ["hours"]
+exempts = ["M3"]
+reason_zh = "{factor} 截至 {end} 的半月内夜间（21-04 时）浓度均值为白天的 {observed} 倍（阈值 {limit} 倍），流量同时偏高。"
+reason_en = "In the half-month before {end} {factor} was {observed} times as high at night (21-04 h) as by day (threshold {limit}), with more flow at the same time."
+
+[episode]
+quiet_gap_h = 72
+
+[params.ratio]
+default = 1.3
+min = 1.05
+max = 10.0
+unit = "1"
+doc = "night mean over day mean from which on it is flagged, of concentration and of flow"
+
+[params.days]
+default = 15
+min = 5
+max = 15
+unit = "d"
+doc = "days looked at, the judged one included"
+
+[params.min_hours]
+default = 40
+min = 8
+max = 120
+unit = "h"
+doc = "valid hours needed by night and by day"
+---*/
+-- Night is 21:00 to 05:00, day 05:00 to 21:00. Both concentration and flow have to be higher at
+-- night: a cleaner night with more flow, or the reverse, has other causes.
+WITH hours AS (
+  SELECT mn, factor, hour, date, value, flow,
+         date_part('hour', hour + INTERVAL '8 hours') NOT BETWEEN 5 AND 20 AS night
+  FROM hourly
+  WHERE is_concentration(factor) AND valid AND flow > 0.0
+),
+days AS (
+  SELECT mn, factor, date,
+         count(*) FILTER (WHERE night) AS night_hours,
+         count(*) FILTER (WHERE NOT night) AS day_hours,
+         ordered_sum(value, hour) FILTER (WHERE night) AS night_value,
+         ordered_sum(value, hour) FILTER (WHERE NOT night) AS day_value,
+         ordered_sum(flow, hour) FILTER (WHERE night) AS night_flow,
+         ordered_sum(flow, hour) FILTER (WHERE NOT night) AS day_flow
+  FROM hours
+  GROUP BY mn, factor, date
+),
+every AS (
+  SELECT h.mn, h.factor, h.date, d.night_hours, d.day_hours, d.night_value, d.day_value,
+         d.night_flow, d.day_flow
+  FROM (SELECT DISTINCT mn, factor, date FROM hourly WHERE is_concentration(factor)) h
+  LEFT JOIN days d ON d.mn = h.mn AND d.factor = h.factor AND d.date = h.date
+),
+spans AS (
+  SELECT mn, factor, date,
+         trailing_sum(night_hours, date, $days) OVER series AS night_hours,
+         trailing_sum(day_hours, date, $days) OVER series AS day_hours,
+         trailing_sum(night_value, date, $days) OVER series AS night_value,
+         trailing_sum(day_value, date, $days) OVER series AS day_value,
+         trailing_sum(night_flow, date, $days) OVER series AS night_flow,
+         trailing_sum(day_flow, date, $days) OVER series AS day_flow
+  FROM every
+  WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
+),
+judged AS (
+  SELECT s.*,
+         (night_value / night_hours) / (day_value / day_hours) AS ratio,
+         (night_flow / night_hours) / (day_flow / day_hours) AS flow_ratio,
+         CASE WHEN night_hours IS NULL THEN 'no_flow'
+              WHEN night_hours < $min_hours OR day_hours < $min_hours THEN 'too_few_valid_hours'
+              WHEN day_value <= 0.0 THEN 'no_positive_mean' END AS why
+  FROM spans s
+  JOIN core c ON c.mn = s.mn AND c.date = s.date
+)
+SELECT mn, factor, day_start(date) AS window_start,
+       day_start(date) + INTERVAL '24 hours' AS window_end,
+       ratio AS observed, $ratio AS limit_value, '1' AS unit, night_hours + day_hours AS points,
+       CASE WHEN why IS NOT NULL THEN 'not_evaluated'
+            WHEN ratio >= $ratio AND flow_ratio >= $ratio THEN 'flagged' ELSE 'passed' END AS outcome,
+       why, concat('{"flow_ratio":', flow_ratio, '}') AS detail
+FROM judged
