@@ -109,6 +109,18 @@ impl Catalogue {
         Ok(Self { rules })
     }
 
+    /// A catalogue of one rule as it once ran.
+    pub(super) fn of(rule: Rule, values: BTreeMap<String, Number>) -> Self {
+        let params_hash = Rule::params_hash(&values);
+        Self {
+            rules: vec![Configured {
+                rule,
+                values,
+                params_hash,
+            }],
+        }
+    }
+
     /// The rules in order of their ids.
     pub fn rules(&self) -> &[Configured] {
         &self.rules

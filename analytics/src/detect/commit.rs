@@ -96,6 +96,7 @@ impl Writer {
             .await?;
         self.runs(catalogue, evaluation, report, as_of).await?;
         self.masses(session, evaluation).await?;
+        super::record::write(&self.store, session, catalogue, &report.run_id, as_of).await?;
         self.findings(session, evaluation, fingerprint, as_of)
             .await?;
         Ok(alerts)

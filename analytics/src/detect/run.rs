@@ -125,7 +125,7 @@ pub async fn run(
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
     let state = State::of(writer.anomalies(&session).await?);
-    let fingerprint = catalogue.fingerprint();
+    let fingerprint = fingerprint(catalogue, &session);
     let touched = touched::find(
         &session,
         &markers,
@@ -179,6 +179,18 @@ pub async fn run(
     }
     report.ms = millis(began);
     Ok(report)
+}
+
+/// A number that changes with the rules, their parameters and the units readings are taken to be
+/// in: such a change calls for a full run.
+fn fingerprint(catalogue: &Catalogue, session: &Session) -> i64 {
+    let units = session.units().stated();
+    if units.is_empty() {
+        return catalogue.fingerprint();
+    }
+    let text = format!("{}/{units:?}", catalogue.fingerprint());
+    let hash = Anomaly::sha256(&text);
+    i64::from_str_radix(&hash[..15], 16).unwrap_or_default()
 }
 
 fn millis(began: Instant) -> u64 {
@@ -239,7 +251,7 @@ pub(super) async fn evaluate(
             let ask: BTreeSet<WindowKey> = mine
                 .iter()
                 .filter_map(|id| state.get(id))
-                .map(|a| (a.mn.clone(), a.factor.clone(), a.window_start))
+                .map(window_key)
                 .collect();
             let mut verdicts = judge(&run, configured, as_of, &core, registry, &ask).await?;
             let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
@@ -372,6 +384,12 @@ fn concerns(anomaly: &Anomaly, core: &BTreeSet<LoggerDay>, registry: bool) -> bo
         .is_some()
 }
 
+/// A finding's first window, as a rule can be asked about it.
+fn window_key(anomaly: &Anomaly) -> WindowKey {
+    let subject = anomaly.mn.clone().or_else(|| anomaly.permit_no.clone());
+    (subject, anomaly.factor.clone(), anomaly.window_start)
+}
+
 fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Verdicts) -> String {
     let Some(anomaly) = state.get(id) else {
         return String::new();
@@ -385,14 +403,11 @@ fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Ve
     if anomaly.params_hash != configured.params_hash {
         return "the rule's parameters changed".to_owned();
     }
-    let key = (
-        anomaly.mn.clone(),
-        anomaly.factor.clone(),
-        anomaly.window_start,
-    );
-    match verdicts.asked.get(&key).map(String::as_str) {
-        Some("passed") => "later data: the window now passes".to_owned(),
-        Some(why) => format!("later data: not evaluated, {why}"),
+    let said = verdicts.asked.get(&window_key(anomaly));
+    match said.map(|said| (said.passed, said.why.as_deref().unwrap_or("unknown"))) {
+        Some((true, "unknown")) => "later data: the window now passes".to_owned(),
+        Some((true, why)) => format!("no longer applies: {why}"),
+        Some((false, why)) => format!("later data: not evaluated, {why}"),
         None => {
             "later data: the window is no longer flagged, or part of another finding".to_owned()
         }

@@ -1,4 +1,5 @@
 //! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
 
+mod replay;
 mod rules;
 mod runs;

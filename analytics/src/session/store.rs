@@ -33,16 +33,27 @@ fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
 
 /// The table at its latest version, or nothing when it was never created.
 pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
+    load_at(store, name, None).await
+}
+
+/// The table at a version, the latest one when none is given; nothing when it was never created.
+pub(super) async fn load_at(
+    store: &Path,
+    name: &str,
+    version: Option<u64>,
+) -> Result<Option<DeltaTable>, Error> {
     let url = table_url(store, name)?;
     if !store.join(name).join("_delta_log").is_dir() {
         return Ok(None);
     }
-    let table = DeltaTableBuilder::from_url(url)
-        .map_err(Error::table(name))?
-        .load()
-        .await
-        .map_err(Error::table(name))?;
-    Ok(Some(table))
+    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let Some(version) = version else {
+        return builder.load().await.map(Some).map_err(Error::table(name));
+    };
+    let table = builder.with_version(version).load().await;
+    table.map(Some).map_err(|error| Error::Gone {
+        what: format!("table `{name}` has no version {version} any more ({error})"),
+    })
 }
 
 /// The table, created from its definition when it does not exist.

@@ -16,11 +16,15 @@
 mod alerts;
 mod alerts_published;
 mod anomalies;
+mod anomaly_feedback;
 mod columns;
+mod detect_inputs;
 mod detect_runs;
 mod device_states;
+mod equipment_filings;
 mod inspections;
 mod markdown;
+mod marks;
 mod operator_actions;
 mod permit_bindings;
 mod permit_limits;
@@ -35,18 +39,24 @@ mod readings_raw;
 mod review_cases;
 mod review_events;
 mod rows;
+mod rule_lifts;
 mod rule_outcomes;
+mod rule_texts;
 
 use arrow::datatypes::SchemaRef;
 
 pub use alerts::alerts;
 pub use alerts_published::alerts_published;
 pub use anomalies::anomalies;
+pub use anomaly_feedback::anomaly_feedback;
 pub use columns::{COMMENT, timestamp_type};
+pub use detect_inputs::detect_inputs;
 pub use detect_runs::detect_runs;
 pub use device_states::device_states;
+pub use equipment_filings::equipment_filings;
 pub use inspections::inspections;
 pub use markdown::markdown;
+pub use marks::marks;
 pub use operator_actions::operator_actions;
 pub use permit_bindings::permit_bindings;
 pub use permit_limits::permit_limits;
@@ -61,7 +71,9 @@ pub use readings_raw::readings_raw;
 pub use review_cases::review_cases;
 pub use review_events::review_events;
 pub use rows::{Cell, Rows};
+pub use rule_lifts::rule_lifts;
 pub use rule_outcomes::rule_outcomes;
+pub use rule_texts::rule_texts;
 
 /// What one Delta table looks like.
 #[derive(Debug, Clone)]
@@ -93,11 +105,17 @@ pub fn all() -> Vec<TableDef> {
         permit_bindings(),
         permit_periods(),
         inspections(),
+        marks(),
+        equipment_filings(),
         anomalies(),
         alerts(),
         alerts_published(),
         detect_runs(),
+        detect_inputs(),
+        rule_texts(),
         rule_outcomes(),
+        anomaly_feedback(),
+        rule_lifts(),
         review_cases(),
         review_events(),
         ratio_snapshots(),
