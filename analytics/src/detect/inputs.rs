@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Date32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::catalogue::Catalogue;
 use super::long;
 use super::touched::{LoggerDay, days};
 use crate::session::{Error, Session};
@@ -44,27 +45,48 @@ pub(super) async fn prepare(
     known: Option<&BTreeSet<LoggerDay>>,
     as_of: i64,
 ) -> Result<Session, Error> {
-    fill(session, core, &with_margin(core), known, as_of).await
+    let scope = with_margin(core);
+    let run = fill(session, core, &scope).await?;
+    refresh(&run, "daily").await?;
+    silences(&run, &scope, known, as_of).await?;
+    Ok(run)
 }
 
-/// The same for rules that look back over `lookback` days.
+/// The same for rules that look back over `lookback` days; what none of them reads is left out.
 pub(super) async fn prepare_long(
     session: &Session,
+    catalogue: &Catalogue,
     core: &BTreeSet<LoggerDay>,
     lookback: i32,
-    known: Option<&BTreeSet<LoggerDay>>,
     as_of: i64,
 ) -> Result<Session, Error> {
     let scope = long::with_lookback(core, lookback);
-    fill(session, core, &scope, known, as_of).await
+    let run = fill(session, core, &scope).await?;
+    let reads = |name: &str| {
+        let mut long = catalogue.rules().iter().filter(|c| c.rule.long());
+        long.any(|configured| configured.rule.sql.contains(name))
+    };
+    if reads("daily") {
+        refresh(&run, "daily").await?;
+    }
+    if reads("silences") {
+        silences(&run, &scope, None, as_of).await?;
+    }
+    for step in ["series_hours", "hour_companions"] {
+        if !reads(step) {
+            run.ctx()
+                .deregister_table(step)
+                .map_err(Error::query(step))?;
+        }
+    }
+    Ok(run)
 }
 
+/// What every run has.
 async fn fill(
     session: &Session,
     core: &BTreeSet<LoggerDay>,
     scope: &BTreeSet<LoggerDay>,
-    known: Option<&BTreeSet<LoggerDay>>,
-    as_of: i64,
 ) -> Result<Session, Error> {
     let first = scope.iter().map(|(_, date)| *date).min().unwrap_or(0);
     let last = scope.iter().map(|(_, date)| *date).max().unwrap_or(-1);
@@ -79,13 +101,11 @@ async fn fill(
         "series_hours",
         "hour_companions",
         "hourly",
-        "daily",
     ];
     // Each is computed from the tables before it: the views below it were registered with it.
     for name in tables {
         refresh(&run, name).await?;
     }
-    silences(&run, scope, known, as_of).await?;
     Ok(run)
 }
 

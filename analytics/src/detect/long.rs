@@ -2,7 +2,7 @@
 //!
 //! Their inputs reach back up to a month, so they must not be prepared every minute. They judge days,
 //! each once it is over and has had an hour to come in completely ([`SETTLE`]); a day that changes
-//! later is judged again together with the days that look back on it. Portions go by logger, not by
+//! later is judged again together with the days that look back on it. Portions go by unit, not by
 //! day, because every portion pays for its look-back once.
 //!
 //! Invariant: which findings result does not depend on the order in which days were judged. A
@@ -18,6 +18,7 @@ use super::catalogue::Catalogue;
 use super::episode::{month, month_of_day};
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
+use crate::session::{Error, Session, rows};
 
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
@@ -61,24 +62,65 @@ pub(super) fn days(touched: &Touched, lookback: i32, as_of: i64) -> BTreeSet<Log
     found
 }
 
-/// Cuts the days into portions of whole loggers, look-back included, of about `most` logger-days.
+/// Which unit a logger belongs to, by the permit documents: loggers of one unit are judged together,
+/// because some rules compare them.
+pub(super) async fn units(session: &Session) -> Result<BTreeMap<String, String>, Error> {
+    let batches = session
+        .rows(
+            "units of loggers",
+            "SELECT mn, max(permit_no) AS permit_no FROM permit_bindings WHERE doc_valid
+             GROUP BY mn ORDER BY mn",
+        )
+        .await?;
+    let rows = rows::objects(&batches).map_err(|error| Error::query("units")(error.into()))?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| Some((rows::text(row, "mn")?, rows::text(row, "permit_no")?)))
+        .collect())
+}
+
+/// Adds the same days of the other loggers of each unit.
+pub(super) fn with_units(
+    days: BTreeSet<LoggerDay>,
+    units: &BTreeMap<String, String>,
+) -> BTreeSet<LoggerDay> {
+    let mut members: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (mn, unit) in units {
+        members.entry(unit).or_default().push(mn);
+    }
+    let others: Vec<LoggerDay> = days
+        .iter()
+        .filter_map(|(mn, date)| Some((members.get(units.get(mn)?.as_str())?, *date)))
+        .flat_map(|(members, date)| members.iter().map(move |mn| ((*mn).to_owned(), date)))
+        .collect();
+    let mut days = days;
+    days.extend(others);
+    days
+}
+
+/// Cuts the days into portions of whole units, look-back included, of about `most` logger-days.
 pub(super) fn portions(
     days: &BTreeSet<LoggerDay>,
+    units: &BTreeMap<String, String>,
     lookback: i32,
     most: usize,
 ) -> Vec<BTreeSet<LoggerDay>> {
+    let mut by_unit: BTreeMap<&str, Vec<&LoggerDay>> = BTreeMap::new();
+    for day in days {
+        let unit = units.get(&day.0).unwrap_or(&day.0);
+        by_unit.entry(unit).or_default().push(day);
+    }
     let mut portions: Vec<BTreeSet<LoggerDay>> = Vec::new();
     let mut filled = usize::MAX;
-    let days: Vec<&LoggerDay> = days.iter().collect();
-    for logger in days.chunk_by(|a, b| a.0 == b.0) {
-        let cost = with_lookback(logger.iter().copied(), lookback).len();
+    for unit in by_unit.into_values() {
+        let cost = with_lookback(unit.iter().copied(), lookback).len();
         if filled.saturating_add(cost) > most {
             portions.push(BTreeSet::new());
             filled = 0;
         }
         filled += cost;
         if let Some(portion) = portions.last_mut() {
-            portion.extend(logger.iter().map(|day| (*day).clone()));
+            portion.extend(unit.into_iter().cloned());
         }
     }
     portions
@@ -167,11 +209,21 @@ mod tests {
     }
 
     #[test]
-    fn portions_hold_whole_loggers() {
+    fn portions_hold_whole_units() {
         let all = set(&[("A", 100), ("A", 101), ("B", 100), ("C", 300)]);
         assert_eq!(with_lookback(&all, 10).len(), 12 + 11 + 11);
-        let portions = portions(&all, 10, 23);
-        assert_eq!(portions.len(), 2);
-        assert_eq!(portions[0], set(&[("A", 100), ("A", 101), ("B", 100)]));
+        let none = BTreeMap::new();
+        let alone = portions(&all, &none, 10, 23);
+        assert_eq!(alone.len(), 2);
+        assert_eq!(alone[0], set(&[("A", 100), ("A", 101), ("B", 100)]));
+        let unit = |mn: &str| (mn.to_owned(), "U".to_owned());
+        let units = BTreeMap::from([unit("A"), unit("C")]);
+        let together = portions(&all, &units, 10, 23);
+        assert_eq!(together[0], set(&[("B", 100)]));
+        assert_eq!(together[1], set(&[("A", 100), ("A", 101), ("C", 300)]));
+        assert_eq!(
+            with_units(set(&[("A", 100), ("B", 7)]), &units),
+            set(&[("A", 100), ("B", 7), ("C", 100)])
+        );
     }
 }

@@ -8,8 +8,8 @@ use super::golden;
 /// The catalogue as Markdown: one section per rule, those that are off by default included.
 pub fn page(catalogue: &Catalogue) -> String {
     let mut out = String::from(
-        "# Rule catalogue\n\nGenerated from the rule files (`NONSITE_BLESS=1 cargo test -p nonsite-analytics \
-         rule_catalogue`); what the words mean is in [../rules.md](../rules.md).\n\n\
+        "# Rule catalogue\n\nGenerated from the rule files (`NONSITE_BLESS=1 cargo test --workspace \
+         --lib rule_catalogue`); what the words mean is in [../rules.md](../rules.md).\n\n\
          | id | name | 名称 | group | severity | judged |\n|---|---|---|---|---|---|\n",
     );
     let mut all: Vec<&Configured> = catalogue.rules().iter().chain(catalogue.off()).collect();
@@ -85,7 +85,10 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         facts.push(format!("{} from {count} windows in a row", severity.code()));
     }
     if !rule.exempts.is_empty() {
-        facts.push(format!("exemptions considered: {}", rule.exempts.join(", ")));
+        facts.push(format!(
+            "exemptions considered: {}",
+            rule.exempts.join(", ")
+        ));
     }
     let why = catalogue
         .golden()

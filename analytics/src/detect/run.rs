@@ -249,11 +249,17 @@ pub(super) async fn evaluate(
     }
     if let Some(lookback) = long::lookback(catalogue) {
         let days = long::days(touched, lookback, as_of);
+        let units = if days.is_empty() {
+            BTreeMap::new()
+        } else {
+            long::units(session).await?
+        };
+        let days = long::with_units(days, &units);
         let days = long::extended(days, &work.state, catalogue);
-        let portions = long::portions(&days, lookback, config.logger_days);
+        let portions = long::portions(&days, &units, lookback, config.logger_days / 2);
         let last = portions.len().saturating_sub(1);
         for (at, core) in portions.into_iter().enumerate() {
-            let run = inputs::prepare_long(session, &core, lookback, known, as_of).await?;
+            let run = inputs::prepare_long(session, catalogue, &core, lookback, as_of).await?;
             yearly(session, &run, &work.core, &work.masses).await?;
             runs.rules(&run, true, &core, at == last, &mut work).await?;
             work.core_long.extend(core);

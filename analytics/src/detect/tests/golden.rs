@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::detect::{golden, page};
 use crate::detect::{Catalogue, Config};
+use crate::detect::{golden, page};
 
 /// Rules to check: all, or those `NONSITE_RULE` lists (`E01,Q03`), for work on one of them.
 fn wanted(id: &str) -> bool {

@@ -1,0 +1,77 @@
+/*---
+id = "Q09"
+version = 1
+name_zh = "突变/尖峰"
+name_en = "spike"
+group = "quality"
+severity = "S4"
+basis = "Experience value (three standard deviations)"
+granularity = "hour"
+lookback_h = 48
+evidence = ["hours", "minutes"]
+exempts = ["M4"]
+reason_zh = "{factor} 于 {start} 出现尖峰 {observed}，此前 24 小时中位数 {limit}。"
+reason_en = "{factor} spiked to {observed} at {start}; the median of the 24 hours before was {limit}."
+
+[episode]
+quiet_gap_h = 6
+
+[params.sigmas]
+default = 3.0
+min = 1.0
+max = 10.0
+unit = "1"
+doc = "standard deviations of the day before"
+
+[params.medians]
+default = 3.0
+min = 0.5
+max = 20.0
+unit = "1"
+doc = "medians of the day before"
+
+[params.min_hours]
+default = 12
+min = 1
+max = 24
+unit = "h"
+doc = "valid hours a day needs to pass"
+---*/
+-- An hour further from the median of the 24 hours before it than three standard deviations and three
+-- medians, whose next hour is back: what stays high is no spike.
+WITH spikes AS (
+  SELECT mn, factor, s['at'] AS at, s['before'] AS usual, s['after'] AS value
+  FROM (
+    SELECT mn, factor, unnest(spikes(hour, value, $sigmas, $medians, 86400, 3600)) AS s
+    FROM hourly
+    WHERE valid AND is_concentration(factor)
+    GROUP BY mn, factor
+  )
+),
+calibrated AS (
+  SELECT DISTINCT s.mn, s.factor, s.at
+  FROM spikes s
+  JOIN equipment_events e ON e.mn = s.mn AND (e.factor IS NULL OR e.factor = s.factor)
+                         AND e.at >= s.at - INTERVAL '30 minutes' AND e.at < s.at + INTERVAL '90 minutes'
+  WHERE e.kind IN ('zero_calibration', 'span_calibration', 'calibration', 'standard_check')
+),
+days AS (
+  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE valid) AS hours
+  FROM hourly h
+  JOIN core c ON c.mn = h.mn AND c.date = h.date
+  WHERE is_concentration(h.factor)
+  GROUP BY h.mn, h.factor, h.date
+)
+SELECT d.mn, d.factor,
+       coalesce(s.at, day_start(d.date)) AS window_start,
+       coalesce(s.at + INTERVAL '1 hour', day_start(d.date) + INTERVAL '24 hours') AS window_end,
+       s.value AS observed, s.usual AS limit_value, reading_unit(d.mn, d.factor) AS unit,
+       CASE WHEN s.mn IS NOT NULL THEN 1 ELSE d.hours END AS points,
+       CASE WHEN s.mn IS NOT NULL THEN 'flagged'
+            WHEN d.hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
+       CASE WHEN s.mn IS NULL AND d.hours < $min_hours THEN 'too_few_valid_hours' END AS why,
+       CASE WHEN k.mn IS NOT NULL THEN 'S3' END AS severity,
+       CASE WHEN k.mn IS NOT NULL THEN '{"near_calibration":true}' END AS detail
+FROM days d
+LEFT JOIN spikes s ON s.mn = d.mn AND s.factor = d.factor AND day_of(s.at) = d.date
+LEFT JOIN calibrated k ON k.mn = s.mn AND k.factor = s.factor AND k.at = s.at

@@ -1,0 +1,79 @@
+/*---
+id = "Q24"
+version = 1
+name_zh = "随机数/公式数据"
+name_en = "random-number or formula data"
+group = "quality"
+severity = "S1"
+basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+granularity = "day"
+lookback_h = 336
+evidence = ["hours"]
+reason_zh = "{factor} 截至 {end} 连续两日的小时自相关仅 {observed}，此前通常为 {limit}，疑似随机数或公式数据。"
+reason_en = "{factor}: for two days up to {end} hours followed each other without memory (lag-1 correlation {observed}, usually {limit}): the data look generated."
+
+[episode]
+quiet_gap_h = 72
+lowest = true
+
+[params.lost]
+default = 0.1
+min = -0.5
+max = 0.5
+unit = "1"
+doc = "lag-1 correlation of both days below which memory is lost"
+
+[params.memory]
+default = 0.7
+min = 0.1
+max = 0.99
+unit = "1"
+doc = "median lag-1 correlation above which a series has memory"
+
+[params.days]
+default = 15
+min = 7
+max = 15
+unit = "d"
+doc = "days the median comes from, the judged one included"
+
+[params.min_days]
+default = 7
+min = 5
+max = 15
+unit = "d"
+doc = "usable days those need"
+---*/
+-- Emissions have memory: an hour resembles the one before. A source whose series has it and loses it
+-- for two days is flagged; one that never had it is not judged.
+WITH days AS (
+  SELECT mn, factor, date, d['n'] AS hours, d['lag1'] AS memory
+  FROM (
+    SELECT mn, factor, date, describe_series(hour, value) AS d
+    FROM hourly
+    WHERE valid AND is_concentration(factor)
+    GROUP BY mn, factor, date
+  )
+),
+usable AS (
+  SELECT mn, factor, date, CASE WHEN hours >= 20 THEN memory END AS memory
+  FROM days
+),
+spans AS (
+  SELECT mn, factor, date, memory,
+         trailing_max(memory, date, 2) OVER series AS best,
+         trailing_count(memory, date, 2) OVER series AS recent,
+         trailing_median(memory, date, $days) OVER series AS usual,
+         trailing_count(memory, date, $days) OVER series AS known
+  FROM usable
+  WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
+)
+SELECT s.mn, s.factor, day_start(s.date) AS window_start,
+       day_start(s.date) + INTERVAL '24 hours' AS window_end,
+       best AS observed, usual AS limit_value, '1' AS unit, known AS points,
+       CASE WHEN recent < 2 OR known < $min_days OR usual <= $memory THEN 'not_evaluated'
+            WHEN best < $lost THEN 'flagged' ELSE 'passed' END AS outcome,
+       CASE WHEN recent < 2 THEN 'too_few_valid_hours' WHEN known < $min_days THEN 'no_baseline'
+            WHEN usual <= $memory THEN 'series_without_memory' END AS why
+FROM spans s
+JOIN core c ON c.mn = s.mn AND c.date = s.date

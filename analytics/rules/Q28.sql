@@ -1,0 +1,80 @@
+/*---
+id = "Q28"
+version = 1
+name_zh = "流量与浓度矛盾"
+name_en = "flow and concentration contradict"
+group = "quality"
+severity = "S3"
+basis = "HJ 356-2019; document 2015 no. 175 of the Ministry"
+granularity = "hour"
+lookback_h = 24
+evidence = ["hours"]
+exempts = ["M1", "M3"]
+reason_zh = "数采仪 {mn} 自 {start} 至 {end} 流量与浓度矛盾，共 {points} 小时（{factor}）。"
+reason_en = "Data logger {mn}: flow and concentration contradict each other between {start} and {end}, in {points} hour(s) ({factor})."
+
+[episode]
+quiet_gap_h = 6
+
+[params.change]
+default = 10.0
+min = 1.0
+max = 100.0
+unit = "%"
+doc = "change from hour to hour without flow that is beyond repeatability"
+
+[params.oxygen]
+default = 19.0
+min = 15.0
+max = 20.9
+unit = "%"
+doc = "oxygen below which a source runs"
+---*/
+-- Water: no flow for hours while the concentration changes; flow, but every concentration zero or
+-- missing and not marked. Gas: no velocity or flow while the source runs by its oxygen and concentrations are alive.
+WITH hours AS (
+  SELECT mn, factor, hour, date, valid, mark, value, flow, o2, is_gas(factor) AS gas,
+         lag(value) OVER series AS before, lag(flow) OVER series AS flow_before,
+         lag(hour) OVER series AS hour_before, lag(valid) OVER series AS valid_before
+  FROM hourly
+  WHERE is_concentration(factor)
+  WINDOW series AS (PARTITION BY mn, factor ORDER BY hour)
+),
+still AS (
+  SELECT mn, factor, hour, value, 'changes_without_flow' AS kind, 'S3' AS severity,
+         valid AND valid_before AND NOT gas AND flow = 0.0 AND flow_before = 0.0
+           AND hour - hour_before = INTERVAL '1 hour' AND before > 0.0
+           AND abs(value - before) > $change / 100.0 * before AS odd,
+         CASE WHEN NOT valid THEN 'no_valid_hour' WHEN flow IS NULL THEN 'no_flow' END AS why
+  FROM hours
+  WHERE NOT gas
+  UNION ALL
+  SELECT mn, factor, hour, value, 'runs_without_flow', 'S2',
+         valid AND flow <= 0.0 AND o2 < $oxygen AND value > 0.0,
+         CASE WHEN NOT valid THEN 'no_valid_hour' WHEN flow IS NULL THEN 'no_flow'
+              WHEN o2 IS NULL AND flow <= 0.0 THEN 'no_oxygen' END
+  FROM hours
+  WHERE gas
+),
+empty AS (
+  SELECT f.mn, f.hour, max(f.value) AS flow, count(h.mn) AS alive
+  FROM hourly f
+  LEFT JOIN hours h ON h.mn = f.mn AND h.hour >= f.hour - INTERVAL '1 hour' AND h.hour <= f.hour
+                   AND (h.value > 0.0 OR (NOT h.valid AND h.mark <> 'missing'))
+  WHERE f.factor = 'w00000' AND f.valid AND f.value > 0.0
+  GROUP BY f.mn, f.hour
+)
+SELECT mn, factor, hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
+       value AS observed, NULL AS limit_value,
+       CASE WHEN why IS NOT NULL THEN 'not_evaluated' WHEN odd THEN 'flagged' ELSE 'passed' END AS outcome,
+       why, CASE WHEN odd THEN severity END AS severity,
+       CASE WHEN odd THEN concat('{"kind":"', kind, '"}') END AS detail
+FROM still
+WHERE hour + INTERVAL '1 hour' <= $as_of
+UNION ALL
+SELECT mn, 'w00000', hour, hour + INTERVAL '1 hour', flow, NULL,
+       CASE WHEN alive = 0 THEN 'flagged' ELSE 'passed' END, NULL,
+       CASE WHEN alive = 0 THEN 'S2' END,
+       CASE WHEN alive = 0 THEN '{"kind":"flow_without_concentration"}' END
+FROM empty
+WHERE hour + INTERVAL '1 hour' <= $as_of

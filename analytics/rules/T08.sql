@@ -1,0 +1,47 @@
+/*---
+id = "T08"
+version = 1
+name_zh = "未备案MN"
+name_en = "unknown logger"
+group = "transmission"
+severity = "S4"
+basis = "HJ 212; registry of automatic monitoring"
+granularity = "day"
+daily = true
+reason_zh = "数采仪 {mn} {day} 上传数据，但任何许可证均未登记该设备。"
+reason_en = "Data logger {mn} sent data on {day}, but no permit document binds it to an outlet."
+
+[episode]
+quiet_gap_h = 48
+
+[params.documents]
+default = 1
+min = 1
+max = 1000000
+unit = "1"
+doc = "permit documents there have to be before their silence means anything"
+---*/
+-- Whether a document binds the logger at that time; documents that are not valid do not count.
+WITH days AS (
+  SELECT h.mn, h.date, count(*) AS hours
+  FROM hourly h
+  JOIN core c ON c.mn = h.mn AND c.date = h.date
+  GROUP BY h.mn, h.date
+),
+bound AS (
+  SELECT DISTINCT d.mn, d.date
+  FROM days d
+  JOIN mn_outlets o ON o.mn = d.mn AND o.bound_from < day_start(d.date) + INTERVAL '24 hours'
+                   AND o.bound_to > day_start(d.date)
+),
+registry AS (
+  SELECT count(*) AS documents FROM permit_documents
+)
+SELECT d.mn, day_start(d.date) AS window_start, day_start(d.date) + INTERVAL '24 hours' AS window_end,
+       CAST(d.hours AS DOUBLE) AS observed, NULL AS limit_value, 'h' AS unit, d.hours AS points,
+       CASE WHEN b.mn IS NOT NULL THEN 'passed'
+            WHEN r.documents < $documents THEN 'not_evaluated' ELSE 'flagged' END AS outcome,
+       CASE WHEN b.mn IS NULL AND r.documents < $documents THEN 'no_registry' END AS why
+FROM days d
+LEFT JOIN bound b ON b.mn = d.mn AND b.date = d.date
+CROSS JOIN registry r
