@@ -66,9 +66,8 @@ pub(super) async fn prepare_long(
         let mut long = catalogue.rules().iter().filter(|c| c.rule.long());
         long.any(|configured| configured.rule.sql.contains(name))
     };
-    if reads("daily") {
-        refresh(&run, "daily").await?;
-    }
+    // Evidence of a finding lists its days.
+    refresh(&run, "daily").await?;
     if reads("silences") {
         silences(&run, &scope, None, as_of).await?;
     }

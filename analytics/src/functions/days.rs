@@ -69,7 +69,11 @@ impl ScalarUDFImpl for Days {
             Turn::DayStart => {
                 // What stands at the place of a missing date is any number.
                 let starts: TimestampMicrosecondArray = primitive::<Date32Type>(&columns[0])?
-                    .unary(|date| i64::from(date).wrapping_mul(DAY).wrapping_sub(BEIJING_OFFSET_MICROS));
+                    .unary(|date| {
+                        i64::from(date)
+                            .wrapping_mul(DAY)
+                            .wrapping_sub(BEIJING_OFFSET_MICROS)
+                    });
                 Arc::new(starts.with_timezone("UTC"))
             }
             Turn::DayOf => {
