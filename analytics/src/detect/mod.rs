@@ -28,6 +28,7 @@ pub mod evidence;
 mod inputs;
 mod judge;
 pub mod masses;
+mod quiet;
 pub mod record;
 pub mod replay;
 pub mod rule;
@@ -38,7 +39,8 @@ mod touched;
 
 pub use catalogue::{Catalogue, Config};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
-pub use run::{Options, Report, RuleReport, run};
+pub use quiet::Memory;
+pub use run::{Options, Report, RuleReport, run, run_again};
 pub use service::Service;
 
 #[cfg(test)]

@@ -161,6 +161,10 @@ pub struct Rule {
     /// Hours before a window that are needed to judge it (at most 24).
     #[serde(default)]
     pub lookback_h: u32,
+    /// Whether time alone can make it fire: such a rule reads `silences` and `core` only, and is
+    /// asked at every run.
+    #[serde(default)]
+    pub clock: bool,
     /// What belongs into the evidence: hours, minutes, limit.
     #[serde(default)]
     pub evidence: Vec<String>,

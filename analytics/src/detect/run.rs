@@ -18,6 +18,7 @@ use super::evidence::{self, beijing};
 use super::inputs;
 use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::masses::{FRESH, daily_masses};
+use super::quiet::{self, Memory};
 use super::state::State;
 use super::touched::{self, LoggerDay};
 use crate::session::{self, Error, Session};
@@ -120,36 +121,60 @@ pub async fn run(
     catalogue: &Catalogue,
     options: Options,
 ) -> Result<Report, Error> {
+    let mut memory = Memory::default();
+    run_again(
+        store,
+        config,
+        session_config,
+        catalogue,
+        options,
+        &mut memory,
+    )
+    .await
+}
+
+/// The same for a process that runs again and again: `memory` spares it what it knows already.
+pub async fn run_again(
+    store: &Path,
+    config: &Config,
+    session_config: &session::Config,
+    catalogue: &Catalogue,
+    options: Options,
+    memory: &mut Memory,
+) -> Result<Report, Error> {
     let began = Instant::now();
     let session = session::open_tables(store, session_config).await?;
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
     let state = State::of(writer.anomalies(&session).await?);
     let fingerprint = fingerprint(catalogue, &session);
-    let touched = touched::find(
-        &session,
-        &markers,
-        fingerprint,
-        options.as_of,
-        options.full,
-        &state,
-    )
-    .await?;
+    let touched =
+        touched::find(&session, &markers, fingerprint, options.as_of, options.full).await?;
     let known = touched.full.then_some(&touched.days);
-    let evaluation = if touched.idle {
+    if touched.full {
+        memory.forget();
+    }
+    let mut evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, options.as_of)
     } else {
-        evaluate(
+        let days = &touched.days;
+        let mut run = Evaluator::new(&session, catalogue, options.as_of, state);
+        run.judge(days, known, config.logger_days, memory).await?;
+        run.finish()
+    };
+    if touched.full {
+        memory.is_whole();
+    } else if let Some(before) = markers.as_of {
+        quiet_loggers(
             &session,
             catalogue,
-            config,
-            &touched.days,
-            known,
-            state,
+            &mut evaluation,
+            memory,
+            before,
             options.as_of,
         )
-        .await?
-    };
+        .await?;
+    }
     let readings_version = session.version("readings_raw");
     let mut report = Report {
         run_id: run_id(&session, fingerprint, options.as_of, markers.readings),
@@ -218,74 +243,172 @@ pub(super) async fn evaluate(
     config: &Config,
     days: &BTreeSet<LoggerDay>,
     known: Option<&BTreeSet<LoggerDay>>,
-    mut state: State,
+    state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
-    let mut reports = reports(catalogue);
-    let mut unjudged = vec![BTreeMap::new(); catalogue.rules().len()];
-    let mut judged = BTreeSet::new();
-    let mut masses = Vec::new();
-    // A silence may begin where a day with data ends, so the day after is judged with it.
-    let days: BTreeSet<LoggerDay> = days
-        .iter()
-        .flat_map(|(mn, date)| [(mn.clone(), *date), (mn.clone(), date + 1)])
-        .collect();
-    let stretches = stretches(&days, config.logger_days);
-    let last = stretches.len() - 1;
-    for (at, stretch) in stretches.into_iter().enumerate() {
-        let core = extended(stretch, &state);
-        let run = inputs::prepare(session, &core, known, as_of).await?;
-        judged.extend(core.iter().cloned());
-        masses.extend(run.rows("masses of the judged days", FRESH).await?);
-        yearly(session, &run, &judged, &masses).await?;
-        let outlets = Outlets::load(&run).await?;
-        for (n, configured) in catalogue.rules().iter().enumerate() {
-            let began = Instant::now();
-            let registry = at == last;
-            let mine: Vec<String> = state
-                .open()
-                .filter(|anomaly| anomaly.rule_id == configured.rule.id)
-                .filter(|anomaly| concerns(anomaly, &core, registry))
-                .map(|anomaly| anomaly.anomaly_id.clone())
-                .collect();
-            let ask: BTreeSet<WindowKey> = mine
-                .iter()
-                .filter_map(|id| state.get(id))
-                .map(window_key)
-                .collect();
-            let mut verdicts = judge(&run, configured, as_of, &core, registry, &ask).await?;
-            let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
-            findings.retain(|finding| finding.core());
-            let evidence = evidence::collect(&run, configured, &findings).await?;
-            let mut found = BTreeSet::new();
-            for (finding, evidence) in findings.iter().zip(evidence) {
-                let version = session.version("readings_raw");
-                let anomaly = anomaly(configured, finding, evidence, &outlets, as_of, version);
-                found.insert(anomaly.anomaly_id.clone());
-                state.found(anomaly);
-            }
-            for id in mine.iter().filter(|id| !found.contains(*id)) {
-                let reason = why_withdrawn(&state, id, configured, &verdicts);
-                state.disproved(id, reason, as_of, session.version("readings_raw"));
-            }
-            let report = &mut reports[n];
-            report.flagged += verdicts.flagged_count;
-            report.passed += verdicts.passed;
-            for (why, count) in verdicts.not_evaluated {
-                *report.not_evaluated.entry(why).or_default() += count;
-            }
-            unjudged[n].append(&mut verdicts.unjudged);
-            report.ms += millis(began);
+    let mut run = Evaluator::new(session, catalogue, as_of, state);
+    run.judge(days, known, config.logger_days, &mut Memory::default())
+        .await?;
+    Ok(run.finish())
+}
+
+/// Judges the rules of the clock where a silence has come to a threshold.
+async fn quiet_loggers(
+    session: &Session,
+    catalogue: &Catalogue,
+    evaluation: &mut Evaluation,
+    memory: &mut Memory,
+    before: i64,
+    as_of: i64,
+) -> Result<(), Error> {
+    let state = &evaluation.state;
+    let due = quiet::due(session, catalogue, state, memory, before, as_of).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let state = std::mem::take(&mut evaluation.state);
+    let mut run = Evaluator::new(session, catalogue, as_of, state);
+    run.judge_clock(&due, memory).await?;
+    let judged = run.finish();
+    evaluation.state = judged.state;
+    for (all, more) in evaluation.rules.iter_mut().zip(judged.rules) {
+        all.flagged += more.flagged;
+        all.passed += more.passed;
+        all.ms += more.ms;
+    }
+    Ok(())
+}
+
+/// An evaluation in the making.
+struct Evaluator<'a> {
+    session: &'a Session,
+    catalogue: &'a Catalogue,
+    as_of: i64,
+    into: Evaluation,
+}
+
+impl<'a> Evaluator<'a> {
+    fn new(session: &'a Session, catalogue: &'a Catalogue, as_of: i64, state: State) -> Self {
+        let into = Evaluation {
+            state,
+            rules: reports(catalogue),
+            unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            core: BTreeSet::new(),
+            masses: Vec::new(),
+        };
+        Self {
+            session,
+            catalogue,
+            as_of,
+            into,
         }
     }
-    state.mature(as_of);
-    Ok(Evaluation {
-        state,
-        rules: reports,
-        unjudged,
-        core: judged,
-        masses,
-    })
+
+    fn finish(mut self) -> Evaluation {
+        self.into.state.mature(self.as_of);
+        self.into
+    }
+
+    /// All rules over logger-days.
+    async fn judge(
+        &mut self,
+        days: &BTreeSet<LoggerDay>,
+        known: Option<&BTreeSet<LoggerDay>>,
+        most: usize,
+        memory: &mut Memory,
+    ) -> Result<(), Error> {
+        // A silence may begin where a day with data ends, so the day after is judged with it.
+        let days: BTreeSet<LoggerDay> = days
+            .iter()
+            .flat_map(|(mn, date)| [(mn.clone(), *date), (mn.clone(), date + 1)])
+            .collect();
+        let stretches = stretches(&days, most);
+        let last = stretches.len() - 1;
+        for (at, stretch) in stretches.into_iter().enumerate() {
+            let core = extended(stretch, &self.into.state);
+            let run = inputs::prepare(self.session, &core, known, self.as_of).await?;
+            memory.learn(&run, self.as_of).await?;
+            let into = &mut self.into;
+            into.core.extend(core.iter().cloned());
+            into.masses
+                .extend(run.rows("masses of the judged days", FRESH).await?);
+            yearly(self.session, &run, &into.core, &into.masses).await?;
+            let outlets = Outlets::load(&run).await?;
+            for n in 0..self.catalogue.rules().len() {
+                self.judge_rule(n, &run, &outlets, &core, at == last)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules of the clock over logger-days. What other rules said about these days stays.
+    async fn judge_clock(
+        &mut self,
+        days: &BTreeSet<LoggerDay>,
+        memory: &mut Memory,
+    ) -> Result<(), Error> {
+        let core = extended(days.clone(), &self.into.state);
+        let run = inputs::prepare(self.session, &core, None, self.as_of).await?;
+        memory.learn(&run, self.as_of).await?;
+        let outlets = Outlets::load(&run).await?;
+        for n in 0..self.catalogue.rules().len() {
+            if self.catalogue.rules()[n].rule.clock {
+                self.judge_rule(n, &run, &outlets, &core, false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One rule over a prepared stretch: its findings, what it no longer finds, its counts.
+    async fn judge_rule(
+        &mut self,
+        n: usize,
+        run: &Session,
+        outlets: &Outlets,
+        core: &BTreeSet<LoggerDay>,
+        registry: bool,
+    ) -> Result<(), Error> {
+        let began = Instant::now();
+        let configured = &self.catalogue.rules()[n];
+        let as_of = self.as_of;
+        let version = self.session.version("readings_raw");
+        let state = &mut self.into.state;
+        let mine: Vec<String> = state
+            .open()
+            .filter(|anomaly| anomaly.rule_id == configured.rule.id)
+            .filter(|anomaly| concerns(anomaly, core, registry))
+            .map(|anomaly| anomaly.anomaly_id.clone())
+            .collect();
+        let ask: BTreeSet<WindowKey> = mine
+            .iter()
+            .filter_map(|id| state.get(id))
+            .map(window_key)
+            .collect();
+        let mut verdicts = judge(run, configured, as_of, core, registry, &ask).await?;
+        let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
+        findings.retain(|finding| finding.core());
+        let evidence = evidence::collect(run, configured, &findings).await?;
+        let mut found = BTreeSet::new();
+        for (finding, evidence) in findings.iter().zip(evidence) {
+            let anomaly = anomaly(configured, finding, evidence, outlets, as_of, version);
+            found.insert(anomaly.anomaly_id.clone());
+            state.found(anomaly);
+        }
+        for id in mine.iter().filter(|id| !found.contains(*id)) {
+            let reason = why_withdrawn(state, id, configured, &verdicts);
+            state.disproved(id, reason, as_of, version);
+        }
+        let report = &mut self.into.rules[n];
+        report.flagged += verdicts.flagged_count;
+        report.passed += verdicts.passed;
+        for (why, count) in verdicts.not_evaluated {
+            *report.not_evaluated.entry(why).or_default() += count;
+        }
+        self.into.unjudged[n].append(&mut verdicts.unjudged);
+        report.ms += millis(began);
+        Ok(())
+    }
 }
 
 /// Table `daily_masses` of a run: the judged days as they are now, all others as stored.

@@ -341,9 +341,21 @@ async fn t01_and_t02_see_what_did_not_come() {
     assert_eq!(short.len(), 2);
     assert_eq!((short[0].mn.as_deref(), short[0].points), (Some("A"), 3));
     assert_eq!((short[1].mn.as_deref(), short[1].points), (Some("B"), 1));
-    // Half an hour later everything that is quiet then is still open.
-    let later = judged(&session_again().await, start + 3 * HOUR).await;
-    assert_eq!(found(&later, "T01")[0].window_end, start + 3 * HOUR);
+    // A silence that goes on is told by the last mark it passed.
+    for (minutes, told) in [
+        (30, None),
+        (31, Some(30)),
+        (120, Some(30)),
+        (121, Some(120)),
+    ] {
+        let as_of = start + 2 * HOUR + minutes * 60_000_000;
+        let evaluation = judged(&session_again().await, as_of).await;
+        let ends: Vec<i64> = found(&evaluation, "T01")
+            .iter()
+            .map(|a| (a.window_end - a.window_start) / 60_000_000)
+            .collect();
+        assert_eq!(ends, Vec::from_iter(told), "{minutes}");
+    }
 }
 
 #[tokio::test]
@@ -355,7 +367,13 @@ async fn t01_sees_a_logger_that_stops_at_midnight() {
     assert_eq!(silent.len(), 1);
     assert_eq!(
         (silent[0].window_start, silent[0].window_end),
-        (day + 24 * HOUR, day + 27 * HOUR)
+        (day + 24 * HOUR, day + 26 * HOUR),
+        "three hours on it is told as: over two hours"
+    );
+    assert!(
+        silent[0].reason.contains("尚未恢复"),
+        "{}",
+        silent[0].reason
     );
 }
 
