@@ -16,11 +16,11 @@ use serde_json::{Map, Value};
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::evaluate::evaluate;
 use super::record;
 use super::rule::Number;
-use super::run::evaluate;
 use super::state::State;
-use super::touched::LoggerDay;
+use super::touched::{LoggerDay, Touched};
 use crate::session::{self, Error, Session, rows};
 
 /// Columns that tell runs apart and not findings, or that time alone changes.
@@ -130,12 +130,15 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
     }
     let then = session::open_versions(store, config, &inputs.versions).await?;
     let catalogue = Catalogue::of(rule, values);
+    let touched = Touched {
+        days: days(&recorded),
+        ..Touched::default()
+    };
     let evaluation = evaluate(
         &then,
         &catalogue,
         &Config::default(),
-        &days(&recorded),
-        None,
+        &touched,
         State::default(),
         inputs.as_of,
     )

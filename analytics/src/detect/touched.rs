@@ -18,6 +18,7 @@ use deltalake::kernel::{Action, Add};
 use deltalake::logstore::get_actions;
 use nonsite_schemas::time::beijing_day;
 
+use super::long::SETTLE;
 use crate::session::{Error, Session, load, rows};
 
 /// Microseconds per hour.
@@ -52,10 +53,27 @@ pub(super) const PERMIT_TABLES: [&str; 4] = [
 pub(super) struct Touched {
     /// Logger-days to judge.
     pub(super) days: BTreeSet<LoggerDay>,
+    /// Those of them whose data or permits changed; the others only for the passing of time.
+    pub(super) stirred: BTreeSet<LoggerDay>,
+    /// Time of the run before, microseconds UTC.
+    pub(super) before: Option<i64>,
     /// Whether this is everything there is.
     pub(super) full: bool,
     /// Whether there is nothing to judge at all: no logger-day, no permit document, no new day.
     pub(super) idle: bool,
+}
+
+impl Touched {
+    /// All there is.
+    pub(super) fn everything(days: BTreeSet<LoggerDay>) -> Self {
+        Self {
+            stirred: days.clone(),
+            days,
+            before: None,
+            full: true,
+            idle: false,
+        }
+    }
 }
 
 /// Finds the work of a run at `as_of`.
@@ -76,14 +94,11 @@ pub(super) async fn find(
     };
     let Some(added) = added else {
         let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        return Ok(Touched {
-            days,
-            full: true,
-            idle: false,
-        });
+        return Ok(Touched::everything(days));
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
+    let stirred = found.clone();
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of).await?);
     }
@@ -93,6 +108,8 @@ pub(super) async fn find(
     let idle = found.is_empty() && same_day && !permits_changed(session, markers);
     Ok(Touched {
         days: found,
+        stirred,
+        before: markers.as_of,
         full: false,
         idle,
     })
@@ -258,8 +275,8 @@ async fn of_clock(
         let sql = format!(
             "SELECT DISTINCT mn, date FROM readings_raw
              WHERE date BETWEEN arrow_cast({}, 'Date32') AND arrow_cast({}, 'Date32')",
-            // The hour that was running then is judged now.
-            beijing_day(before.div_euclid(HOUR) * HOUR),
+            // The hour that was running then is judged now, and so is a day that has settled.
+            beijing_day(before.div_euclid(HOUR) * HOUR - SETTLE),
             beijing_day(as_of)
         );
         found.extend(days(session, &sql).await?);

@@ -326,6 +326,11 @@ fn all_tables() -> Vec<TableDef> {
     tables
 }
 
+/// Definition of the table called `name`, if a session knows one.
+pub(crate) fn table_def(name: &str) -> Option<TableDef> {
+    all_tables().into_iter().find(|table| table.name == name)
+}
+
 /// An engine context with the functions registered and no tables.
 pub fn context(config: &Config) -> Result<SessionContext, Error> {
     config.validate()?;
