@@ -168,6 +168,10 @@ pub struct Rule {
     /// Whether it judges days that are over, as rules with a long look-back do.
     #[serde(default)]
     pub daily: bool,
+    /// Whether time alone can make it fire: such a rule reads `silences` and `core` only, and is
+    /// asked at every run.
+    #[serde(default)]
+    pub clock: bool,
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,
