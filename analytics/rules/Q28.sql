@@ -56,13 +56,18 @@ still AS (
   FROM hours
   WHERE gas
 ),
+alive AS (
+  SELECT mn, hour, count(*) AS factors
+  FROM hours
+  WHERE value > 0.0 OR (NOT valid AND mark <> 'missing')
+  GROUP BY mn, hour
+),
 empty AS (
-  SELECT f.mn, f.hour, max(f.value) AS flow, count(h.mn) AS alive
+  SELECT f.mn, f.hour, f.value AS flow, coalesce(n.factors, 0) + coalesce(b.factors, 0) AS alive
   FROM hourly f
-  LEFT JOIN hours h ON h.mn = f.mn AND h.hour >= f.hour - INTERVAL '1 hour' AND h.hour <= f.hour
-                   AND (h.value > 0.0 OR (NOT h.valid AND h.mark <> 'missing'))
+  LEFT JOIN alive n ON n.mn = f.mn AND n.hour = f.hour
+  LEFT JOIN alive b ON b.mn = f.mn AND b.hour = f.hour - INTERVAL '1 hour'
   WHERE f.factor = 'w00000' AND f.valid AND f.value > 0.0
-  GROUP BY f.mn, f.hour
 )
 SELECT mn, factor, hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
        value AS observed, NULL AS limit_value,

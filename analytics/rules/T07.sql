@@ -36,7 +36,8 @@ max = 60
 unit = "1"
 doc = "values an hour needs"
 ---*/
--- The smallest difference of the hour counts: slow lines delay some packets, a wrong clock all of them.
+-- The smallest difference of the hour counts, and it has to be the same all hour: slow lines delay some
+-- packets, what was buffered comes with a delay that shrinks, a wrong clock shifts all of them alike.
 -- A real-time value is due at its instant, a minute value at the end of its interval. What is marked
 -- as back-filled is left out.
 WITH lags AS (
@@ -44,6 +45,7 @@ WITH lags AS (
          min((arrow_cast(r.received_at, 'Int64') - arrow_cast(r.data_time, 'Int64')) / 1000000
              - CASE WHEN r.granularity = 'realtime' THEN 0 ELSE coalesce(r.period_s, 0) END) AS late_s,
          min((arrow_cast(r.received_at, 'Int64') - arrow_cast(r.data_time, 'Int64')) / 1000000) AS ahead_s,
+         max((arrow_cast(r.received_at, 'Int64') - arrow_cast(r.data_time, 'Int64')) / 1000000) AS latest_s,
          count(DISTINCT r.data_time) AS times
   FROM readings_raw r
   JOIN core c ON c.mn = r.mn AND c.date = r.date
@@ -55,7 +57,8 @@ SELECT mn, hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
        CASE WHEN ahead_s < 0 THEN $ahead_min ELSE $late_min END AS limit_value, 'min' AS unit, times AS points,
        CASE WHEN ahead_s < -60 * $ahead_min THEN 'flagged'
             WHEN times < $values THEN 'not_evaluated'
-            WHEN late_s > 60 * $late_min AND late_s < 86400 THEN 'flagged'
+            WHEN late_s > 60 * $late_min AND late_s < 86400
+             AND latest_s - ahead_s <= 60 * $late_min THEN 'flagged'
             ELSE 'passed' END AS outcome,
        CASE WHEN ahead_s >= -60 * $ahead_min AND times < $values THEN 'too_few_values' END AS why
 FROM lags

@@ -21,7 +21,8 @@ max = 1000000
 unit = "1"
 doc = "permit documents there have to be before their silence means anything"
 ---*/
--- Whether a document binds the logger at that time; documents that are not valid do not count.
+-- Whether any document ever bound the logger: what became of the permit since is a matter of P02 and
+-- P03. Documents with faults do not count.
 WITH days AS (
   SELECT h.mn, h.date, count(*) AS hours
   FROM hourly h
@@ -29,10 +30,7 @@ WITH days AS (
   GROUP BY h.mn, h.date
 ),
 bound AS (
-  SELECT DISTINCT d.mn, d.date
-  FROM days d
-  JOIN mn_outlets o ON o.mn = d.mn AND o.bound_from < day_start(d.date) + INTERVAL '24 hours'
-                   AND o.bound_to > day_start(d.date)
+  SELECT DISTINCT mn FROM permit_bindings WHERE doc_valid
 ),
 registry AS (
   SELECT count(*) AS documents FROM permit_documents
@@ -43,5 +41,5 @@ SELECT d.mn, day_start(d.date) AS window_start, day_start(d.date) + INTERVAL '24
             WHEN r.documents < $documents THEN 'not_evaluated' ELSE 'flagged' END AS outcome,
        CASE WHEN b.mn IS NULL AND r.documents < $documents THEN 'no_registry' END AS why
 FROM days d
-LEFT JOIN bound b ON b.mn = d.mn AND b.date = d.date
+LEFT JOIN bound b ON b.mn = d.mn
 CROSS JOIN registry r
