@@ -37,6 +37,7 @@ pub mod produce;
 pub mod province;
 pub mod replay;
 pub mod scale;
+pub mod supporting;
 mod stamp;
 pub mod truth;
 
