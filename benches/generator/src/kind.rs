@@ -145,9 +145,7 @@ impl Kind {
             Self::FalseStop => &["Q19", "Q21", "W04", "W09", "W12"],
             Self::FalseMark => &["Q18"],
             Self::ConvertedWrong => &["X08"],
-            Self::OverRange | Self::Rewritten => {
-                &["E02", "E03", "E09", "E10", "E11", "Q08", "Q09"]
-            }
+            Self::OverRange | Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q09"],
             Self::MassOver => &["P07", "P08"],
             Self::PermitExpired => &["P01", "P03"],
             _ => &[],
@@ -163,7 +161,6 @@ impl Kind {
             Self::Stopped => &["E01", "Q01", "Q03", "Q04", "T01", "T02"],
             Self::GapBackfilled => &["T01", "T02"],
             Self::Maintained => &["E01", "E03", "Q01", "Q03", "Q04", "Q19"],
-            Self::FalseMark => &["E01"],
             Self::FiledChange => &["Q16"],
             _ => &[],
         }

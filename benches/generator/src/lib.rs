@@ -37,8 +37,8 @@ pub mod produce;
 pub mod province;
 pub mod replay;
 pub mod scale;
-pub mod supporting;
 mod stamp;
+pub mod supporting;
 pub mod truth;
 
 pub use message::{Message, Topic, Topics};

@@ -175,7 +175,11 @@ impl Planner<'_> {
                 return false;
             }
             Kind::TreatmentOff if !point.has_power() => return false,
-            Kind::ParameterChange | Kind::FiledChange if point.json || point.edition == Edition::E2005 => return false,
+            Kind::ParameterChange | Kind::FiledChange
+                if point.json || point.edition == Edition::E2005 =>
+            {
+                return false;
+            }
             Kind::LimitTightened
             | Kind::RelaxedLimit
             | Kind::MassOver

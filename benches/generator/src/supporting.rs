@@ -117,7 +117,13 @@ pub fn documents(
         manual(&mut stack, unit, point, start, arrival, &mut noise);
     }
     for unit in &layout.units {
-        reports(&mut stack, scale, unit, &layout.points[unit.points.clone()], start);
+        reports(
+            &mut stack,
+            scale,
+            unit,
+            &layout.points[unit.points.clone()],
+            start,
+        );
     }
     window(&mut stack, scale, layout, start);
     let Stack {
@@ -149,14 +155,7 @@ fn faulty(papers: &mut Vec<Document<Paper>>, counts: &mut DocumentCounts, start:
     });
 }
 
-fn binding(
-    stack: &mut Stack,
-    scale: &Scale,
-    unit: &Unit,
-    point: &Point,
-    start: i64,
-    arrival: i64,
-) {
+fn binding(stack: &mut Stack, scale: &Scale, unit: &Unit, point: &Point, start: i64, arrival: i64) {
     let id = format!("B-{}", point.mn);
     let binding = LoggerBinding {
         binding_id: id.clone(),
@@ -178,8 +177,24 @@ fn process_points(stack: &mut Stack, unit: &Unit, point: &Point, start: i64, arr
     let number = point.index - unit.points.start + 1;
     let (production, treatment) = (format!("MF{number:04}"), format!("TA{number:03}"));
     let sides = [
-        (POWER_CODES[0], &production, &treatment, FacilityRole::Production, 50.0, 420.0, "生产线"),
-        (POWER_CODES[1], &treatment, &production, FacilityRole::Treatment, 10.0, 95.0, "治理设施"),
+        (
+            POWER_CODES[0],
+            &production,
+            &treatment,
+            FacilityRole::Production,
+            50.0,
+            420.0,
+            "生产线",
+        ),
+        (
+            POWER_CODES[1],
+            &treatment,
+            &production,
+            FacilityRole::Treatment,
+            10.0,
+            95.0,
+            "治理设施",
+        ),
     ];
     for (code, facility, linked, role, on_above, rated, name) in sides {
         let id = format!("PP-{}-{code}", point.mn);
@@ -217,7 +232,11 @@ fn manual(
 ) {
     let id = format!("MR-{}-1", point.mn);
     let sampled = start - (5 + point.index as i64 % 20) * DAY_MICROS + 10 * HOUR;
-    let measured_in = if point.medium == Medium::Air { "mg/m3" } else { "mg/L" };
+    let measured_in = if point.medium == Medium::Air {
+        "mg/m3"
+    } else {
+        "mg/L"
+    };
     let values = point
         .channels
         .iter()
@@ -273,7 +292,11 @@ fn reports(stack: &mut Stack, scale: &Scale, unit: &Unit, points: &[Point], star
             continue;
         };
         let number = |date: chrono::NaiveDate| {
-            i32::try_from(date.signed_duration_since(chrono::NaiveDate::default()).num_days()).ok()
+            i32::try_from(
+                date.signed_duration_since(chrono::NaiveDate::default())
+                    .num_days(),
+            )
+            .ok()
         };
         let (Some(first), Some(after)) = (number(first), number(after)) else {
             continue;

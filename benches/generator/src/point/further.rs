@@ -45,7 +45,14 @@ impl PointRun {
         let length = packet::power(buffer, point, &about, tenths);
         let content = Content::Readings(packet::POWER_CODES.len() as u32, "minute");
         self.outbox.send(
-            "2051 of ST 44", content, sent_at, length, until, buffer, entries, counts,
+            "2051 of ST 44",
+            content,
+            sent_at,
+            length,
+            until,
+            buffer,
+            entries,
+            counts,
         );
     }
 

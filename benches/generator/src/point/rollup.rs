@@ -72,13 +72,7 @@ impl PointRun {
     }
 
     /// Hour means from the minute values that were sent; adds them to the day.
-    pub(super) fn hour_values(
-        &mut self,
-        scale: &Scale,
-        point: &Point,
-        plan: &HourPlan,
-        hour: u32,
-    ) {
+    pub(super) fn hour_values(&mut self, scale: &Scale, point: &Point, plan: &HourPlan, hour: u32) {
         let mark = plan.mark;
         let mean = |sum: &Sum| (sum.total as f64 * 10.0 / sum.count as f64).round() as i64;
         let oxygen = point

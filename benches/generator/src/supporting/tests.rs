@@ -33,7 +33,12 @@ fn every_document_is_read_and_only_one_is_faulty() {
             received_at: paper.arrival,
         };
         let read = decode(&paper.body.json, &origin, &mut tables);
-        assert_eq!(read, Ok(()), "{}", String::from_utf8_lossy(&paper.body.json));
+        assert_eq!(
+            read,
+            Ok(()),
+            "{}",
+            String::from_utf8_lossy(&paper.body.json)
+        );
     }
     let mut faulty = BTreeSet::new();
     for (_, batch) in tables.finish().unwrap() {
@@ -67,14 +72,21 @@ fn what_is_marked_in_packets_has_a_mark_and_what_is_hidden_has_no_ticket() {
         let ticket = has(&format!("WO-{mn}-{:05}", episode.first_hour));
         let expected = match episode.kind {
             Kind::Maintained | Kind::MarkedExceed => (true, true),
-            Kind::Stopped | Kind::FalseStop | Kind::FalseMark | Kind::GapBackfilled => (true, false),
+            Kind::Stopped | Kind::FalseStop | Kind::FalseMark | Kind::GapBackfilled => {
+                (true, false)
+            }
             Kind::FiledChange => (false, true),
             _ => (false, false),
         };
         assert_eq!((mark, ticket), expected, "{episode:?}");
         seen.insert(episode.kind);
     }
-    for kind in [Kind::FalseMark, Kind::FalseStop, Kind::FiledChange, Kind::ParameterChange] {
+    for kind in [
+        Kind::FalseMark,
+        Kind::FalseStop,
+        Kind::FiledChange,
+        Kind::ParameterChange,
+    ] {
         assert!(seen.contains(&kind), "{kind:?} is missing");
     }
 }

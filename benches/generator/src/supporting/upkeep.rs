@@ -205,7 +205,11 @@ fn mark_versions(
         code: Some(code),
         starts_at: Some(Instant(from)),
         ends_at: Some(Instant(to)),
-        source: Some(if automatic { MarkSource::Auto } else { MarkSource::Manual }),
+        source: Some(if automatic {
+            MarkSource::Auto
+        } else {
+            MarkSource::Manual
+        }),
         author: (!automatic).then(|| format!("环保专员{:04}", unit.index + 1)),
         marked_at: Some(Instant(marked_at)),
         reason: (!automatic).then(|| "按规则标记".to_owned()),
