@@ -166,17 +166,46 @@ fn documents_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
     let mut faulty = 0;
     for (kind, table, id, history) in [
         ("mark", "marks", "mark_id", Some("marks_history")),
-        ("filing", "equipment_filings", "filing_id", Some("filings_history")),
-        ("ticket", "maintenance_tickets", "ticket_id", Some("tickets_history")),
-        ("window", "control_windows", "window_id", Some("windows_history")),
-        ("execution_report", "execution_reports", "report_id", Some("reports_history")),
-        ("manual_result", "manual_results", "result_id", Some("manual_history")),
+        (
+            "filing",
+            "equipment_filings",
+            "filing_id",
+            Some("filings_history"),
+        ),
+        (
+            "ticket",
+            "maintenance_tickets",
+            "ticket_id",
+            Some("tickets_history"),
+        ),
+        (
+            "window",
+            "control_windows",
+            "window_id",
+            Some("windows_history"),
+        ),
+        (
+            "execution_report",
+            "execution_reports",
+            "report_id",
+            Some("reports_history"),
+        ),
+        (
+            "manual_result",
+            "manual_results",
+            "result_id",
+            Some("manual_history"),
+        ),
         ("binding", "mn_bindings", "binding_id", None),
         ("process_point", "process_points", "point_id", None),
     ] {
         let count = |sql: &str| sandbox.count(sql) as u64;
         let messages = count(&format!("SELECT count(DISTINCT kafka_offset) FROM {table}"));
-        assert_eq!(messages, sent.documents.get(kind).copied().unwrap_or(0), "{kind}");
+        assert_eq!(
+            messages,
+            sent.documents.get(kind).copied().unwrap_or(0),
+            "{kind}"
+        );
         let ids = count(&format!("SELECT count(DISTINCT {id}) FROM {table}"));
         assert_eq!(ids, sent.ids.get(kind).copied().unwrap_or(0), "{kind}");
         let bad = count(&format!(
@@ -200,9 +229,8 @@ fn documents_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
     ) as u64;
     let hidden = summary.episodes.get("parameter_change").copied();
     assert_eq!(Some(differing), hidden);
-    let unmarked = sandbox.count(
-        "SELECT count(*) FROM facility_values WHERE role IS NULL OR running IS NULL",
-    );
+    let unmarked =
+        sandbox.count("SELECT count(*) FROM facility_values WHERE role IS NULL OR running IS NULL");
     assert_eq!(unmarked, 0, "every power value is filed as a facility's");
 }
 
