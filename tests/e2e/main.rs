@@ -23,3 +23,4 @@ mod plain;
 mod plants;
 mod rebalance;
 mod store_faults;
+mod supporting;
