@@ -21,4 +21,5 @@ mod pipeline;
 mod plain;
 mod plants;
 mod rebalance;
+mod split;
 mod store_faults;

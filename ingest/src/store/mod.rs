@@ -164,12 +164,16 @@ impl Store {
     /// # Errors
     /// It does not exist, or the store does not answer.
     pub async fn load(&self, table: &str) -> Result<DeltaTable, StoreError> {
-        let mut handle = self.handle(table)?;
-        handle
-            .load()
-            .await
-            .map_err(|source| self.table_error(table, source))?;
-        Ok(handle)
+        let mut looks = 0;
+        loop {
+            let mut handle = self.handle(table)?;
+            match handle.load().await {
+                Ok(()) => return Ok(handle),
+                Err(DeltaTableError::NotATable(_)) if looks < CREATION_LOOKS => looks += 1,
+                Err(source) => return Err(self.table_error(table, source)),
+            }
+            tokio::time::sleep(CREATION_PAUSE).await;
+        }
     }
 
     /// Whether the table exists.
@@ -195,22 +199,6 @@ impl Store {
         Ok(())
     }
 
-    /// Loads a table that another process may be creating at this moment: its log folder is there
-    /// before its first entry is.
-    async fn load_when_created(&self, table: &str) -> Result<DeltaTable, StoreError> {
-        for _ in 0..CREATION_LOOKS {
-            match self.load(table).await {
-                Err(StoreError::Table { source, .. })
-                    if matches!(source.as_ref(), DeltaTableError::NotATable(_)) =>
-                {
-                    tokio::time::sleep(CREATION_PAUSE).await;
-                }
-                loaded => return loaded,
-            }
-        }
-        self.load(table).await
-    }
-
     async fn ensure_table(&self, def: &TableDef) -> Result<(), StoreError> {
         if !self.exists(def.name).await? {
             let created = self
@@ -228,7 +216,7 @@ impl Store {
                 Err(source) => return Err(self.table_error(def.name, source)),
             }
         }
-        let table = self.load_when_created(def.name).await?;
+        let table = self.load(def.name).await?;
         let schema = table
             .snapshot()
             .map_err(|source| self.table_error(def.name, source))?

@@ -446,7 +446,25 @@ fn a_message_is_refused_only_as_a_whole() {
     assert!(refused.detail.contains("2 packets"), "{}", refused.detail);
     assert_eq!(rejected(b" \r\n").reason, Reason::EmptyMessage);
     let told = decode(&good.repeat(3));
-    assert_eq!(told.readings.len(), 3);
+    let notes: Vec<&str> = told.readings.iter().map(|row| row.note.as_str()).collect();
+    assert_eq!(notes, ["", "repeated_factor", "repeated_factor"]);
+}
+
+#[test]
+fn a_state_that_comes_again_in_a_message_says_nothing_new() {
+    let head = head_of("31", "3020", "Flag=4;");
+    let states = framed(&format!(
+        "{head}DataTime=20240520210600;SB1-RS=1;SB1-RS=1.0;SB2-RS=1&&"
+    ));
+    assert_eq!(decode(&states).states.len(), 2);
+    assert_eq!(decode(&states.repeat(2)).states.len(), 2);
+    let other = framed(&format!("{head}DataTime=20240520210700;SB1-RS=1&&"));
+    assert_eq!(
+        decode(&[&states[..], &other, &states].concat())
+            .states
+            .len(),
+        3
+    );
 }
 
 #[test]
@@ -484,7 +502,7 @@ fn parts_of_a_split_packet_share_their_time() {
     );
     assert_eq!(told, Told::default());
     match decoder.decode(&first, now(), &mut told) {
-        Outcome::Decoded(done) => assert_eq!(done.split, Some(key)),
+        Outcome::Decoded(done) => assert_eq!(done.told, [key]),
         other => panic!("{other:?}"),
     }
     assert!(matches!(
