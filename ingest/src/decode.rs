@@ -217,15 +217,15 @@ impl Decoders {
 
     /// From where each slot has to be read again after a restart, so that parts of split packets
     /// that come later find their time; only slots with such a packet. `held_back` is the answer
-    /// of [`Decoders::held_back`], the other arguments are those of [`Decoders::expire`].
+    /// of [`Decoders::held_back`], `now` the clock in microseconds UTC. What is too old is decided
+    /// by the records' own times: a slot without traffic keeps its place.
     pub(crate) fn marks(
         &mut self,
         now: i64,
-        at_end: &[bool],
         held_back: &BTreeMap<u32, i64>,
     ) -> BTreeMap<u32, i64> {
         let latest = &self.latest;
-        let places = self.hj212.reread(|slot| reached(latest, slot, now, at_end));
+        let places = self.hj212.reread(|slot| reached(latest, slot, now, &[]));
         let mut marks = BTreeMap::new();
         for (slot, place) in places {
             // Parts of a complete packet are read again if they lie after a waiting record.

@@ -90,11 +90,12 @@ impl Bed {
             .record(&self.assignment, 0, message, origin, &mut self.rows, None)
     }
 
-    /// Marks of a reader at the end of its partition, a second after offset `last`.
+    /// Marks of a reader that has read up to offset `last`.
     fn marks(&mut self, last: i64) -> BTreeMap<u32, i64> {
         let now = MONDAY + 3_600 * SECOND + last * SECOND;
         let held_back = self.decoders.held_back();
-        self.decoders.marks(now, &[true], &held_back)
+        self.decoders.reached(0, now);
+        self.decoders.marks(now, &held_back)
     }
 
     /// A reader after a restart: consumption goes on at `start`, what is before is settled.

@@ -261,7 +261,7 @@ impl Worker {
             .expire(now, at_end, &self.assignment, rows, Some(metrics));
         self.cut();
         let held_back = self.decoders.held_back();
-        let marks = self.decoders.marks(now, at_end, &held_back);
+        let marks = self.decoders.marks(now, &held_back);
         for (slot, next) in &self.next {
             let end = held_back
                 .get(slot)
