@@ -36,6 +36,11 @@ impl Listing {
         self.rows.push(cells.into());
     }
 
+    /// Appends one row of as many cells as there are headings.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
     /// Prints the list; `items` is what `--format json` shows, with every field.
     pub(crate) fn print<T: Serialize>(&self, format: Format, items: &[T]) -> anyhow::Result<()> {
         match format {

@@ -1,18 +1,25 @@
 /*---
 id = "P02"
-version = 1
+version = 2
 name_zh = "证照临期/过期"
 name_en = "permit expiring or expired"
 group = "permit"
 severity = "S4"
 basis = "Regulation on Pollutant Permit Management art. 14 (renewal 60 days before expiry); Ecological and Environmental Code art. 182, 1102"
 granularity = "day"
-reason_zh = "许可证 {permit_no}：距有效期届满 {observed} 天（提醒线 {limit} 天）；负值表示已过期，过期后仍有排放数据的为无证排污线索。"
-reason_en = "Permit {permit_no}: {observed} days until it expires (notice at {limit}); a negative number means expired, and data after that day mean discharge without a permit."
+reason_zh = "许可证 {permit_no}（{unit_name}）距有效期届满还有 {observed} 天，已到 {limit} 天提醒线；延续应在届满 60 日前申请。"
+reason_en = "Permit {permit_no} ({unit_name}) expires in {observed} days (notice at {limit}); renewal is due 60 days before expiry."
+
+[reason.expired]
+zh = "许可证 {permit_no}（{unit_name}）自 {day} 起失效，已过期 {observed} 天，未见延续后的许可证。"
+en = "Permit {permit_no} ({unit_name}) has not been in force since {day}: expired {observed} days ago, no renewed permit received."
+
+[reason.discharging]
+zh = "许可证 {permit_no} 过期后数采仪 {mn} 仍有排放数据（{day} 起，最晚为过期第 {observed} 天），为无证排污线索。"
+en = "Data logger {mn} reports discharge after permit {permit_no} expired (from {day}, lately day {observed} after expiry): a clue of discharge without a permit."
 
 [episode]
 quiet_gap_h = 72
-lowest = true
 
 [params.first_notice]
 default = 90
@@ -35,23 +42,51 @@ max = 365
 unit = "d"
 doc = "days before expiry of the last notice"
 ---*/
+-- One notice per permit at a time: that of the tightest line reached. When the next line is reached
+-- its notice takes over, and none remains once the permit has expired: then one finding says since
+-- when. Data after expiry are a clue of their own, per logger. The last day of validity counts.
 WITH today AS (
   SELECT arrow_cast($as_of + INTERVAL '8 hours', 'Date32') AS day
 ),
 newest AS (
-  SELECT d.permit_no, d.version, d.valid_to, d.status,
-         arrow_cast(d.valid_to, 'Int32') - arrow_cast(t.day, 'Int32') AS days_left, t.day
+  SELECT d.permit_no, d.version, d.valid_to,
+         arrow_cast(d.valid_to, 'Int64') - arrow_cast(t.day, 'Int64') AS days_left, t.day,
+         CASE WHEN d.valid_to IS NULL THEN 'no_validity'
+              WHEN d.status = 'changing' THEN 'renewal_in_process'
+              WHEN d.status IN ('cancelled', 'revoked') THEN concat('permit_', d.status) END AS why
   FROM permit_documents d
   CROSS JOIN today t
   WHERE d.superseded_at IS NULL AND d.issued_at <= $as_of
 ),
-notices AS (
-  SELECT n.*, k.days AS notice,
-         arrow_cast(arrow_cast(arrow_cast(n.valid_to, 'Int32') - arrow_cast(k.days, 'Int32'), 'Date32'),
-                    'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours' AS from_time
+lines AS (
+  SELECT n.permit_no, n.version, n.valid_to, n.days_left, n.why, k.days AS line,
+         min(k.days) OVER (PARTITION BY n.permit_no) AS tightest
   FROM newest n
   CROSS JOIN (SELECT unnest(make_array($first_notice, $second_notice, $last_notice)) AS days) k
   WHERE n.valid_to IS NOT NULL AND n.days_left <= k.days
+),
+permits AS (
+  SELECT DISTINCT permit_no, version, valid_to, arrow_cast(valid_to, 'Int64') - line AS on_day,
+         CAST(days_left AS DOUBLE) AS observed, CAST(line AS DOUBLE) AS limit_value,
+         CASE WHEN why IS NOT NULL THEN 'not_evaluated'
+              WHEN days_left < 0 OR line > tightest THEN 'passed' ELSE 'flagged' END AS outcome,
+         CASE WHEN why IS NOT NULL THEN why
+              WHEN days_left < 0 THEN 'permit_expired'
+              WHEN line > tightest THEN 'next_notice_reached' END AS why,
+         CAST(NULL AS VARCHAR) AS say
+  FROM lines
+  UNION ALL
+  SELECT permit_no, version, valid_to, arrow_cast(valid_to, 'Int64') + 1,
+         CAST(-days_left AS DOUBLE), NULL,
+         CASE WHEN why IS NOT NULL THEN 'not_evaluated' ELSE 'flagged' END, why, 'expired'
+  FROM newest
+  WHERE days_left < 0
+  UNION ALL
+  SELECT permit_no, version, valid_to, arrow_cast(day, 'Int64'), CAST(days_left AS DOUBLE), NULL,
+         CASE WHEN valid_to IS NULL THEN 'not_evaluated' ELSE 'passed' END,
+         CASE WHEN valid_to IS NULL THEN why END, NULL
+  FROM newest
+  WHERE valid_to IS NULL OR days_left > greatest($first_notice, $second_notice, $last_notice)
 ),
 active AS (
   SELECT h.mn, h.date, count(*) AS hours
@@ -75,31 +110,20 @@ bound AS (
 )
 SELECT CAST(NULL AS VARCHAR) AS mn, NULL AS factor, CAST(NULL AS VARCHAR) AS outlet_uid,
        permit_no, version AS permit_version,
-       from_time AS window_start, from_time + INTERVAL '24 hours' AS window_end,
-       CAST(days_left AS DOUBLE) AS observed, CAST(notice AS DOUBLE) AS limit_value, 'd' AS unit,
-       1 AS points,
-       CASE WHEN status = 'changing' THEN 'not_evaluated' ELSE 'flagged' END AS outcome,
-       CASE WHEN status = 'changing' THEN 'renewal_in_process' END AS why, NULL AS exempt,
-       'S4' AS severity, concat('{"valid_to":"', valid_to, '"}') AS detail
-FROM notices
-UNION ALL
-SELECT CAST(NULL AS VARCHAR), NULL, CAST(NULL AS VARCHAR), n.permit_no, n.version,
-       arrow_cast(n.day, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours',
-       arrow_cast(n.day, 'Timestamp(Microsecond, Some("UTC"))') + INTERVAL '16 hours',
-       CAST(n.days_left AS DOUBLE), CAST(NULL AS DOUBLE), 'd', 1,
-       CASE WHEN n.valid_to IS NULL THEN 'not_evaluated' ELSE 'passed' END,
-       CASE WHEN n.valid_to IS NULL THEN 'no_validity' END, NULL, NULL, NULL
-FROM newest n
-WHERE n.valid_to IS NULL OR n.days_left > greatest($first_notice, $second_notice, $last_notice)
+       arrow_cast((on_day * 24 - 8) * 3600000000, 'Timestamp(Microsecond, Some("UTC"))') AS window_start,
+       arrow_cast((on_day * 24 + 16) * 3600000000, 'Timestamp(Microsecond, Some("UTC"))') AS window_end,
+       observed, limit_value, 'd' AS unit, 1 AS points, outcome, why, NULL AS exempt,
+       'S4' AS severity, concat('{"valid_to":"', valid_to, '"}') AS detail, say
+FROM permits
 UNION ALL
 SELECT a.mn, NULL, b.outlet_uid, b.permit_no, b.version,
        arrow_cast(a.date, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours',
        arrow_cast(a.date, 'Timestamp(Microsecond, Some("UTC"))') + INTERVAL '16 hours',
-       CAST(arrow_cast(b.valid_to, 'Int32') - arrow_cast(a.date, 'Int32') AS DOUBLE), 0.0, 'd',
+       CAST(arrow_cast(a.date, 'Int64') - arrow_cast(b.valid_to, 'Int64') AS DOUBLE), NULL, 'd',
        a.hours,
        CASE WHEN b.mn IS NULL THEN 'not_evaluated' WHEN a.date > b.valid_to THEN 'flagged'
             ELSE 'passed' END,
        CASE WHEN b.mn IS NULL THEN 'no_permit' END, NULL, 'S1',
-       concat('{"valid_to":"', b.valid_to, '","hours":', a.hours, '}')
+       concat('{"valid_to":"', b.valid_to, '","hours":', a.hours, '}'), 'discharging'
 FROM active a
 LEFT JOIN bound b ON b.mn = a.mn

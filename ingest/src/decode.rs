@@ -20,6 +20,7 @@ use nonsite_schemas::hj212::{
     Assembler, Decoder, Held, Limits, Outcome, Place, SplitKey, Stations,
 };
 use nonsite_schemas::reason::Reason;
+use nonsite_schemas::wire::documents::{self, DocumentTables};
 use nonsite_schemas::wire::inspection::{self, InspectionRows};
 use nonsite_schemas::wire::permit::{self, PermitRows};
 use nonsite_schemas::wire::{Origin, reading};
@@ -88,6 +89,7 @@ pub(crate) struct Decoders {
     latest: HashMap<u32, i64>,
     permits: PermitRows,
     inspections: InspectionRows,
+    documents: DocumentTables,
 }
 
 impl Decoders {
@@ -112,6 +114,7 @@ impl Decoders {
             latest: HashMap::new(),
             permits: PermitRows::new()?,
             inspections: InspectionRows::new()?,
+            documents: DocumentTables::new()?,
         })
     }
 
@@ -219,11 +222,7 @@ impl Decoders {
     /// that come later find their time; only slots with such a packet. `held_back` is the answer
     /// of [`Decoders::held_back`], `now` the clock in microseconds UTC. What is too old is decided
     /// by the records' own times: a slot without traffic keeps its place.
-    pub(crate) fn marks(
-        &mut self,
-        now: i64,
-        held_back: &BTreeMap<u32, i64>,
-    ) -> BTreeMap<u32, i64> {
+    pub(crate) fn marks(&mut self, now: i64, held_back: &BTreeMap<u32, i64>) -> BTreeMap<u32, i64> {
         let latest = &self.latest;
         let places = self.hj212.reread(|slot| reached(latest, slot, now, &[]));
         let mut marks = BTreeMap::new();
@@ -371,6 +370,15 @@ impl Decoders {
                 }
                 Err(error) => refused(error.reason, error.detail),
             },
+            (Content::Documents, _) => {
+                match documents::decode(message, &origin, &mut self.documents) {
+                    Ok(()) => match self.documents.finish() {
+                        Ok(tables) => keep(tables, wanted, rows),
+                        Err(error) => refused(Reason::DocumentFault, unfit(&error)),
+                    },
+                    Err(error) => refused(error.reason, error.detail),
+                }
+            }
         }
     }
 }

@@ -345,5 +345,8 @@ async fn a_full_budget_does_not_cost_the_membership() {
     bed.expect_packets(1_500).await;
     assert_eq!(metrics.assignments.get(), 1, "the group took it for dead");
     assert_eq!(metrics.resets.get(), 0);
-    assert!(fullest.await.unwrap() > 1 << 20, "the budget was never full");
+    assert!(
+        fullest.await.unwrap() > 1 << 20,
+        "the budget was never full"
+    );
 }

@@ -17,10 +17,19 @@ pub(crate) enum Target {
     PermitBindings,
     PermitPeriods,
     Inspections,
+    Marks,
+    EquipmentFilings,
+    MaintenanceTickets,
+    ControlWindows,
+    ExecutionReports,
+    ExecutionReportItems,
+    ManualResults,
+    MnBindings,
+    ProcessPoints,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::ReadingsRaw,
         Self::DeviceStates,
         Self::Quarantine,
@@ -31,6 +40,15 @@ impl Target {
         Self::PermitBindings,
         Self::PermitPeriods,
         Self::Inspections,
+        Self::Marks,
+        Self::EquipmentFilings,
+        Self::MaintenanceTickets,
+        Self::ControlWindows,
+        Self::ExecutionReports,
+        Self::ExecutionReportItems,
+        Self::ManualResults,
+        Self::MnBindings,
+        Self::ProcessPoints,
     ];
 
     /// The tables that messages of `content` become rows of.
@@ -47,6 +65,18 @@ impl Target {
                 Self::Quarantine,
             ],
             Content::Inspections => &[Self::Inspections, Self::Quarantine],
+            Content::Documents => &[
+                Self::Marks,
+                Self::EquipmentFilings,
+                Self::MaintenanceTickets,
+                Self::ControlWindows,
+                Self::ExecutionReports,
+                Self::ExecutionReportItems,
+                Self::ManualResults,
+                Self::MnBindings,
+                Self::ProcessPoints,
+                Self::Quarantine,
+            ],
         }
     }
 
@@ -70,6 +100,15 @@ impl Target {
             Self::PermitBindings => "permit_bindings",
             Self::PermitPeriods => "permit_periods",
             Self::Inspections => "inspections",
+            Self::Marks => "marks",
+            Self::EquipmentFilings => "equipment_filings",
+            Self::MaintenanceTickets => "maintenance_tickets",
+            Self::ControlWindows => "control_windows",
+            Self::ExecutionReports => "execution_reports",
+            Self::ExecutionReportItems => "execution_report_items",
+            Self::ManualResults => "manual_results",
+            Self::MnBindings => "mn_bindings",
+            Self::ProcessPoints => "process_points",
         }
     }
 
@@ -85,6 +124,15 @@ impl Target {
             Self::PermitBindings => tables::permit_bindings(),
             Self::PermitPeriods => tables::permit_periods(),
             Self::Inspections => tables::inspections(),
+            Self::Marks => tables::marks(),
+            Self::EquipmentFilings => tables::equipment_filings(),
+            Self::MaintenanceTickets => tables::maintenance_tickets(),
+            Self::ControlWindows => tables::control_windows(),
+            Self::ExecutionReports => tables::execution_reports(),
+            Self::ExecutionReportItems => tables::execution_report_items(),
+            Self::ManualResults => tables::manual_results(),
+            Self::MnBindings => tables::mn_bindings(),
+            Self::ProcessPoints => tables::process_points(),
         }
     }
 }

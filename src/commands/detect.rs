@@ -33,10 +33,12 @@ pub(crate) struct Args {
 /// The exit code a failure of the analytics stands for.
 pub(crate) fn classed(error: Error) -> anyhow::Error {
     match error {
-        Error::Store { .. } | Error::Table { .. } | Error::Kafka { .. } => {
+        Error::Store { .. } | Error::Table { .. } | Error::Kafka { .. } | Error::Gone { .. } => {
             Unreachable(error.to_string()).into()
         }
-        Error::Rule { .. } | Error::Config { .. } => Usage(error.to_string()).into(),
+        Error::Rule { .. } | Error::Config { .. } | Error::Asked { .. } => {
+            Usage(error.to_string()).into()
+        }
         other => other.into(),
     }
 }

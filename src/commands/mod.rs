@@ -1,6 +1,7 @@
 //! The subcommands: each file parses its own arguments, calls the part that does the work and
 //! prints the result. No logic lives here.
 
+mod anomaly;
 mod demo;
 pub(crate) mod detect;
 mod import;
@@ -25,6 +26,8 @@ use crate::settings::Settings;
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "parsed once per process")]
 pub(crate) enum Command {
+    /// Findings: list, show with evidence, export, compute again.
+    Anomaly(anomaly::Args),
     /// The whole pipeline on a generated province with known faults.
     Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
@@ -70,6 +73,7 @@ impl Command {
     /// Runs the chosen command.
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
+            Self::Anomaly(args) => anomaly::run(args, settings).await,
             Self::Demo(args) => demo::run(&args, settings).await,
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,

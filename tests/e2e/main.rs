@@ -12,6 +12,7 @@
 mod harness;
 mod ledger;
 
+mod casework;
 mod command_line;
 mod documents;
 mod garbage;

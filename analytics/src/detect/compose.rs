@@ -1,4 +1,10 @@
 //! A finding as it is stored: its subject, the binding of its time, and its sentence.
+//!
+//! A finding about a logger takes unit, body and permit from the binding of the time of its worst
+//! window. A finding about a permit takes them from the document: the version it names, else the
+//! one issued last before its window.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -8,8 +14,15 @@ use super::episode::Finding;
 use super::evidence::beijing;
 use crate::session::{Error, Session, rows};
 
-/// Which outlet a logger stood for, as bound over time.
-pub(super) struct Outlets(Vec<serde_json::Map<String, Value>>);
+/// A row of a query.
+type Row = serde_json::Map<String, Value>;
+
+/// Which outlet a logger stood for, as bound over time, and whose permit is whose.
+pub(super) struct Outlets {
+    bindings: Vec<Row>,
+    /// Good documents by permit, in order of issue.
+    permits: BTreeMap<String, Vec<Row>>,
+}
 
 impl Outlets {
     pub(super) async fn load(run: &Session) -> Result<Self, Error> {
@@ -19,22 +32,49 @@ impl Outlets {
                 "SELECT * FROM mn_outlets ORDER BY mn, issued_at, outlet_uid",
             )
             .await?;
-        let rows =
+        let bindings =
             rows::objects(&batches).map_err(|error| Error::query("bindings")(error.into()))?;
-        Ok(Self(rows))
+        let batches = run
+            .rows(
+                "permits",
+                "SELECT permit_no, version AS permit_version, issued_at, unit_name, org_code
+                 FROM permit_documents ORDER BY permit_no, issued_at, version",
+            )
+            .await?;
+        let mut permits: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+        for row in rows::objects(&batches).map_err(|error| Error::query("permits")(error.into()))? {
+            if let Some(permit_no) = row.get("permit_no").and_then(Value::as_str) {
+                permits.entry(permit_no.to_owned()).or_default().push(row);
+            }
+        }
+        Ok(Self { bindings, permits })
+    }
+
+    /// The document behind a finding about a permit: the version named, else the one issued last
+    /// before `time`, else the first.
+    fn permit(&self, permit_no: &str, version: Option<i32>, time: i64) -> Option<&Row> {
+        let documents = self.permits.get(permit_no)?;
+        let number = |row: &Row, name: &str| row.get(name).and_then(Value::as_i64);
+        version
+            .and_then(|version| {
+                documents
+                    .iter()
+                    .rev()
+                    .find(|row| number(row, "permit_version") == Some(i64::from(version)))
+            })
+            .or_else(|| {
+                let issued = |row: &&Row| number(row, "issued_at").is_some_and(|at| at <= time);
+                documents.iter().rev().find(issued)
+            })
+            .or_else(|| documents.first())
     }
 
     /// The binding of a logger's factor at a time: the one issued last.
-    fn of(
-        &self,
-        mn: &str,
-        factor: Option<&str>,
-        time: i64,
-    ) -> Option<&serde_json::Map<String, Value>> {
+    fn of(&self, mn: &str, factor: Option<&str>, time: i64) -> Option<&Row> {
         let at = self
-            .0
+            .bindings
             .partition_point(|row| row.get("mn").and_then(Value::as_str) < Some(mn));
-        let covers = |row: &serde_json::Map<String, Value>| {
+        let covers = |row: &Row| {
             let factors = row
                 .get("factors")
                 .and_then(Value::as_str)
@@ -42,7 +82,7 @@ impl Outlets {
             factors.is_empty()
                 || factor.is_none_or(|factor| factors.split(',').any(|f| f == factor))
         };
-        self.0[at..]
+        self.bindings[at..]
             .iter()
             .take_while(|row| row.get("mn").and_then(Value::as_str) == Some(mn))
             .filter(|row| {
@@ -67,10 +107,11 @@ pub(super) fn anomaly(
     let rule = &configured.rule;
     let worst = finding.worst();
     let (start, end) = (finding.start(), finding.end());
-    let binding = worst
-        .mn
-        .as_deref()
-        .and_then(|mn| outlets.of(mn, worst.factor.as_deref(), worst.start));
+    let binding = match (worst.mn.as_deref(), worst.permit_no.as_deref()) {
+        (Some(mn), _) => outlets.of(mn, worst.factor.as_deref(), worst.start),
+        (None, Some(permit_no)) => outlets.permit(permit_no, worst.permit_version, worst.start),
+        (None, None) => None,
+    };
     let bound = |name: &str| {
         binding
             .and_then(|row| row.get(name))
@@ -127,11 +168,11 @@ pub(super) fn anomaly(
         withdrawn_reason: None,
         date: nonsite_schemas::time::beijing_day(start),
     };
-    anomaly.reason = format!(
-        "{} / {}",
-        filled(&rule.reason_zh, &anomaly),
-        filled(&rule.reason_en, &anomaly)
-    );
+    // A name the front matter does not have was refused when the row was read.
+    let (zh, en) = rule
+        .sentence(worst.say.as_deref())
+        .unwrap_or((&rule.reason_zh, &rule.reason_en));
+    anomaly.reason = format!("{} / {}", filled(zh, &anomaly), filled(en, &anomaly));
     anomaly
 }
 
@@ -151,6 +192,7 @@ fn filled(template: &str, anomaly: &Anomaly) -> String {
         .replace("{unit}", anomaly.unit.as_deref().unwrap_or_default())
         .replace("{start}", &time(anomaly.window_start))
         .replace("{end}", &time(anomaly.window_end))
+        .replace("{day}", &beijing(anomaly.window_start)[..10])
         .replace("{points}", &anomaly.points.to_string())
         .replace("{factor}", &text(&anomaly.factor))
         .replace("{mn}", &text(&anomaly.mn))

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use nonsite_schemas::time::beijing_day;
 
 use super::catalogue::Configured;
-use super::rule::Severity;
+use super::rule::{Rule, Severity};
 use super::touched::LoggerDay;
 use crate::session::{Error, Session};
 
@@ -52,6 +52,8 @@ pub(super) struct Window {
     pub(super) exempt: Option<String>,
     pub(super) severity: Option<Severity>,
     pub(super) detail: Option<String>,
+    /// Which of the rule's sentences tells it.
+    pub(super) say: Option<String>,
     /// Whether it lies on a judged day.
     pub(super) core: bool,
 }
@@ -59,8 +61,15 @@ pub(super) struct Window {
 /// Subject and day of windows that could not be judged: logger, factor, day, reason.
 pub(super) type Unjudged = (String, Option<String>, i32, String);
 
-/// A window as it can be asked for: logger, factor, start.
+/// A window as it can be asked for: logger (permit where there is none), factor, start.
 pub(super) type WindowKey = (Option<String>, Option<String>, i64);
+
+/// What became of a window that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) passed: bool,
+    pub(super) why: Option<String>,
+}
 
 /// What a rule said.
 #[derive(Debug, Default)]
@@ -71,7 +80,7 @@ pub(super) struct Verdicts {
     pub(super) not_evaluated: BTreeMap<String, u64>,
     pub(super) unjudged: BTreeMap<Unjudged, i64>,
     /// Outcome of the windows that were asked for.
-    pub(super) asked: BTreeMap<WindowKey, String>,
+    pub(super) asked: BTreeMap<WindowKey, Said>,
 }
 
 /// Runs a rule over a prepared session. `registry` says whether rows about no logger count.
@@ -94,7 +103,16 @@ pub(super) async fn judge(
             )
         })
         .collect();
-    let sql = format!("SELECT {} FROM (\n{query}\n) AS judged", typed.join(", "));
+    // Only a rule that has several sentences says which one a row is told with.
+    let say = if rule.reason.is_empty() {
+        "arrow_cast(NULL, 'Utf8') AS say"
+    } else {
+        "arrow_cast(say, 'Utf8') AS say"
+    };
+    let sql = format!(
+        "SELECT {}, {say} FROM (\n{query}\n) AS judged",
+        typed.join(", ")
+    );
     let fault = |error: datafusion::error::DataFusionError| Error::Rule {
         rule: rule.id.clone(),
         what: format!("{error}; a rule returns the columns {}", names()),
@@ -105,7 +123,7 @@ pub(super) async fn judge(
     let index = index(core);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(fault)?;
-        sort(&rule.id, &batch, &index, registry, ask, &mut verdicts)?;
+        sort(rule, &batch, &index, registry, ask, &mut verdicts)?;
     }
     Ok(verdicts)
 }
@@ -132,7 +150,7 @@ fn owned(column: &StringArray, i: usize) -> Option<String> {
 }
 
 fn sort(
-    rule: &str,
+    rule: &Rule,
     batch: &RecordBatch,
     core: &BTreeMap<&str, BTreeSet<i32>>,
     registry: bool,
@@ -148,7 +166,7 @@ fn sort(
     for i in 0..batch.num_rows() {
         if start.is_null(i) || end.is_null(i) {
             return Err(Error::Rule {
-                rule: rule.to_owned(),
+                rule: rule.id.clone(),
                 what: "returned a row without window_start or window_end".to_owned(),
             });
         }
@@ -168,12 +186,22 @@ fn sort(
             "passed" | "not_evaluated" => false,
             other => {
                 return Err(Error::Rule {
-                    rule: rule.to_owned(),
+                    rule: rule.id.clone(),
                     what: format!("outcome `{other}`; known: flagged, passed, not_evaluated"),
                 });
             }
         };
         if flagged {
+            let say = columns[16].as_string::<i32>();
+            if say.is_valid(i) && rule.sentence(Some(say.value(i))).is_none() {
+                return Err(Error::Rule {
+                    rule: rule.id.clone(),
+                    what: format!(
+                        "`say` is `{}`, but the front matter has no [reason.{0}]",
+                        say.value(i)
+                    ),
+                });
+            }
             if judged || mn.is_valid(i) {
                 verdicts.flagged.push(window(columns, i, judged));
             }
@@ -184,14 +212,12 @@ fn sort(
             continue;
         }
         if !ask.is_empty() {
-            let key = (owned(mn, i), owned(factor, i), from);
+            let subject = owned(mn, i).or_else(|| owned(text(&columns[3]), i));
+            let key = (subject, owned(factor, i), from);
             if ask.contains(&key) {
-                let said = if why.is_valid(i) {
-                    why.value(i)
-                } else {
-                    outcome.value(i)
-                };
-                verdicts.asked.insert(key, said.to_owned());
+                let passed = outcome.value(i) == "passed";
+                let why = owned(why, i);
+                verdicts.asked.insert(key, Said { passed, why });
             }
         }
         if outcome.value(i) == "passed" {
@@ -251,6 +277,7 @@ fn window(columns: &[ArrayRef], i: usize, core: bool) -> Window {
         exempt: of(13),
         severity: of(14).as_deref().and_then(Severity::parse),
         detail: of(15),
+        say: of(16),
         core,
     }
 }
@@ -263,7 +290,7 @@ pub async fn test_rules(
     let none = BTreeSet::new();
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     let mut outcomes = Vec::new();
-    for configured in catalogue.rules() {
+    for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new()).await;
         outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
     }

@@ -8,7 +8,8 @@
 //!   ([`anomaly`]); a run replaces the rows it judged again, in one commit with the marker that says
 //!   how far it came ([`commit`]);
 //! - **three outcomes**: flagged, passed and not evaluated are counted apart ([`judge`]);
-//! - **explained**: every finding carries rows, limit, marks and origin ([`evidence`]);
+//! - **explained**: every finding carries rows, limit, marks and origin under a seal ([`evidence`]),
+//!   and can be computed again from what its run read ([`record`], [`replay`]);
 //! - **as of then**: limits are joined on the time of the data (`mn_limits`).
 //!
 //! A run over a long history is a sequence of runs over stretches of days that share one state in
@@ -18,14 +19,19 @@
 //! by their stable ids; two runs at once collide on the marker and one of them starts over.
 
 pub mod anomaly;
+pub mod bundle;
 pub mod catalogue;
 mod commit;
 mod compose;
 mod episode;
-mod evidence;
+pub mod evidence;
+pub mod golden;
 mod inputs;
 mod judge;
+mod long;
 pub mod masses;
+pub mod record;
+pub mod replay;
 pub mod rule;
 mod run;
 mod service;

@@ -30,6 +30,9 @@ const OPEN: &str = "/*---";
 /// Closes it.
 const CLOSE: &str = "---*/";
 
+/// Longest look-back of a rule: 31 days.
+pub const LONGEST_LOOKBACK_H: u32 = 31 * 24;
+
 /// How bad a finding is; the order is the order of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
@@ -113,6 +116,31 @@ pub struct Episode {
     pub lowest: bool,
 }
 
+/// One sentence about a finding in both languages.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sentence {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// What a sentence may fill in.
+const PLACEHOLDERS: [&str; 11] = [
+    "observed",
+    "limit",
+    "unit",
+    "start",
+    "end",
+    "day",
+    "points",
+    "factor",
+    "mn",
+    "permit_no",
+    "unit_name",
+];
+
 /// The front matter.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,20 +161,28 @@ pub struct Rule {
     pub basis: String,
     /// What one window is: realtime, minute, hour, day.
     pub granularity: String,
-    /// Hours before a window that are needed to judge it (at most 24).
+    /// Hours before a window that are needed to judge it, at most [`LONGEST_LOOKBACK_H`]. Over 24
+    /// the rule judges days that are over, see [`Rule::long`].
     #[serde(default)]
     pub lookback_h: u32,
+    /// Whether it runs unless the configuration says so.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// What belongs into the evidence: hours, minutes, limit.
     #[serde(default)]
     pub evidence: Vec<String>,
     /// Exemption codes the rule considers.
     #[serde(default)]
     pub exempts: Vec<String>,
-    /// Chinese sentence; `{observed}`, `{limit}`, `{unit}`, `{start}`, `{end}`, `{points}`,
-    /// `{factor}`, `{mn}`, `{unit_name}` are filled in.
+    /// Chinese sentence; `{observed}`, `{limit}`, `{unit}`, `{start}`, `{end}`, `{day}` (Beijing day
+    /// of the start), `{points}`, `{factor}`, `{mn}`, `{permit_no}`, `{unit_name}` are filled in.
     pub reason_zh: String,
     /// English sentence, same placeholders.
     pub reason_en: String,
+    /// Further sentences by name; a row chooses one with its column `say`, null being the sentence
+    /// above. A rule with such sentences returns that column.
+    #[serde(default)]
+    pub reason: BTreeMap<String, Sentence>,
     /// How windows are merged.
     #[serde(default)]
     pub episode: Episode,
@@ -156,9 +192,29 @@ pub struct Rule {
     /// The SELECT.
     #[serde(skip)]
     pub sql: String,
+    /// The whole file, so that a finding can be judged again after the catalogue changed.
+    #[serde(skip)]
+    pub text: String,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Rule {
+    /// Whether it looks back further than a day. Such a rule judges whole days, once they are over:
+    /// its inputs reach back over many days and would cost too much every minute.
+    pub fn long(&self) -> bool {
+        self.lookback_h > 24
+    }
+
+    /// Days before a judged day that its inputs have to hold.
+    pub fn lookback_days(&self) -> i32 {
+        i32::try_from(self.lookback_h.div_ceil(24))
+            .unwrap_or(1)
+            .max(1)
+    }
+
     /// Reads a rule file; `name` is its file name without extension and must be the id.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let fault = |what: String| Error::Rule {
@@ -175,14 +231,21 @@ impl Rule {
         let mut rule: Self =
             toml::from_str(head).map_err(|error| fault(format!("front matter: {error}")))?;
         sql.trim().clone_into(&mut rule.sql);
+        text.clone_into(&mut rule.text);
         if rule.id != name {
             return Err(fault(format!(
                 "front matter says id = \"{}\", the file is named `{name}.sql`",
                 rule.id
             )));
         }
-        if rule.lookback_h > 24 {
-            return Err(fault("lookback_h is at most 24".to_owned()));
+        if rule.lookback_h > LONGEST_LOOKBACK_H {
+            return Err(fault(format!("lookback_h is at most {LONGEST_LOOKBACK_H}")));
+        }
+        if rule.long() && rule.granularity != "day" {
+            return Err(fault(
+                "a rule that looks back more than 24 hours judges days: granularity = \"day\""
+                    .to_owned(),
+            ));
         }
         for (param, spec) in &rule.params {
             let (min, max) = (spec.min.real(), spec.max.real());
@@ -197,6 +260,7 @@ impl Rule {
                 )));
             }
         }
+        rule.check_sentences().map_err(fault)?;
         for part in &rule.evidence {
             if !["hours", "minutes", "limit"].contains(&part.as_str()) {
                 return Err(fault(format!(
@@ -206,6 +270,45 @@ impl Rule {
         }
         rule.query(&rule.values(&BTreeMap::new())?, 0)?;
         Ok(rule)
+    }
+
+    /// Refuses a sentence that fills in what does not exist, and one that no row can choose.
+    fn check_sentences(&self) -> Result<(), String> {
+        let mut all = vec![("reason_zh".to_owned(), &self.reason_zh)];
+        all.push(("reason_en".to_owned(), &self.reason_en));
+        for (name, sentence) in &self.reason {
+            if !self.sql.contains(&format!("'{name}'")) {
+                return Err(format!(
+                    "[reason.{name}] is never chosen: the query does not mention '{name}' (column `say`)"
+                ));
+            }
+            all.push((format!("reason.{name}.zh"), &sentence.zh));
+            all.push((format!("reason.{name}.en"), &sentence.en));
+        }
+        for (key, text) in all {
+            for part in text.split('{').skip(1) {
+                let name = part.split('}').next().unwrap_or_default();
+                if !PLACEHOLDERS.contains(&name) {
+                    return Err(format!(
+                        "{key}: there is no `{{{name}}}`; known: {}",
+                        PLACEHOLDERS.join(", ")
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The sentences of a variant, the rule's own when none is named; nothing for a name that is
+    /// not in the front matter.
+    pub fn sentence(&self, say: Option<&str>) -> Option<(&str, &str)> {
+        match say {
+            None => Some((&self.reason_zh, &self.reason_en)),
+            Some(name) => {
+                let sentence = self.reason.get(name)?;
+                Some((&sentence.zh, &sentence.en))
+            }
+        }
     }
 
     /// Values of all parameters, with the given ones put over the defaults; each is checked.
@@ -281,6 +384,11 @@ impl Rule {
         }
         out.push_str(rest);
         Ok(out)
+    }
+
+    /// SHA-256 of the rule file, hex.
+    pub fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
     }
 
     /// SHA-256 over the parameter values, hex: two runs with the same hash asked the same question.
@@ -363,6 +471,14 @@ SELECT $hours AS a, $share AS b, $as_of AS c"#;
             (
                 TEXT.replace("version = 2", "version = 2\ncolour = 1"),
                 "colour",
+            ),
+            (TEXT.replace("\"zero\"", "\"{nought}\""), "no `{nought}`"),
+            (
+                TEXT.replace(
+                    "[params.hours]",
+                    "[reason.gone]\nzh = \"a\"\nen = \"b\"\n[params.hours]",
+                ),
+                "[reason.gone] is never chosen",
             ),
         ] {
             let error = Rule::parse("X1", &broken).unwrap_err().to_string();

@@ -37,6 +37,20 @@ pub enum Error {
         #[source]
         source: Box<DataFusionError>,
     },
+    /// Old versions of tables that are needed are no longer there.
+    #[error(
+        "{what}; the files of that time are gone (vacuum, log cleanup), so this can no longer be computed again: `[maintain]` says how long they are kept"
+    )]
+    Gone {
+        /// What was asked for.
+        what: String,
+    },
+    /// What was asked for does not exist, or cannot be done with it.
+    #[error("{what}")]
+    Asked {
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// A rule file is wrong: its author has to change it.
     #[error("rule `{rule}`: {what}")]
     Rule {
@@ -74,6 +88,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file that a table's version names was not there any more.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(object_store::Error::NotFound { .. }) = error.downcast_ref() {
+                return true;
+            }
+            cause = error.source();
+        }
+        // Parquet's reader passes the store's error on as text.
+        let text = self.to_string();
+        text.contains("No such file or directory") || text.contains("not found: Object at location")
+    }
+
     /// Wraps an engine error with the name of the query.
     pub(crate) fn query(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();

@@ -35,7 +35,9 @@ use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use nonsite_schemas::tables::{self, TableDef};
 use serde::{Deserialize, Serialize};
 
+use crate::functions::units::Units;
 pub use error::Error;
+use store::load_at;
 pub(crate) use store::{append, ensure, load, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.
@@ -46,6 +48,9 @@ pub struct Config {
     pub memory_mb: usize,
     /// Parallelism of one query; 0 means one per core. Results do not depend on it.
     pub partitions: usize,
+    /// Units of readings where they differ from HJ 212-2017: `FACTOR` or `MN/FACTOR` to the unit
+    /// the station sends (`"a21001" = "mg/m3"`).
+    pub units: BTreeMap<String, String>,
 }
 
 impl Default for Config {
@@ -53,6 +58,7 @@ impl Default for Config {
         Self {
             memory_mb: 1_024,
             partitions: 0,
+            units: BTreeMap::new(),
         }
     }
 }
@@ -66,7 +72,17 @@ impl Config {
                 what: format!("{} is too small, use at least 64", self.memory_mb),
             });
         }
-        Ok(())
+        self.units().map(|_| ())
+    }
+
+    /// What stations send.
+    fn units(&self) -> Result<Arc<Units>, Error> {
+        Units::new(&self.units)
+            .map(Arc::new)
+            .map_err(|(key, what)| Error::Config {
+                key: format!("session.units.\"{key}\""),
+                what,
+            })
     }
 }
 
@@ -76,6 +92,7 @@ pub struct Session {
     ctx: SessionContext,
     store: PathBuf,
     versions: BTreeMap<String, i64>,
+    units: Arc<Units>,
 }
 
 impl std::fmt::Debug for Session {
@@ -114,6 +131,11 @@ impl Session {
     /// Versions of all tables that exist.
     pub fn versions(&self) -> &BTreeMap<String, i64> {
         &self.versions
+    }
+
+    /// The units readings are in where they differ from the standard's.
+    pub(crate) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// Runs one query and collects its rows; `what` names it in an error.
@@ -178,7 +200,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let ctx =
             SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
-        crate::functions::register(&ctx);
+        crate::functions::register(&ctx, &self.units);
         for def in all_tables() {
             let what = format!("table `{}`", def.name);
             let table = self
@@ -198,6 +220,7 @@ impl Session {
             ctx,
             store: self.store.clone(),
             versions: self.versions.clone(),
+            units: Arc::clone(&self.units),
         };
         session.put("scope", scope)?;
         let cut = format!(
@@ -219,7 +242,29 @@ impl Session {
         // The other views become tables of the run; planning them here as well would cost more
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
+        self.share(&session.ctx, crate::views::DOCUMENTS).await?;
+        crate::views::register(&session.ctx, &["process_values"]).await?;
         Ok(session)
+    }
+
+    /// Gives another context views that do not depend on its scope: as planned here, else planned
+    /// there.
+    async fn share(&self, ctx: &SessionContext, names: &[&str]) -> Result<(), Error> {
+        for name in names {
+            let what = format!("view `{name}`");
+            if self.ctx.table_exist(*name).map_err(Error::query(&what))? {
+                let view = self
+                    .ctx
+                    .table_provider(*name)
+                    .await
+                    .map_err(Error::query(&what))?;
+                ctx.register_table(*name, view)
+                    .map_err(Error::query(&what))?;
+            } else {
+                crate::views::register(ctx, &[*name]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Registers rows under `name`, replacing a table or view of that name.
@@ -271,6 +316,11 @@ fn all_tables() -> Vec<TableDef> {
     tables
 }
 
+/// Definition of the table called `name`, if a session knows one.
+pub(crate) fn table_def(name: &str) -> Option<TableDef> {
+    all_tables().into_iter().find(|table| table.name == name)
+}
+
 /// An engine context with the functions registered and no tables.
 pub fn context(config: &Config) -> Result<SessionContext, Error> {
     config.validate()?;
@@ -287,7 +337,7 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
         .build_arc()
         .map_err(Error::query("memory limit"))?;
     let ctx = SessionContext::new_with_config_rt(options, runtime);
-    crate::functions::register(&ctx);
+    crate::functions::register(&ctx, &config.units()?);
     Ok(ctx)
 }
 
@@ -300,10 +350,32 @@ pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
 
 /// The same without views, for those who bring their own.
 pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session, Error> {
+    open_at(store, config, None).await
+}
+
+/// The tables as they were: at these versions, absent where none is named or it is negative.
+pub(crate) async fn open_versions(
+    store: &Path,
+    config: &Config,
+    versions: &BTreeMap<String, i64>,
+) -> Result<Session, Error> {
+    open_at(store, config, Some(versions)).await
+}
+
+async fn open_at(
+    store: &Path,
+    config: &Config,
+    at: Option<&BTreeMap<String, i64>>,
+) -> Result<Session, Error> {
     let ctx = context(config)?;
     let mut versions = BTreeMap::new();
     for def in all_tables() {
-        match load(store, def.name).await? {
+        let wanted = at.map(|at| at.get(def.name).copied().unwrap_or(-1));
+        let table = match wanted.map(u64::try_from) {
+            Some(Err(_)) => None,
+            wanted => load_at(store, def.name, wanted.and_then(Result::ok)).await?,
+        };
+        match table {
             Some(table) => {
                 table
                     .update_datafusion_session(&ctx.state())
@@ -331,6 +403,7 @@ pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session
         ctx,
         store: store.to_owned(),
         versions,
+        units: config.units()?,
     })
 }
 
@@ -353,6 +426,7 @@ pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Resu
         ctx,
         store: PathBuf::new(),
         versions: BTreeMap::new(),
+        units: config.units()?,
     })
 }
 

@@ -93,6 +93,11 @@ fn column<'a>(
     })
 }
 
+/// The text of a row's column, if it has one.
+pub fn text(row: &Map<String, Value>, column: &str) -> Option<String> {
+    row.get(column)?.as_str().map(str::to_owned)
+}
+
 fn instant(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| {
         let time = chrono::DateTime::parse_from_rfc3339(value.as_str()?).ok()?;

@@ -33,16 +33,27 @@ fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
 
 /// The table at its latest version, or nothing when it was never created.
 pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
+    load_at(store, name, None).await
+}
+
+/// The table at a version, the latest one when none is given; nothing when it was never created.
+pub(super) async fn load_at(
+    store: &Path,
+    name: &str,
+    version: Option<u64>,
+) -> Result<Option<DeltaTable>, Error> {
     let url = table_url(store, name)?;
     if !store.join(name).join("_delta_log").is_dir() {
         return Ok(None);
     }
-    let table = DeltaTableBuilder::from_url(url)
-        .map_err(Error::table(name))?
-        .load()
-        .await
-        .map_err(Error::table(name))?;
-    Ok(Some(table))
+    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let Some(version) = version else {
+        return builder.load().await.map(Some).map_err(Error::table(name));
+    };
+    let table = builder.with_version(version).load().await;
+    table.map(Some).map_err(|error| Error::Gone {
+        what: format!("table `{name}` has no version {version} any more ({error})"),
+    })
 }
 
 /// The table, created from its definition when it does not exist.
@@ -63,15 +74,21 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
                 path: store.to_owned(),
                 what: format!("table `{}`: {error}", def.name),
             })?;
-    CreateBuilder::new()
+    let created = CreateBuilder::new()
         .with_location(url.as_str())
         .with_table_name(def.name)
         .with_comment(def.comment)
         .with_columns(schema.fields().cloned())
         .with_partition_columns(def.partition_columns.iter().copied())
         .with_save_mode(SaveMode::Ignore)
-        .await
-        .map_err(Error::table(def.name))
+        .await;
+    match created {
+        Ok(table) => Ok(table),
+        // Somebody else created it at the same moment.
+        Err(error) => load(store, def.name)
+            .await?
+            .ok_or_else(|| Error::table(def.name)(error)),
+    }
 }
 
 /// Value of a transaction marker, if it was ever written.

@@ -1,7 +1,2 @@
--- The present state of every anomaly.
-SELECT * EXCEPT (place)
-FROM (
-  SELECT *, row_number() OVER (PARTITION BY anomaly_id ORDER BY last_seen_at DESC) AS place
-  FROM anomalies
-)
-WHERE place = 1
+-- The present state of every anomaly: the rows of `anomalies`, of which there is one per anomaly.
+SELECT * FROM anomalies

@@ -21,6 +21,7 @@ use datafusion::prelude::SessionContext;
 use deltalake::kernel::StructField;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt;
 use nonsite_schemas::tables::TableDef;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -164,27 +165,30 @@ impl Store {
     /// # Errors
     /// It does not exist, or the store does not answer.
     pub async fn load(&self, table: &str) -> Result<DeltaTable, StoreError> {
-        let mut looks = 0;
-        loop {
-            let mut handle = self.handle(table)?;
-            match handle.load().await {
-                Ok(()) => return Ok(handle),
-                Err(DeltaTableError::NotATable(_)) if looks < CREATION_LOOKS => looks += 1,
-                Err(source) => return Err(self.table_error(table, source)),
-            }
-            tokio::time::sleep(CREATION_PAUSE).await;
-        }
+        let mut handle = self.handle(table)?;
+        handle
+            .load()
+            .await
+            .map_err(|source| self.table_error(table, source))?;
+        Ok(handle)
     }
 
-    /// Whether the table exists.
+    /// Whether the table exists: whether its log has an entry. A log folder without one is a table
+    /// that another process is creating at this moment.
     ///
     /// # Errors
     /// The store does not answer.
     pub async fn exists(&self, table: &str) -> Result<bool, StoreError> {
-        self.handle(table)?
-            .verify_deltatable_existence()
-            .await
-            .map_err(|source| self.table_error(table, source))
+        let objects = self.table_objects(table);
+        let mut files = objects.list(Some(&Path::from("_delta_log")));
+        loop {
+            match files.try_next().await {
+                Ok(Some(file)) if is_log_entry(&file.location) => return Ok(true),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(object_store::Error::NotFound { .. }) => return Ok(false),
+                Err(error) => return Err(self.table_error(table, error.into())),
+            }
+        }
     }
 
     /// Creates the tables that are missing, with a comment on every column, and adds columns
@@ -199,6 +203,17 @@ impl Store {
         Ok(())
     }
 
+    /// Waits for the first entry of a table that another process is creating. False: none came.
+    async fn appears(&self, table: &str) -> Result<bool, StoreError> {
+        for _ in 0..CREATION_LOOKS {
+            if self.exists(table).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(CREATION_PAUSE).await;
+        }
+        Ok(false)
+    }
+
     async fn ensure_table(&self, def: &TableDef) -> Result<(), StoreError> {
         if !self.exists(def.name).await? {
             let created = self
@@ -211,8 +226,9 @@ impl Store {
                 .await;
             match created {
                 Ok(_) => return Ok(()),
-                // Another process was faster; what it made is checked below.
-                Err(_) if self.exists(def.name).await? => {}
+                // Another process was faster, or is just about to be: the library refuses a folder
+                // that has the beginnings of a log. What it made is checked below.
+                Err(_) if self.appears(def.name).await? => {}
                 Err(source) => return Err(self.table_error(def.name, source)),
             }
         }
@@ -300,6 +316,17 @@ impl Store {
     }
 }
 
+/// Whether a file of a log folder is an entry or a checkpoint: its name begins with the version in
+/// twenty digits. Entries being staged have other names.
+fn is_log_entry(file: &Path) -> bool {
+    file.filename().is_some_and(|name| {
+        let (version, kind) = name.split_at_checked(20).unwrap_or(("", ""));
+        version.len() == 20
+            && version.bytes().all(|byte| byte.is_ascii_digit())
+            && (kind == ".json" || kind.ends_with(".parquet"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,5 +349,26 @@ mod tests {
             let configuration = snapshot.metadata().configuration();
             assert!(!configuration.contains_key("delta.setTransactionRetentionDuration"));
         }
+    }
+
+    /// Two processes that start at once: one sees what the other has only begun.
+    #[tokio::test]
+    async fn a_table_that_is_only_begun_does_not_exist_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("readings_raw/_delta_log");
+        std::fs::create_dir_all(&log).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert!(!store.exists("readings_raw").await.unwrap());
+        std::fs::write(log.join(".00000000000000000000.json.staged"), b"{}").unwrap();
+        assert!(!store.exists("readings_raw").await.unwrap());
+        let defs = [nonsite_schemas::tables::readings_raw()];
+        let other = store.clone();
+        let other_defs = defs.clone();
+        let begun = std::fs::read_dir(&log).unwrap().count();
+        assert_eq!(begun, 1);
+        let (one, two) = tokio::join!(store.ensure_tables(&defs), other.ensure_tables(&other_defs));
+        one.unwrap();
+        two.unwrap();
+        assert!(store.exists("readings_raw").await.unwrap());
     }
 }

@@ -81,6 +81,15 @@ fn keys(table: Target) -> &'static str {
         Target::PermitMassLimits => "permit_no, level, outlet_uid, factor, period",
         Target::PermitPeriods => "permit_no, period_id",
         Target::Inspections => "act_id, act_version",
+        Target::Marks
+        | Target::EquipmentFilings
+        | Target::MaintenanceTickets
+        | Target::ControlWindows
+        | Target::ExecutionReports
+        | Target::ExecutionReportItems
+        | Target::ManualResults
+        | Target::MnBindings
+        | Target::ProcessPoints => "*",
     }
 }
 

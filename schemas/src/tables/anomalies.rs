@@ -3,7 +3,7 @@
 use super::TableDef;
 use super::columns::Columns;
 
-/// One row per state of an anomaly.
+/// One row per anomaly, as it stands.
 pub fn anomalies() -> TableDef {
     TableDef {
         name: "anomalies",
@@ -36,12 +36,12 @@ pub fn anomalies() -> TableDef {
             .text("evidence_sha256", "SHA-256 of evidence, hex")
             .long("readings_version", "version of table readings_raw that was judged")
             .instant("first_seen_at", "as-of time of the run that found it first")
-            .instant("last_seen_at", "as-of time of the run that wrote this row; the latest row of an anomaly_id is its state")
+            .instant("last_seen_at", "as-of time of the run that changed this row last")
             .text_or_null("withdrawn_reason", "why it was withdrawn, when status is withdrawn")
             .day("date", "Beijing day of window_start; partition")
             .schema(),
         partition_columns: &["date"],
-        comment: "One row per state of an anomaly; the latest row of an anomaly_id is its present state. An anomaly that later data disprove is withdrawn, never deleted.",
+        comment: "One row per anomaly, as it stands: a run replaces the rows it changes, and earlier states are earlier versions of the table. An anomaly that later data disprove is withdrawn, never deleted.",
         sort_columns: &["rule_id", "mn", "factor", "window_start"],
     }
 }

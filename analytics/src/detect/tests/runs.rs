@@ -9,9 +9,9 @@ use crate::detect::{Catalogue, Config, Options, Report, run};
 use crate::fixtures::{Permit, at, minutes, permits, query, reading, table};
 use crate::session::{self, append, ensure};
 
-const HOUR: i64 = 3_600_000_000;
+pub(super) const HOUR: i64 = 3_600_000_000;
 
-async fn add(store: &Path, readings: Vec<Value>) {
+pub(super) async fn add(store: &Path, readings: Vec<Value>) {
     let def = tables::readings_raw();
     let delta = ensure(store, &def).await.expect("table");
     append(&delta, &def, table(&def, readings), vec![])
@@ -19,7 +19,7 @@ async fn add(store: &Path, readings: Vec<Value>) {
         .expect("append");
 }
 
-async fn add_permits(store: &Path, documents: &[Permit]) {
+pub(super) async fn add_permits(store: &Path, documents: &[Permit]) {
     for (name, batch) in permits(documents) {
         let def = tables::by_name(name).expect("table");
         let delta = ensure(store, &def).await.expect("table");
@@ -27,7 +27,7 @@ async fn add_permits(store: &Path, documents: &[Permit]) {
     }
 }
 
-async fn detect(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
+pub(super) async fn detect(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
     let config = Config {
         logger_days: 3,
         ..Config::default()
@@ -85,7 +85,7 @@ fn value(seed: i64, hour: i64) -> f64 {
 }
 
 /// Rows of some hours of four loggers; one logger is silent for a while.
-fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
+pub(super) fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
     let start = at("2025-06-01 00:00");
     let mut rows = Vec::new();
     for hour in hours {
@@ -106,7 +106,7 @@ fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
     rows
 }
 
-fn documents() -> [Permit; 2] {
+pub(super) fn documents() -> [Permit; 2] {
     [
         Permit {
             ref_o2: Some(11.0),
@@ -311,4 +311,49 @@ async fn an_alert_is_made_once_for_one_cause() {
         assert_eq!(Some(event.id.as_str()), row["alert_id"].as_str());
         assert!(!event.data.anomalies.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permit_gets_its_notices_one_after_the_other() {
+    let store = tempfile::tempdir().expect("folder");
+    let permit = Permit {
+        valid_to: "2025-09-01",
+        ..Permit::of("A", "a21026", 50.0)
+    };
+    add_permits(store.path(), &[permit]).await;
+    let mut alerts = 0;
+    for (day, line, left) in [
+        ("2025-06-01 10:00", None, 92.0),
+        ("2025-06-10 10:00", Some(90.0), 83.0),
+        ("2025-07-10 10:00", Some(60.0), 53.0),
+        ("2025-08-10 10:00", Some(30.0), 22.0),
+        ("2025-09-05 10:00", None, 4.0),
+    ] {
+        let report = detect(store.path(), at(day), false, 1).await;
+        alerts += report.alerts;
+        let standing: Vec<_> = open(store.path()).await;
+        if left > 90.0 {
+            assert!(standing.is_empty(), "{standing:?}");
+            continue;
+        }
+        assert_eq!(standing.len(), 1, "{day}: {standing:?}");
+        assert_eq!(standing[0]["observed"], json!(left), "{day}");
+        assert_eq!(standing[0].get("limit_value").and_then(Value::as_f64), line);
+        assert_eq!(standing[0]["unit_name"], json!("热电厂"));
+        assert_eq!(report.opened, 1, "{day}: {report:?}");
+    }
+    let reasons: Vec<String> = anomalies(store.path())
+        .await
+        .iter()
+        .filter_map(|row| Some(row.get("withdrawn_reason")?.as_str()?.to_owned()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "no longer applies: next_notice_reached",
+            "no longer applies: next_notice_reached",
+            "no longer applies: permit_expired"
+        ]
+    );
+    assert!(alerts >= 4, "{alerts}");
 }

@@ -1,0 +1,166 @@
+//! `nonsite anomaly`: findings with what proves them, computed again, and judged by people.
+
+mod chart;
+mod list;
+mod show;
+
+use std::path::PathBuf;
+
+use nonsite_analytics::detect::bundle::{Bundle, Extraction};
+use nonsite_analytics::detect::replay::{Replay, replay};
+use nonsite_analytics::review::beijing_text;
+use nonsite_analytics::session::Error;
+use nonsite_schemas::time::{Clock, SystemClock};
+use serde_json::Value;
+
+use crate::commands::detect::classed;
+use crate::exit::{Exit, Usage};
+use crate::output::Format;
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// How to print it.
+    #[arg(long, value_enum, global = true, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List findings, the worst first.
+    List(list::Args),
+    /// Show a finding: sentence, curve with limit, rows, limit row, marks, origin; exit code 1 when
+    /// its evidence does not match its hashes.
+    Show {
+        /// The anomaly; its id may be shortened.
+        id: String,
+    },
+    /// Write a finding's evidence as files with SHA256SUMS into a new folder.
+    Export {
+        /// The anomaly; its id may be shortened.
+        id: String,
+        /// Folder to write into; must be empty or not exist.
+        dir: PathBuf,
+        /// Who takes the copy.
+        #[arg(long, value_name = "NAME")]
+        by: String,
+    },
+    /// Compute a finding again from the recorded table versions and rule file; exit code 1 when
+    /// anything differs, 3 when the old files are gone.
+    Replay {
+        /// The anomaly; its id may be shortened.
+        id: String,
+    },
+}
+
+pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::List(wanted) => list::run(&wanted, args.format, settings).await,
+        Action::Show { id } => {
+            let bundle = load(settings, &id, "").await?;
+            show::print(&bundle, args.format)?;
+            Ok(sound(&bundle))
+        }
+        Action::Export { id, dir, by } => {
+            let bundle = load(settings, &id, &by).await?;
+            bundle
+                .write(&dir)
+                .map_err(|error| Usage(format!("`{}`: {error}", dir.display())))?;
+            for fault in &bundle.faults {
+                println!("fault: {fault}");
+            }
+            println!(
+                "{} files in `{}`; SHA-256 of SHA256SUMS: {}",
+                bundle.artefacts.len() + 1,
+                dir.display(),
+                bundle.sha256
+            );
+            Ok(sound(&bundle))
+        }
+        Action::Replay { id } => {
+            let outcome = replay(&settings.store.path, &settings.session, &id)
+                .await
+                .map_err(refused)?;
+            tell(&outcome, args.format)?;
+            Ok(if outcome.equal {
+                Exit::Done
+            } else {
+                Exit::Finding
+            })
+        }
+    }
+}
+
+async fn load(settings: &Settings, id: &str, by: &str) -> anyhow::Result<Bundle> {
+    let extraction = Extraction {
+        by: by.to_owned(),
+        at: SystemClock.now_micros(),
+    };
+    Bundle::load(&settings.store.path, &settings.session, id, &extraction)
+        .await
+        .map_err(refused)
+}
+
+/// The exit code a failure stands for: what is asked wrongly is 2, what is gone is 3.
+pub(crate) fn refused(error: Error) -> anyhow::Error {
+    classed(error)
+}
+
+fn sound(bundle: &Bundle) -> Exit {
+    if bundle.faults.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Finding
+    }
+}
+
+fn tell(outcome: &Replay, format: Format) -> anyhow::Result<()> {
+    if format != Format::Table {
+        println!("{}", serde_json::to_string_pretty(outcome)?);
+        return Ok(());
+    }
+    println!(
+        "{}  {} v{}  readings_raw version {}  as of {}",
+        outcome.anomaly_id,
+        outcome.rule_id,
+        outcome.rule_version,
+        outcome.readings_version,
+        beijing_text(outcome.as_of)
+    );
+    if outcome.engine_changed {
+        println!(
+            "note: made by another program or other views ({})",
+            outcome.engine
+        );
+    }
+    let Some(first) = outcome.differences.first() else {
+        println!("equal: every column and every byte of the evidence came out as recorded");
+        return Ok(());
+    };
+    println!(
+        "different: {}\n  recorded    {}\n  recomputed  {}",
+        first.field,
+        brief(&first.recorded),
+        brief(&first.recomputed)
+    );
+    let others: Vec<&str> = outcome.differences[1..]
+        .iter()
+        .map(|difference| difference.field.as_str())
+        .collect();
+    if !others.is_empty() {
+        println!("also different: {}", others.join(", "));
+    }
+    Ok(())
+}
+
+/// A value in one line of bearable length.
+fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= 200 {
+        return text;
+    }
+    let head: String = text.chars().take(200).collect();
+    format!("{head} ...")
+}
