@@ -293,12 +293,14 @@ fn unusable_lines() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// (topic's content, expected reason, message) of documents without what identifies them.
-const UNUSABLE_DOCUMENTS: [(&str, &str, &str); 4] = [
-    ("permits", "permit_fault", "[]"),
+/// (topic's content, expected reason, message): no document, and one without what identifies it.
+const UNUSABLE_DOCUMENTS: [(&str, &str, &str); 6] = [
+    ("permits", "json_field", "[]"),
     ("permits", "permit_fault", "{\"unit\":{}}"),
-    ("inspections", "inspection_fault", "7"),
+    ("inspections", "json_field", "7"),
     ("inspections", "inspection_fault", "{}"),
+    ("documents", "json_field", "[]"),
+    ("documents", "document_fault", "{\"type\":\"mark\"}"),
 ];
 
 /// Reasons that no message on a topic can cause.
@@ -326,18 +328,20 @@ fn every_reason_has_its_case() {
 fn json_of_every_malformed_kind_is_quarantined_with_its_reason() {
     let mut sandbox = Sandbox::new("json-garbage");
     let lines = sandbox.topic("readings", 1, "json", "readings");
-    let permits = sandbox.topic("permits", 1, "json", "permits");
-    let inspections = sandbox.topic("inspections", 1, "json", "inspections");
+    let contents = ["permits", "inspections", "documents"];
+    let documents = contents.map(|content| (content, sandbox.topic(content, 1, "json", content)));
     let bad = unusable_lines();
     topics::produce(&lines, bad.iter().map(|(_, message)| (0, message.clone())));
     topics::produce(&lines, [(0, GOOD_LINE.as_bytes().to_vec())]);
-    for (content, _, message) in UNUSABLE_DOCUMENTS {
-        let topic = if content == "permits" {
-            &permits
-        } else {
-            &inspections
-        };
-        topics::produce(topic, [(0, message.as_bytes().to_vec())]);
+    let of = |content: &str| {
+        let content = content.to_owned();
+        UNUSABLE_DOCUMENTS
+            .into_iter()
+            .filter(move |(of, ..)| *of == content)
+    };
+    for (content, topic) in &documents {
+        let messages = of(content).map(|(_, _, message)| (0, message.as_bytes().to_vec()));
+        topics::produce(topic, messages);
     }
     sandbox.run(&["ingest", "--until-caught-up"]).done();
 
@@ -350,12 +354,8 @@ fn json_of_every_malformed_kind_is_quarantined_with_its_reason() {
     };
     let expected: Vec<&str> = bad.iter().map(|(reason, _)| *reason).collect();
     assert_eq!(reasons(&lines), expected);
-    for (topic, content) in [(&permits, "permits"), (&inspections, "inspections")] {
-        let expected: Vec<&str> = UNUSABLE_DOCUMENTS
-            .into_iter()
-            .filter(|(of, ..)| *of == content)
-            .map(|(_, reason, _)| reason)
-            .collect();
+    for (content, topic) in &documents {
+        let expected: Vec<&str> = of(content).map(|(_, reason, _)| reason).collect();
         assert_eq!(reasons(topic), expected, "on {topic}");
     }
     assert_eq!(sandbox.count("SELECT count(*) FROM readings_raw"), 1);

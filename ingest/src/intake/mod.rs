@@ -2,8 +2,9 @@
 //!
 //! One thread. It alone talks to the client, so callbacks and messages never race; it alone
 //! waits for memory (N7); it alone decides when a batch ends: by age even without any traffic
-//! (N9), or by size. While it waits for memory it keeps calling the client, with all partitions
-//! paused, or the group would take a member for dead that only waits for a slow store.
+//! (N9), or by size. While it waits for memory it calls the client now and then all the same, for
+//! one message, or the group would take a member for dead that only waits for a slow store. (To
+//! pause the partitions instead would throw away what is fetched already.)
 
 mod housekeeping;
 mod settle;
@@ -109,7 +110,6 @@ impl Intake {
             state.last_received.clear();
             state.batch = None;
             state.publishing = false;
-            state.paused = false;
             state.totals.enter(&assignment);
             self.readiness.set(!assignment.slots.is_empty() || loss);
             state.assignment = assignment;
@@ -132,7 +132,7 @@ impl Intake {
     fn poll(&mut self) -> Result<(), ServiceError> {
         // N7: wait here and only here.
         let room = self.budget.wait(POLL);
-        if !self.paused_for(room)? {
+        if !self.is_due(room) {
             return Ok(());
         }
         let (limit, patience) = if room {
@@ -171,34 +171,22 @@ impl Intake {
         Ok(())
     }
 
-    /// Pauses the partitions when there has been no `room` for long, and resumes them when there
-    /// is again. Whether the client is to be called: always when there is room, and now and then
-    /// when there is none.
-    fn paused_for(&mut self, room: bool) -> Result<bool, ServiceError> {
+    /// Whether the client is to be called: always when there is `room`, and now and then when
+    /// there is none, for a single message.
+    fn is_due(&mut self, room: bool) -> bool {
         let state = &mut self.state;
-        let assigned = || self.consumer.assignment().map_err(ServiceError::Kafka);
         if room {
             state.full_since = None;
-            if std::mem::take(&mut state.paused) {
-                let list = assigned()?;
-                self.consumer.resume(&list).map_err(ServiceError::Kafka)?;
-                tracing::info!("there is room again; reading on");
-            }
-            return Ok(true);
+            return true;
         }
         let since = *state.full_since.get_or_insert_with(Instant::now);
         if since.elapsed() < self.longest_silence {
-            return Ok(false);
+            return false;
         }
-        if !std::mem::replace(&mut state.paused, true) {
-            let list = assigned()?;
-            self.consumer.pause(&list).map_err(ServiceError::Kafka)?;
-            tracing::warn!(
-                seconds = since.elapsed().as_secs(),
-                "no room in the memory budget; reading is paused until the store takes files again"
-            );
-        }
-        Ok(true)
+        // The next silence begins.
+        state.full_since = Some(Instant::now());
+        tracing::warn!("no room in the memory budget; waiting for the store to take files again");
+        true
     }
 
     /// An error instead of a message.

@@ -36,10 +36,8 @@ pub(crate) struct State {
     pub(super) batch: Option<Batch>,
     pub(super) publishing: bool,
     pub(super) failures: u32,
-    /// Since when there is no room in the budget.
+    /// Since when there is no room in the budget and the client was not called.
     pub(super) full_since: Option<Instant>,
-    /// Whether the partitions are paused for lack of room.
-    pub(super) paused: bool,
     /// When accepted losses were looked for.
     pub(super) loss_look: Option<Instant>,
     pub(super) housekeeping: Option<Instant>,
