@@ -224,13 +224,6 @@ impl Service {
         self
     }
 
-    /// A budget smaller than settings may ask for.
-    #[cfg(test)]
-    pub(crate) fn with_budget_mb(mut self, megabytes: u64) -> Self {
-        self.config.memory_budget_mb = megabytes;
-        self
-    }
-
     /// Runs until `shutdown` ends; what was read by then is committed.
     ///
     /// # Errors
