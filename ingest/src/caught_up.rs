@@ -90,7 +90,7 @@ impl View<'_> {
             match self.slot(topic, *partition) {
                 Some(index) if self.committed[index] >= *end => {}
                 Some(index) if self.is_read(topic, *partition, index, *end) => {
-                    all_committed &= self.committed[index] == self.next[index];
+                    all_committed &= self.committed[index] >= self.next[index];
                 }
                 Some(_) => return Ok(Progress::Open),
                 None if self.is_lost(topic, *partition) => {}

@@ -181,5 +181,16 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
     client
 }
 
+/// How long the client may be left alone: a quarter of the time after which the group takes this
+/// member for dead.
+pub(crate) fn longest_silence(kafka: &KafkaSettings) -> Duration {
+    let configured = kafka.properties.get("max.poll.interval.ms");
+    let millis = configured.and_then(|value| value.trim().parse().ok());
+    Duration::from_millis(millis.unwrap_or(DEFAULT_MAX_POLL_INTERVAL_MS) / 4)
+}
+
+/// The client's default.
+const DEFAULT_MAX_POLL_INTERVAL_MS: u64 = 300_000;
+
 /// The client's queue gets one part in so many of the budget.
 pub(crate) const PREFETCH_SHARE: u64 = 8;

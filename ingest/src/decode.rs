@@ -5,15 +5,20 @@
 //! There is no fourth (N1).
 //!
 //! Nothing here depends on when it runs: the same record gives the same rows, so that reading
-//! again after a crash is harmless. The one exception is the memory of split packets, which is
-//! why a waiting record holds back its partition's offset.
+//! again after a crash is harmless. The one exception is the memory of split packets. It has two
+//! halves, and both survive a restart: a part that waits for its time holds back its partition's
+//! offset, so that it is read again; and a time that parts still to come will need says from where
+//! the partition has to be read again ([`Decoders::marks`]). Records that are read again only for
+//! that reason lie before the partition's start: they feed this memory and give no row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use nonsite_schemas::hj212::{Assembler, Decoder, Held, Limits, Outcome, SplitKey, Stations};
+use nonsite_schemas::hj212::{
+    Assembler, Decoder, Held, Limits, Outcome, Place, SplitKey, Stations,
+};
 use nonsite_schemas::reason::Reason;
 use nonsite_schemas::wire::documents::{self, DocumentTables};
 use nonsite_schemas::wire::inspection::{self, InspectionRows};
@@ -27,13 +32,17 @@ use crate::pipeline::assignment::{Assignment, Slot};
 use crate::pipeline::rows::Rows;
 use crate::target::{PerTable, Target};
 
+mod alone;
+
+pub use self::alone::{Decoded, RecordDecoder};
+
 /// Most bytes of split packets kept waiting, per worker.
 const WAITING_BYTES: usize = 4 << 20;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Its rows are in the builders.
+    /// Its rows are in the builders, as far as its tables lack them.
     Accepted,
     /// It is in quarantine.
     Rejected,
@@ -55,7 +64,8 @@ pub struct Rejected {
 
 /// The way a single message went.
 enum Read {
-    Done { split: Option<SplitKey> },
+    /// Used; these split packets' times are known now.
+    Done(Vec<SplitKey>),
     Waiting(SplitKey),
     Rejected(Rejected),
 }
@@ -63,14 +73,20 @@ enum Read {
 /// Place of a waiting record: slot and offset.
 type Tag = (u32, i64);
 
+/// A waiting record: its place, and the packet it is a part of.
+type Waiting = Held<(Tag, SplitKey)>;
+
 /// The readers of one thread.
 #[derive(Debug)]
 pub(crate) struct Decoders {
     stations: Arc<Stations>,
     limits: Limits,
     hj212: Decoder,
-    assembler: Assembler<Tag>,
+    assembler: Assembler<(Tag, SplitKey)>,
+    /// Held records that hold back their partition; those read again do not.
     waiting: BTreeSet<Tag>,
+    /// Latest time of receipt by slot, microseconds UTC.
+    latest: HashMap<u32, i64>,
     permits: PermitRows,
     inspections: InspectionRows,
     documents: DocumentTables,
@@ -95,6 +111,7 @@ impl Decoders {
             limits,
             assembler: Assembler::new(WAITING_BYTES, micros),
             waiting: BTreeSet::new(),
+            latest: HashMap::new(),
             permits: PermitRows::new()?,
             inspections: InspectionRows::new()?,
             documents: DocumentTables::new()?,
@@ -106,6 +123,13 @@ impl Decoders {
         self.hj212 = Decoder::new(Arc::clone(&self.stations), self.limits);
         self.assembler = Assembler::new(WAITING_BYTES, self.limits.split_timeout_micros);
         self.waiting.clear();
+        self.latest.clear();
+    }
+
+    /// Says that a slot was read up to a record received at `received_at`, microseconds UTC.
+    pub(crate) fn reached(&mut self, slot: u32, received_at: i64) {
+        let latest = self.latest.entry(slot).or_insert(received_at);
+        *latest = (*latest).max(received_at);
     }
 
     /// The first waiting offset of every slot that has one.
@@ -129,11 +153,12 @@ impl Decoders {
     ) -> Verdict {
         let place = &assignment.slots[slot as usize];
         let wanted = place.wanted(origin.offset);
-        match self.read(&place.topic, message, origin, wanted, rows, metrics) {
-            Read::Done { split: None } => Verdict::Accepted,
-            Read::Done { split: Some(key) } => {
-                for held in self.assembler.release(&key) {
-                    self.again(assignment, &held, rows, metrics);
+        match self.read(&place.topic, slot, message, origin, wanted, rows, metrics) {
+            Read::Done(told) => {
+                for key in &told {
+                    for held in self.assembler.release(key) {
+                        self.again(assignment, &held, rows, metrics);
+                    }
                 }
                 Verdict::Accepted
             }
@@ -143,12 +168,15 @@ impl Decoders {
             }
             Read::Waiting(key) => {
                 let tag = (slot, origin.offset);
-                self.waiting.insert(tag);
+                // What is read again was decided long ago: it waits for nobody.
+                if origin.offset >= place.start {
+                    self.waiting.insert(tag);
+                }
                 let received_at = origin.received_at;
                 let held = Held {
                     message: message.to_vec(),
                     received_at,
-                    tag,
+                    tag: (tag, key.clone()),
                 };
                 for held in self.assembler.hold(key, held) {
                     self.give_up(assignment, &held, rows, metrics);
@@ -158,28 +186,68 @@ impl Decoders {
         }
     }
 
-    /// Gives up what has waited too long at `now` (microseconds UTC).
+    /// Gives up what has waited too long. A partition that is read to its end (`at_end`, by slot)
+    /// is as far as the clock, `now` in microseconds UTC; one that is behind is as far as its
+    /// last record, since the missing part may be the next.
     pub(crate) fn expire(
         &mut self,
         now: i64,
+        at_end: &[bool],
         assignment: &Assignment,
         rows: &mut Rows,
         metrics: Option<&Metrics>,
     ) {
-        for held in self.assembler.expire(now) {
+        let latest = &self.latest;
+        let expired = self
+            .assembler
+            .expire(|((slot, _), _)| reached(latest, *slot, now, at_end));
+        for held in expired {
             self.give_up(assignment, &held, rows, metrics);
         }
+    }
+
+    /// Gives up everything that waits: what it holds back no longer fits into memory (N7).
+    pub(crate) fn give_up_all(
+        &mut self,
+        assignment: &Assignment,
+        rows: &mut Rows,
+        metrics: Option<&Metrics>,
+    ) {
+        for held in self.assembler.take_where(|_| true) {
+            self.give_up(assignment, &held, rows, metrics);
+        }
+    }
+
+    /// From where each slot has to be read again after a restart, so that parts of split packets
+    /// that come later find their time; only slots with such a packet. `held_back` is the answer
+    /// of [`Decoders::held_back`], `now` the clock in microseconds UTC. What is too old is decided
+    /// by the records' own times: a slot without traffic keeps its place.
+    pub(crate) fn marks(&mut self, now: i64, held_back: &BTreeMap<u32, i64>) -> BTreeMap<u32, i64> {
+        let latest = &self.latest;
+        let places = self.hj212.reread(|slot| reached(latest, slot, now, &[]));
+        let mut marks = BTreeMap::new();
+        for (slot, place) in places {
+            // Parts of a complete packet are read again if they lie after a waiting record.
+            let closed = place.closed.filter(|_| held_back.contains_key(&slot));
+            if closed.is_none() {
+                self.hj212.forget_closed(slot);
+            }
+            if let Some(mark) = place.open.into_iter().chain(closed).min() {
+                marks.insert(slot, mark);
+            }
+        }
+        marks
     }
 
     /// Reads a record again whose time is known by now.
     fn again(
         &mut self,
         assignment: &Assignment,
-        held: &Held<Tag>,
+        held: &Waiting,
         rows: &mut Rows,
         metrics: Option<&Metrics>,
     ) {
-        let (slot, offset) = held.tag;
+        let (slot, offset) = held.tag.0;
         let place = &assignment.slots[slot as usize];
         let origin = Origin {
             topic: &place.topic.name,
@@ -188,12 +256,20 @@ impl Decoders {
             received_at: held.received_at,
         };
         let wanted = place.wanted(offset);
-        match self.read(&place.topic, &held.message, origin, wanted, rows, metrics) {
-            Read::Done { .. } => {
-                self.waiting.remove(&held.tag);
+        match self.read(
+            &place.topic,
+            slot,
+            &held.message,
+            origin,
+            wanted,
+            rows,
+            metrics,
+        ) {
+            Read::Done(_) => {
+                self.waiting.remove(&held.tag.0);
             }
             Read::Rejected(rejected) => {
-                self.waiting.remove(&held.tag);
+                self.waiting.remove(&held.tag.0);
                 quarantine(&rejected, &held.message, origin, place, rows, metrics);
             }
             Read::Waiting(_) => self.give_up(assignment, held, rows, metrics),
@@ -203,12 +279,12 @@ impl Decoders {
     fn give_up(
         &mut self,
         assignment: &Assignment,
-        held: &Held<Tag>,
+        held: &Waiting,
         rows: &mut Rows,
         metrics: Option<&Metrics>,
     ) {
-        self.waiting.remove(&held.tag);
-        let (slot, offset) = held.tag;
+        self.waiting.remove(&held.tag.0);
+        let (slot, offset) = held.tag.0;
         let place = &assignment.slots[slot as usize];
         let origin = Origin {
             topic: &place.topic.name,
@@ -216,12 +292,24 @@ impl Decoders {
             offset,
             received_at: held.received_at,
         };
-        quarantine(&incomplete(), &held.message, origin, place, rows, metrics);
+        quarantine(
+            &incomplete(&held.tag.1),
+            &held.message,
+            origin,
+            place,
+            rows,
+            metrics,
+        );
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a record, its place, and where its rows go"
+    )]
     fn read(
         &mut self,
         topic: &Topic,
+        stream: u32,
         message: &[u8],
         origin: Origin<'_>,
         wanted: PerTable<bool>,
@@ -238,10 +326,11 @@ impl Decoders {
         match (topic.content, topic.format) {
             (Content::Readings, Format::Hj212) => {
                 let mut sink = rows.sink(origin, message, wanted, metrics);
-                match self.hj212.decode(message, origin.received_at, &mut sink) {
-                    Outcome::Decoded(decoded) => Read::Done {
-                        split: decoded.split,
-                    },
+                let offset = origin.offset;
+                let place = Place { stream, offset };
+                let received_at = origin.received_at;
+                match self.hj212.decode_at(place, message, received_at, &mut sink) {
+                    Outcome::Decoded(decoded) => Read::Done(decoded.told),
                     Outcome::Pending(key) => Read::Waiting(key),
                     Outcome::Rejected(rejected) => Read::Rejected(Rejected {
                         reason: rejected.reason,
@@ -253,7 +342,7 @@ impl Decoders {
             (Content::Readings, Format::Json) => {
                 let mut sink = rows.sink(origin, message, wanted, metrics);
                 match reading::decode_line(message, origin.received_at, &mut sink) {
-                    Ok(_) => Read::Done { split: None },
+                    Ok(_) => Read::Done(Vec::new()),
                     Err(rejected) => Read::Rejected(Rejected {
                         reason: rejected.reason,
                         detail: rejected.detail,
@@ -298,13 +387,26 @@ fn unfit(error: &ArrowError) -> String {
     format!("the document's rows do not fit their tables: {error}; report this as a fault")
 }
 
-fn incomplete() -> Rejected {
+fn incomplete(key: &SplitKey) -> Rejected {
     Rejected {
         reason: Reason::SplitIncomplete,
-        detail: "this part of a split packet has no DataTime and no part with one came in time; \
-                 ask the station to send the data again"
-            .to_owned(),
-        mn: None,
+        detail: format!(
+            "this part of a split packet (CN={}, {} parts) has no DataTime and no part with one \
+             came in time; ask the station to send the data again",
+            key.cn, key.parts
+        ),
+        mn: Some(key.mn.clone()),
+    }
+}
+
+/// How far a slot was read, in time.
+fn reached(latest: &HashMap<u32, i64>, slot: u32, now: i64, at_end: &[bool]) -> i64 {
+    match latest.get(&slot) {
+        // A sender's clock that is ahead must not cut the wait short.
+        Some(latest) if !at_end.get(slot as usize).is_some_and(|at_end| *at_end) => {
+            (*latest).min(now)
+        }
+        _ => now,
     }
 }
 
@@ -316,7 +418,7 @@ fn keep(tables: Vec<(&'static str, RecordBatch)>, wanted: PerTable<bool>, rows: 
             None => debug_assert!(false, "documents became rows of the unknown table {name}"),
         }
     }
-    Read::Done { split: None }
+    Read::Done(Vec::new())
 }
 
 fn quarantine(
@@ -342,59 +444,6 @@ fn quarantine(
             raw: message,
         };
         rows.quarantine(&row, origin);
-    }
-}
-
-/// Reads single records outside the pipeline, as redriving from quarantine does.
-#[derive(Debug)]
-pub struct RecordDecoder {
-    decoders: Decoders,
-    rows: Rows,
-}
-
-impl RecordDecoder {
-    /// A reader with these per-station settings.
-    ///
-    /// # Errors
-    /// A table definition has a column without a builder: a fault of the program.
-    pub fn new(stations: Arc<Stations>) -> Result<Self, ArrowError> {
-        let decoders = Decoders::new(stations, 1)?;
-        Ok(Self {
-            decoders,
-            rows: Rows::new(),
-        })
-    }
-
-    /// The rows of one record, by table; they carry `origin`. Bad parts of an otherwise good
-    /// record come as rows of `quarantine`.
-    ///
-    /// # Errors
-    /// [`Rejected`] if the record cannot be used as a whole; a part of a split packet without a
-    /// time of its own is `split_incomplete`.
-    pub fn decode(
-        &mut self,
-        topic: &Topic,
-        message: &[u8],
-        origin: Origin<'_>,
-    ) -> Result<Vec<(&'static str, RecordBatch)>, Rejected> {
-        let wanted = PerTable::all(true);
-        match self
-            .decoders
-            .read(topic, message, origin, wanted, &mut self.rows, None)
-        {
-            Read::Done { .. } => {}
-            Read::Rejected(rejected) => return Err(rejected),
-            Read::Waiting(_) => return Err(incomplete()),
-        }
-        let finished = self.rows.finish().map_err(|error| Rejected {
-            reason: Reason::JsonField,
-            detail: unfit(&error),
-            mn: None,
-        })?;
-        Ok(finished
-            .into_iter()
-            .map(|rows| (rows.table.name(), rows.batch))
-            .collect())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Metrics {
     pub assigned: IntGauge,
     /// `nonsite_ingest_resets_total`.
     pub resets: IntCounter,
+    /// `nonsite_ingest_assignments_total`.
+    pub assignments: IntCounter,
     /// `nonsite_ingest_invariant_violations_total{invariant}`.
     pub violations: IntCounterVec,
 }
@@ -128,6 +130,10 @@ impl Metrics {
                 name("resets_total"),
                 "Times that buffers were dropped and offsets read again from the tables",
             )?,
+            assignments: IntCounter::new(
+                name("assignments_total"),
+                "Times that the group assigned partitions to this process",
+            )?,
             violations: counters(
                 "invariant_violations_total",
                 "Violations of the numbered invariants; anything above 0 is a fault",
@@ -164,6 +170,7 @@ impl Metrics {
             Box::new(self.lost.clone()),
             Box::new(self.assigned.clone()),
             Box::new(self.resets.clone()),
+            Box::new(self.assignments.clone()),
             Box::new(self.violations.clone()),
         ]
     }

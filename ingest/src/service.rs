@@ -3,16 +3,23 @@
 //! ```text
 //!                       group gives partitions
 //!      ┌──────────┐  offsets read from the tables (N2),   ┌──────────────────────────────────┐
-//!      │  IDLE    │  lowest of each topic's tables (N8),  │  READING, epoch e                │
-//!      │ no epoch ├──────────────────────────────────────▶│  poll ─▶ chunk ─▶ decode ─▶ rows │
-//!      └──────────┘  put into the assignment itself       │  source waits at the budget (N7) │
+//!      │  IDLE    │  lowest of each topic's tables (N8),  │  READING AGAIN, epoch e          │
+//!      │ no epoch ├──────────────────────────────────────▶│  mark ≤ offset < table's offset: │
+//!      └──────────┘  put into the assignment itself       │  only times of split packets     │
 //!           ▲                    │                        └───┬──────────────────────────────┘
+//!           │                    │                            │ table's offset reached; at once
+//!           │                    │                            ▼ where no split packet is open
+//!           │                    │                        ┌──────────────────────────────────┐
+//!           │                    │                        │  READING, epoch e                │
+//!           │                    │                        │  poll ─▶ chunk ─▶ decode ─▶ rows │
+//!           │                    │                        │  source waits at the budget (N7) │
+//!           │                    │                        └───┬──────────────────────────────┘
 //!           │                    │ offset gone on broker      │ age (also without traffic, N9)
 //!           │                    ▼                            │ or size
 //!           │            ┌───────────────┐                    ▼
 //!           │            │ STOPPED (N6)  │         ┌────────────────────┐
 //!           │            │ one partition │         │ SEALED             │ files uploaded, nothing
-//!           │            │ operator only │         │ offsets fixed      │ visible yet
+//!           │            │ till accepted │         │ offsets, marks     │ visible yet
 //!           │            └───────────────┘         └─────────┬──────────┘
 //!           │                                                ▼
 //!           │  revoke: epoch ends before the       ┌────────────────────┐  permit e? (N5)
@@ -29,6 +36,12 @@
 //! N1 holds because a record's rows and its partition's offset become visible in one log entry
 //! per table, and every record is rows or a quarantine row ([`crate::decode`]). A crash at any
 //! point leaves orphan files at worst; the next start reads the tables' offsets.
+//!
+//! Split packets. A part that waits for its time ends the batch before it: it is read again after
+//! a restart. A part whose packet lacks others leaves a mark, in the same log entry as the rows:
+//! on assignment reading begins at the lowest table's mark, and records between there and the
+//! table's offset (settled, N1) are decoded for their times alone: no row, no count, no offset.
+//! The mark is bounded by the timeout and by a number of records, and losing it loses no record.
 //!
 //! A topic's tables are all given the offset of every batch, rows or not. The log entry of a
 //! table without rows is small, and in return replaying after a crash is exact: each table skips
@@ -50,7 +63,7 @@ use tokio::sync::Semaphore;
 use crate::budget::Budget;
 use crate::caught_up;
 use crate::config::{Config, ConfigError};
-use crate::consumer::{Context, PREFETCH_SHARE, client_config};
+use crate::consumer::{Context, PREFETCH_SHARE, client_config, longest_silence};
 use crate::decode::Decoders;
 use crate::http::Readiness;
 use crate::intake::{Intake, State, Until};
@@ -358,6 +371,7 @@ impl Service {
             jobs,
             outcomes,
             stop,
+            longest_silence: longest_silence(&self.kafka),
             state: State::default(),
         };
         intake.run(&until)?;

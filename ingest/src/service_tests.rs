@@ -138,6 +138,11 @@ impl Bed {
 }
 
 fn packet(minute: i64) -> Vec<u8> {
+    part(minute, None, true)
+}
+
+/// A packet of two factors, or one part of several, which may go without DataTime.
+fn part(minute: i64, part: Option<(u16, u16)>, timed: bool) -> Vec<u8> {
     let mut message = Vec::new();
     let data_time = MONDAY * 1_000 + minute * 60_000_000;
     let head = PacketHead {
@@ -147,11 +152,13 @@ fn packet(minute: i64) -> Vec<u8> {
         pw: "123456",
         mn: "88888880000000000000MOCK",
         flag: Some(4),
-        part: None,
+        part,
         resend: false,
     };
     let mut writer = PacketWriter::begin(&mut message, &head);
-    writer.data_time(data_time);
+    if timed {
+        writer.data_time(data_time);
+    }
     writer
         .next_item()
         .number("a21026", "Avg", 12.5, 1)
@@ -190,6 +197,26 @@ async fn garbage_is_quarantined_with_its_bytes_and_nothing_else_is() {
     assert_eq!(bed.ingest("").await.unwrap().records, 63);
     assert_eq!(bed.count("readings_raw", "data_time").await, (120, 60));
     assert_eq!(bed.count("quarantine", "quarantine_id").await, (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_split_packet_find_each_other_over_restarts() {
+    let bed = Bed::new();
+    bed.packets(0, 30);
+    bed.send(0, &part(30, Some((3, 1)), true));
+    bed.packets(31, 9);
+    assert_eq!(bed.ingest("").await.unwrap().records, 40);
+    // Each process sees one part; what it reads again is neither counted nor stored.
+    for number in [2, 3] {
+        bed.send(0, &part(30, Some((3, number)), false));
+        bed.packets(38 + i64::from(number), 1);
+        assert_eq!(bed.ingest("").await.unwrap().records, 2);
+    }
+    assert_eq!(bed.count("quarantine", "quarantine_id").await, (0, 0));
+    // 39 + 2 packets of their own time, and the three parts of one.
+    assert_eq!(bed.count("readings_raw", "data_time").await, (2 * 44, 42));
+    // Complete: nothing is read again any more.
+    assert_eq!(bed.ingest("").await.unwrap().records, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

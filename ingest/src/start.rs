@@ -4,6 +4,9 @@
 //! the lowest (N8). A table that has none yet starts where the pipeline first began with this
 //! partition, which the other tables remember; only when no table knows the partition does the
 //! broker's first offset decide.
+//!
+//! Reading may begin earlier than consumption: where the lowest table remembers a split packet
+//! that lacked parts. What the broker no longer has of these settled records is no loss.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +22,7 @@ use crate::config::{Config, Topic};
 use crate::log::LogError;
 use crate::loss::{self, Loss, LossError};
 use crate::pipeline::assignment::{Assignment, Settled, Slot};
-use crate::pipeline::publish::{Logs, START_SUFFIX};
+use crate::pipeline::publish::{Logs, REREAD_SUFFIX, START_SUFFIX};
 use crate::store::Store;
 use crate::target::{PerTable, Target};
 
@@ -81,6 +84,7 @@ pub(crate) async fn find<C: ConsumerContext>(
         .collect();
     ours.sort_by(|(a, p, _), (b, q, _)| (&a.name, p).cmp(&(&b.name, q)));
     let mut at: Vec<PerTable<Option<i64>>> = vec![PerTable::all(None); ours.len()];
+    let mut marks = at.clone();
     let mut first: Vec<Option<i64>> = vec![None; ours.len()];
     let mut logs = logs.lock().await;
     for table in Target::ALL {
@@ -97,6 +101,7 @@ pub(crate) async fn find<C: ConsumerContext>(
         for (index, (topic, _, app_id)) in ours.iter().enumerate() {
             if feeds(topic) {
                 at[index][table] = log.txn(app_id);
+                marks[index][table] = log.txn(&format!("{app_id}{REREAD_SUFFIX}"));
                 first[index] = first[index].or(log.txn(&format!("{app_id}{START_SUFFIX}")));
             }
         }
@@ -146,7 +151,16 @@ pub(crate) async fn find<C: ConsumerContext>(
         let start = lowest.max(low);
         let all_lack_from = highest.max(start);
         let settled = settled(store, &topic, partition, start, &at).await?;
+        // A mark belongs to the offset it was committed with: those of the lowest tables count.
+        let mark = Target::of(topic.content)
+            .iter()
+            .filter(|table| at[**table] == Some(lowest))
+            .filter_map(|table| marks[index][*table])
+            .min();
+        let read_from = mark.map_or(start, |mark| mark.clamp(low.min(start), start));
         starts.slots.push(Slot {
+            read_from,
+            marks: marks[index],
             topic,
             partition,
             app_id,

@@ -73,7 +73,7 @@ impl Steering {
             Ok(starts) => {
                 let (assignment, losses) = starts.assignment(epoch);
                 for slot in &assignment.slots {
-                    let offset = Offset::Offset(slot.start);
+                    let offset = Offset::Offset(slot.read_from);
                     if let Err(error) =
                         list.add_partition_offset(&slot.topic.name, slot.partition, offset)
                     {
@@ -114,7 +114,13 @@ impl Steering {
             .assigned
             .set(i64::try_from(count).unwrap_or(i64::MAX));
         for slot in &assigned.assignment.slots {
-            tracing::info!(partition = slot.name(), start = slot.start, "assigned");
+            let reread = slot.start - slot.read_from;
+            tracing::info!(
+                partition = slot.name(),
+                start = slot.start,
+                reread,
+                "assigned"
+            );
         }
     }
 }
@@ -126,7 +132,10 @@ impl Rebalance for Steering {
         change: Change,
     ) -> Option<TopicPartitionList> {
         match change {
-            Change::Assigned(partitions) => Some(self.assign(consumer, partitions)),
+            Change::Assigned(partitions) => {
+                self.metrics.assignments.inc();
+                Some(self.assign(consumer, partitions))
+            }
             Change::Revoked => {
                 let epoch = self.permit.withdraw(PATIENCE);
                 let assignment = Arc::new(Assignment {

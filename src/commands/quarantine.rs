@@ -131,7 +131,7 @@ async fn redrive(store: &Store, args: RedriveArgs, settings: &Settings) -> anyho
         .map_err(|error| Usage(error.to_string()))?;
     let stations =
         load_stations(&settings.ingest.stations).map_err(|error| Usage(error.to_string()))?;
-    let mut records = Records::new(settings.ingest.topics.clone(), stations)?;
+    let mut records = Records::new(&settings.ingest, stations)?;
     let request = Request {
         filter: Filter {
             ids: args.ids,

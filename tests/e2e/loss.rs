@@ -2,7 +2,7 @@
 
 use crate::harness::packets::minute_packet;
 use crate::harness::sandbox::Sandbox;
-use crate::harness::topics;
+use crate::harness::{topics, wait_for};
 
 #[test]
 fn deleted_records_stop_the_partition_until_an_operator_resumes() {
@@ -75,4 +75,54 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     assert_eq!(rows[1]["n"], 30);
     sandbox.verify();
     sandbox.run(&["ingest", "--until-caught-up"]).done();
+}
+
+/// A running process goes on by itself when an operator has accepted the loss elsewhere; nothing
+/// else happens that would make it look at its partitions again.
+#[test]
+fn a_running_process_notices_that_a_loss_was_accepted() {
+    let mut sandbox = Sandbox::new("loss-running");
+    let topic = sandbox.hj212(1);
+    let produce = |minutes: std::ops::Range<u32>| {
+        let messages = minutes.map(|minute| (0, minute_packet("LOSS0002", minute)));
+        topics::produce(&topic, messages);
+    };
+    produce(0..10);
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+    produce(10..30);
+    topics::delete_before(&topic, 0, 25);
+
+    let mut process = sandbox.spawn("running", &["ingest"]);
+    wait_for("the partition to stop", || {
+        assert_eq!(process.ended(), None, "{}", process.output());
+        process
+            .output()
+            .contains("15 records are gone")
+            .then_some(())
+    });
+    // The operator's command records the decision before anything else; an address it cannot
+    // listen on keeps it from joining the group, which would be a reason to look again.
+    let partition = format!("{topic}/0");
+    let mut resume = sandbox.command(&[
+        "ingest",
+        "--resume-after-loss",
+        &partition,
+        "--why",
+        "retention was too short",
+        "--by",
+        "tester",
+    ]);
+    resume.env("NONSITE__INGEST__LISTEN", "nowhere");
+    sandbox
+        .finish(resume)
+        .exits(2)
+        .complains(&["loss of 15 records"]);
+    wait_for("the rows after the hole", || {
+        assert_eq!(process.ended(), None, "{}", process.output());
+        let there = sandbox.count("SELECT count(DISTINCT kafka_offset) FROM readings_raw");
+        (there == 15).then_some(())
+    });
+    process.terminate();
+    assert!(process.wait().success(), "{}", process.output());
+    sandbox.verify();
 }

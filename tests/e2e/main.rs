@@ -22,5 +22,6 @@ mod pipeline;
 mod plain;
 mod plants;
 mod rebalance;
+mod split;
 mod store_faults;
 mod supporting;

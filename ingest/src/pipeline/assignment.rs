@@ -24,8 +24,14 @@ pub(crate) struct Slot {
     pub(crate) partition: i32,
     /// Application id in the tables.
     pub(crate) app_id: String,
-    /// Offset consumption starts at: the lowest of the tables (N8).
+    /// Offset from which records are consumed: the lowest of the tables (N8).
     pub(crate) start: i64,
+    /// Offset reading begins at, not after `start`. The records in between are settled; they are
+    /// read again for the times that later parts of their split packets need, and for nothing
+    /// else.
+    pub(crate) read_from: i64,
+    /// Where each table remembers that reading has to begin; see [`Slot::read_from`].
+    pub(crate) marks: PerTable<Option<i64>>,
     /// First offset the pipeline ever read of it, as the tables remember it (or `start`).
     pub(crate) first: i64,
     /// From here on no table has anything.
@@ -51,10 +57,13 @@ impl Slot {
 
     /// Which tables lack the rows of the record at `offset`.
     pub(crate) fn wanted(&self, offset: i64) -> PerTable<bool> {
-        if offset >= self.all_lack_from {
+        if offset >= self.all_lack_from && offset >= self.start {
             return PerTable::all(true);
         }
         let mut wanted = PerTable::all(false);
+        if offset < self.start {
+            return wanted;
+        }
         if self.settled.get(&offset) == Some(&Settled::Quarantined) {
             return wanted;
         }

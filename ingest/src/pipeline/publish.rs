@@ -24,6 +24,14 @@ use crate::target::{PerTable, Target};
 /// that has not had its first commit where its records began, and `verify` where to start.
 pub(crate) const START_SUFFIX: &str = "#start";
 
+/// Suffix of the application id under which the offset is kept that a partition has to be read
+/// again from after a restart, for the times of split packets that lack parts. Present from the
+/// first such packet on; not before the partition's own offset means there is none open. A
+/// courtesy: without it such parts end in quarantine, and no record is lost or doubled.
+pub(crate) const REREAD_SUFFIX: &str = "#reread";
+/// Most records a restart reads again for the sake of split packets.
+const MAX_REREAD: i64 = 1_000_000;
+
 /// The logs of all tables, shared between the committer and the assignment callback.
 #[derive(Debug)]
 pub(crate) struct Logs {
@@ -49,7 +57,13 @@ impl Logs {
     ) -> Result<&TableLog, LogError> {
         let ids: Vec<String> = app_ids
             .iter()
-            .flat_map(|app_id| [app_id.clone(), format!("{app_id}{START_SUFFIX}")])
+            .flat_map(|app_id| {
+                [
+                    app_id.clone(),
+                    format!("{app_id}{START_SUFFIX}"),
+                    format!("{app_id}{REREAD_SUFFIX}"),
+                ]
+            })
             .collect();
         // Opened anew each time: a log that was left alone for hours is not worth catching up.
         let log = TableLog::open(&self.store, table.name(), ids, Arc::clone(&self.clock)).await?;
@@ -119,6 +133,8 @@ pub(crate) struct Publisher {
     epoch: Option<u64>,
     /// Where this process believes each table to be, per slot (N3 compares it with the table).
     at: Vec<PerTable<Option<i64>>>,
+    /// The same for where a partition has to be read again from.
+    marks: Vec<PerTable<Option<i64>>>,
 }
 
 /// One table's share of a batch.
@@ -127,6 +143,19 @@ struct Share {
     append: Append,
     rows: u64,
     bytes: u64,
+}
+
+/// The new mark of a table that goes to `end`, if it changes: from where its partition has to be
+/// read again. `open` is the first record of a split packet that lacks parts.
+fn moved_mark(known: Option<i64>, end: i64, open: Option<i64>) -> Option<i64> {
+    let mark = open
+        .filter(|open| *open < end)
+        .map_or(end, |open| open.max(end.saturating_sub(MAX_REREAD)));
+    // Partitions without split packets never get one; marks only grow, as offsets do.
+    match known {
+        None => (mark < end).then_some(mark),
+        Some(known) => (mark > known).then_some(mark),
+    }
 }
 
 impl Publisher {
@@ -143,6 +172,7 @@ impl Publisher {
             clock,
             epoch: None,
             at: Vec::new(),
+            marks: Vec::new(),
         }
     }
 
@@ -157,6 +187,7 @@ impl Publisher {
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
             self.at = assignment.slots.iter().map(|slot| slot.at).collect();
+            self.marks = assignment.slots.iter().map(|slot| slot.marks).collect();
         }
         let mut adds: PerTable<Vec<Add>> = PerTable(std::array::from_fn(|_| Vec::new()));
         let mut published = Published {
@@ -166,9 +197,11 @@ impl Publisher {
             rows: PerTable::all(0),
         };
         let mut records = 0;
+        let mut marks = BTreeMap::new();
         for part in sealed {
             let part = part.await.map_err(|_| PublishError::Withdrawn)?;
             published.positions.extend(&part.ends);
+            marks.extend(&part.marks);
             published.last_received.extend(&part.last_received);
             records += part.records;
             for file in part.files {
@@ -182,13 +215,20 @@ impl Publisher {
         if published.positions.is_empty() {
             return Ok(published);
         }
-        let shares = self.shares(&assignment, &published, &mut adds, records);
+        let shares = self.shares(&assignment, &published, &marks, &mut adds, records);
         let _publishing = self.permit.begin(epoch).ok_or(PublishError::Withdrawn)?;
         self.commit(epoch, shares).await?;
         for (slot, end) in &published.positions {
             for target in assignment.slots[*slot as usize].targets() {
                 let at = &mut self.at[*slot as usize][*target];
-                *at = (*at).max(Some(*end));
+                if *at >= Some(*end) {
+                    continue;
+                }
+                *at = Some(*end);
+                let known = &mut self.marks[*slot as usize][*target];
+                if let Some(mark) = moved_mark(*known, *end, marks.get(slot).copied()) {
+                    *known = Some(mark);
+                }
             }
         }
         let age = self.clock.now_micros().saturating_sub(since);
@@ -202,14 +242,15 @@ impl Publisher {
         &self,
         assignment: &Assignment,
         published: &Published,
+        marks: &BTreeMap<u32, i64>,
         adds: &mut PerTable<Vec<Add>>,
         records: u64,
     ) -> Vec<Share> {
         let mut shares = Vec::new();
         for table in Target::ALL {
             let mut advances = Vec::new();
-            for (slot, end) in &published.positions {
-                let index = *slot as usize;
+            for (number, end) in &published.positions {
+                let index = *number as usize;
                 let slot = &assignment.slots[index];
                 let from = self.at[index][table];
                 if !slot.targets().contains(&table) || from.is_some_and(|from| *end <= from) {
@@ -228,6 +269,13 @@ impl Publisher {
                     from,
                     to: *end,
                 });
+                let known = self.marks[index][table];
+                let mark = moved_mark(known, *end, marks.get(number).copied());
+                advances.extend(mark.map(|to| Advance {
+                    app_id: format!("{}{REREAD_SUFFIX}", slot.app_id),
+                    from: known,
+                    to,
+                }));
             }
             let adds = std::mem::take(&mut adds[table]);
             if advances.is_empty() && adds.is_empty() {
@@ -322,5 +370,23 @@ impl Publisher {
             }
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_begin_with_an_open_packet_and_only_grow() {
+        assert_eq!(moved_mark(None, 10, None), None);
+        assert_eq!(moved_mark(None, 10, Some(10)), None, "it is read anyway");
+        assert_eq!(moved_mark(None, 10, Some(4)), Some(4));
+        assert_eq!(moved_mark(Some(4), 20, Some(4)), None);
+        assert_eq!(moved_mark(Some(4), 20, Some(15)), Some(15));
+        assert_eq!(moved_mark(Some(15), 30, None), Some(30), "none is open");
+        assert_eq!(moved_mark(Some(30), 40, Some(2)), None);
+        let far = 5 * MAX_REREAD;
+        assert_eq!(moved_mark(None, far, Some(7)), Some(far - MAX_REREAD));
     }
 }

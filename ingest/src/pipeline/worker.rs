@@ -4,14 +4,19 @@
 //! order. Rows of all partitions share the builders, and a file is cut when they are large enough
 //! or the batch is sealed. Files are encoded and uploaded on other threads while decoding goes on.
 //!
-//! What a split packet holds back: while parts of it are missing, rows of its partition at or
-//! after its first part are carried over to the next file, and the batch ends before it for that
-//! partition. Nothing is committed whose fate is open (N1).
+//! What a split packet holds back: while a part waits for its time, rows of its partition at or
+//! after it are carried over to the next file, and the batch ends before it for that partition.
+//! Nothing is committed whose fate is open (N1). Carried rows count against the budget; when they
+//! take too much of it, waiting ends early (N7).
+//!
+//! What it leaves behind: a mark with the batch, from where its partition has to be read again
+//! after a restart so that parts still to come find their time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use arrow::error::ArrowError;
 use deltalake::kernel::Add;
 use nonsite_schemas::time::Clock;
 use nonsite_schemas::wire::Origin;
@@ -36,6 +41,8 @@ use crate::write::{self, WriteError};
 const FILE_ROWS: usize = 1 << 18;
 /// A file is cut when its rows take this share of the budget, whatever their number.
 const FILE_SHARE: usize = 6;
+/// Rows that wait for a split packet may take this share of the budget.
+const CARRIED_SHARE: usize = 4;
 
 /// What a worker is told.
 pub(crate) enum ToWorker {
@@ -45,6 +52,8 @@ pub(crate) enum ToWorker {
     Seal {
         /// The assignment the batch belongs to.
         assignment: Arc<Assignment>,
+        /// Which slots are read to the end of their partition.
+        at_end: Arc<[bool]>,
         /// Where the answer goes.
         reply: oneshot::Sender<Sealed>,
     },
@@ -55,6 +64,9 @@ pub(crate) enum ToWorker {
 pub(crate) struct Sealed {
     /// Next offset per slot; only slots that moved.
     pub(crate) ends: BTreeMap<u32, i64>,
+    /// Offset to read again from after a restart, per slot in `ends` that has an open split
+    /// packet.
+    pub(crate) marks: BTreeMap<u32, i64>,
     /// Timestamp of the last record per slot, microseconds UTC.
     pub(crate) last_received: BTreeMap<u32, i64>,
     /// Records decoded for it.
@@ -115,6 +127,8 @@ pub(crate) struct Worker {
     held: usize,
     /// Rows that wait for the fate of an earlier record.
     carried: Vec<TableRows>,
+    /// Bytes of `carried` that are reported to the budget.
+    carried_bytes: usize,
     sealed: Sealed,
     /// Next offset per slot, also of what is carried over.
     next: BTreeMap<u32, i64>,
@@ -129,6 +143,7 @@ impl Worker {
             rows: Rows::new(),
             held: 0,
             carried: Vec::new(),
+            carried_bytes: 0,
             sealed: Sealed::default(),
             next: BTreeMap::new(),
         }
@@ -139,9 +154,13 @@ impl Worker {
         while let Ok(order) = orders.recv() {
             match order {
                 ToWorker::Chunk(chunk) => self.chunk(&chunk),
-                ToWorker::Seal { assignment, reply } => {
+                ToWorker::Seal {
+                    assignment,
+                    at_end,
+                    reply,
+                } => {
                     self.enter(&assignment);
-                    let sealed = self.seal();
+                    let sealed = self.seal(&at_end);
                     // Nobody listens when the batch was given up meanwhile; its files are orphans.
                     let _ = reply.send(sealed);
                 }
@@ -155,7 +174,7 @@ impl Worker {
             self.assignment = Arc::clone(assignment);
             self.rows = Rows::new();
             self.report();
-            self.carried.clear();
+            self.carry(Vec::new());
             self.sealed = Sealed::default();
             self.next.clear();
             self.decoders.reset();
@@ -190,6 +209,9 @@ impl Worker {
                 Some(&self.tools.metrics),
             );
             let seen = &mut seen[record.slot as usize];
+            if record.offset < slot.start {
+                continue;
+            }
             seen.records += 1;
             seen.bytes += message.len() as u64;
             seen.last = Some((record.offset + 1, record.received_at));
@@ -198,6 +220,7 @@ impl Worker {
             let Some((next, received_at)) = seen.last else {
                 continue;
             };
+            self.decoders.reached(slot, received_at);
             self.next.insert(slot, next);
             self.sealed.last_received.insert(slot, received_at);
             self.sealed.records += seen.records;
@@ -231,19 +254,23 @@ impl Worker {
     }
 
     /// Ends a batch.
-    fn seal(&mut self) -> Sealed {
+    fn seal(&mut self, at_end: &[bool]) -> Sealed {
         let now = self.tools.clock.now_micros();
         let (rows, metrics) = (&mut self.rows, &self.tools.metrics);
         self.decoders
-            .expire(now, &self.assignment, rows, Some(metrics));
+            .expire(now, at_end, &self.assignment, rows, Some(metrics));
         self.cut();
         let held_back = self.decoders.held_back();
+        let marks = self.decoders.marks(now, &held_back);
         for (slot, next) in &self.next {
             let end = held_back
                 .get(slot)
                 .map_or(*next, |first| (*first).min(*next));
             if end > self.assignment.slots[*slot as usize].start {
                 self.sealed.ends.insert(*slot, end);
+                if let Some(mark) = marks.get(slot) {
+                    self.sealed.marks.insert(*slot, *mark);
+                }
             }
         }
         std::mem::take(&mut self.sealed)
@@ -251,27 +278,54 @@ impl Worker {
 
     /// Makes files of all rows whose fate is settled and carries the others over.
     fn cut(&mut self) {
-        let finished = match self.rows.finish() {
-            Ok(finished) => finished,
-            Err(error) => return self.fail(error.to_string()),
-        };
-        let mut ready = std::mem::take(&mut self.carried);
-        ready.extend(finished);
-        let held_back = self.decoders.held_back();
-        if !held_back.is_empty() {
-            match split::separate(ready, &self.assignment, &held_back) {
-                Ok((settled, open)) => {
-                    ready = settled;
-                    self.carried = open;
-                }
-                Err(error) => return self.fail(error.to_string()),
+        let outcome = self.separate().and_then(|ready| {
+            if self.carried_bytes < self.tools.budget.limit() / CARRIED_SHARE {
+                return Ok(ready);
             }
-        }
+            tracing::warn!(
+                bytes = self.carried_bytes,
+                "split packets hold back too many rows; their parts are given up"
+            );
+            let (rows, metrics) = (&mut self.rows, &self.tools.metrics);
+            self.decoders
+                .give_up_all(&self.assignment, rows, Some(metrics));
+            let mut ready = ready;
+            ready.extend(self.separate()?);
+            Ok(ready)
+        });
         self.report();
-        for rows in ready {
-            let file = self.write(rows);
-            self.sealed.files.push(file);
+        match outcome {
+            Ok(ready) => {
+                for rows in ready {
+                    let file = self.write(rows);
+                    self.sealed.files.push(file);
+                }
+            }
+            Err(error) => self.fail(error.to_string()),
         }
+    }
+
+    /// Takes out all rows whose fate is settled.
+    fn separate(&mut self) -> Result<Vec<TableRows>, ArrowError> {
+        let mut ready = std::mem::take(&mut self.carried);
+        self.carry(Vec::new());
+        ready.extend(self.rows.finish()?);
+        let held_back = self.decoders.held_back();
+        if held_back.is_empty() {
+            return Ok(ready);
+        }
+        let (settled, open) = split::separate(ready, &self.assignment, &held_back)?;
+        self.carry(open);
+        Ok(settled)
+    }
+
+    /// Carries these rows over, and no others.
+    fn carry(&mut self, rows: Vec<TableRows>) {
+        let size = |rows: &TableRows| rows.batch.get_array_memory_size();
+        let bytes = rows.iter().map(size).sum();
+        self.tools.budget.free(self.carried_bytes);
+        self.tools.budget.hold(bytes);
+        (self.carried, self.carried_bytes) = (rows, bytes);
     }
 
     /// Rows that cannot be put together are a fault of this program; the batch must not be

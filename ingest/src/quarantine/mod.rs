@@ -14,7 +14,7 @@ use nonsite_schemas::reason::Reason;
 use serde::Serialize;
 
 pub use self::redrive::{
-    Outcome, Records, Redecode, RedriveError, RedriveReport, Request, StillBad, redrive,
+    Decoded, Outcome, Records, Redecode, RedriveError, RedriveReport, Request, StillBad, redrive,
 };
 use crate::store::{Store, StoreError};
 

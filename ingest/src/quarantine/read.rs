@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
-use datafusion::common::JoinType;
+use datafusion::common::{JoinType, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, SessionContext, col, lit};
 use nonsite_schemas::tables::timestamp_type;
@@ -165,6 +165,75 @@ fn condition(filter: &Filter) -> Option<Expr> {
     .into_iter()
     .flatten()
     .reduce(Expr::and)
+}
+
+/// A record of the quarantine that may belong to the same split packet as another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Neighbour {
+    pub(super) offset: i64,
+    pub(super) received_at: i64,
+    pub(super) raw: Vec<u8>,
+}
+
+/// Most neighbours that are read; the rest of a partition that is all garbage is left out.
+const NEIGHBOURS: usize = 20_000;
+
+/// The parts of split packets in a partition's quarantine, each record once, in the order of
+/// their offsets, that were received from `from` to `to` (microseconds UTC, inclusive); closed
+/// entries as well.
+pub(super) async fn neighbours(
+    store: &Store,
+    topic: &str,
+    partition: i32,
+    (from, to): (i64, i64),
+) -> Result<Vec<Neighbour>, QuarantineError> {
+    let Some(frame) = table(store, QUARANTINE).await? else {
+        return Ok(Vec::new());
+    };
+    let instant = |micros: i64| {
+        let zone = Some("UTC".into());
+        lit(ScalarValue::TimestampMicrosecond(Some(micros), zone))
+    };
+    let failed = failed(QUARANTINE);
+    let wanted = col("kafka_topic")
+        .eq(lit(topic))
+        .and(col("kafka_partition").eq(lit(partition)))
+        .and(col("received_at").gt_eq(instant(from)))
+        .and(col("received_at").lt_eq(instant(to)));
+    let batches = frame
+        .filter(wanted)
+        .and_then(|frame| frame.select_columns(&["kafka_offset", "received_at", "raw"]))
+        .and_then(|frame| frame.sort(vec![col("kafka_offset").sort(true, true)]))
+        .and_then(|frame| frame.limit(0, Some(NEIGHBOURS)))
+        .map_err(&failed)?
+        .collect()
+        .await
+        .map_err(&failed)?;
+    let mut found: Vec<Neighbour> = Vec::new();
+    for batch in batches {
+        let column = |index: usize, kind: &DataType| cast(batch.column(index), kind);
+        let offsets = column(0, &DataType::Int64).map_err(arrow_fault)?;
+        let received = column(1, &timestamp_type()).map_err(arrow_fault)?;
+        let raw = column(2, &DataType::Binary).map_err(arrow_fault)?;
+        for row in 0..batch.num_rows() {
+            let raw = raw.as_binary::<i32>().value(row);
+            let offset = offsets.as_primitive::<Int64Type>().value(row);
+            let known = found.last().is_some_and(|last| last.offset == offset);
+            let mut words = raw.windows(4);
+            if known || !words.any(|word| word.eq_ignore_ascii_case(b"PNUM")) {
+                continue;
+            }
+            let received_at = received
+                .as_primitive::<TimestampMicrosecondType>()
+                .value(row);
+            found.push(Neighbour {
+                offset,
+                received_at,
+                raw: raw.to_vec(),
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// A table as a data frame, `None` when it was never written.

@@ -10,16 +10,18 @@
 //!   unless it was redriven from there. A packet with readings and states has its rows in both
 //!   data tables; a bad part of a good record is in `quarantine` with a part number. Both are one
 //!   place in this sense.
-//! - **N1, nothing twice**: no offset has all its rows of a table twice.
+//! - **N1, nothing twice**: no row of a record is in a table more than once, be it one copy too
+//!   many or several, of all its rows or of some (see `copies`).
 //! - **N2**: no row is at or after its table's offset, none before the first.
 //!
 //! Offsets without a row may be holes (transaction markers, aborted or compacted records). Only
 //! the broker can tell, so without it they are findings; with `--against-broker` they are read
 //! again, and those that hold no record are not.
 //!
-//! Memory: nine bytes per consumed record and table.
+//! Memory: one byte per consumed record and two bytes per row, table by table.
 
 mod broker;
+mod copies;
 mod places;
 mod ranges;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
+use self::copies::Copies;
 use self::places::Places;
 pub use self::ranges::Range;
 use crate::config::{Config, Topic};
@@ -84,7 +87,7 @@ pub enum Kind {
     Missing,
     /// Records that are rows and quarantined as a whole.
     Both,
-    /// Records whose rows are in a table twice.
+    /// Records with rows that are in a table more than once.
     Double,
     /// Rows at or after their table's offset.
     BeyondOffset,
@@ -329,7 +332,7 @@ impl Case<'_> {
             let detail = format!("{} further ranges without rows", gaps.len() - LISTED);
             findings.push(self.finding(Kind::Gap, None, rest, detail));
         }
-        self.check_doubles(&mut findings).await?;
+        self.check_doubles(&mut findings);
         verification.partitions.push(proof);
         verification.findings.extend(findings);
         Ok(())
@@ -422,24 +425,20 @@ impl Case<'_> {
         }
     }
 
-    /// N1: no record's rows twice in a table.
-    async fn check_doubles(&self, findings: &mut Vec<Finding>) -> Result<(), VerifyError> {
+    /// N1: no row of a record twice in a table.
+    fn check_doubles(&self, findings: &mut Vec<Finding>) {
         for (table, places) in self.places {
-            let mut doubles: Vec<Range> = Vec::new();
-            for offset in places.doubled(self.partition) {
-                let place = (self.topic.name.as_str(), self.partition, offset);
-                if places::is_double(self.store, *table, place).await? {
-                    ranges::extend(&mut doubles, offset);
-                }
-                if doubles.len() > LISTED {
-                    break;
+            // Neighbours with the same fault are one finding.
+            let mut doubles: Vec<(Range, Copies)> = Vec::new();
+            for (offset, copies) in places.copies(self.partition) {
+                match doubles.last_mut() {
+                    Some((range, same)) if range.to == offset && *same == copies => range.to += 1,
+                    _ => doubles.push((Range::new(offset, offset + 1), copies)),
                 }
             }
-            for range in doubles {
-                let detail = "all rows of these records are in the table twice".to_owned();
-                findings.push(self.finding(Kind::Double, Some(*table), range, detail));
+            for (range, copies) in doubles.into_iter().take(LISTED) {
+                findings.push(self.finding(Kind::Double, Some(*table), range, copies.to_string()));
             }
         }
-        Ok(())
     }
 }

@@ -1,12 +1,10 @@
 //! Which offsets of a topic have rows in a table.
 //!
-//! The table is read once, as a stream of its origin and key columns. Per offset two things are
-//! kept: a mark (has rows; is a whole record in quarantine) and the exclusive or of its rows'
-//! hashes. A record whose rows are all there twice has an exclusive or of zero; those few
-//! suspects are then looked at exactly ([`is_double`]).
+//! The table is read once, as a stream of its origin and key columns. Per offset a mark is kept
+//! (has rows; is a whole record in quarantine), and every row is asked whether one like it came
+//! before ([`super::copies`]); records of which the answer is "perhaps" are read once more, whole.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -14,6 +12,7 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
 use futures::StreamExt;
 
+use super::copies::{self, Copies, Filter};
 use super::{Range, VerifyError};
 use crate::store::Store;
 use crate::target::Target;
@@ -26,28 +25,24 @@ const WHOLE: u8 = 2;
 struct Partition {
     base: i64,
     marks: Vec<u8>,
-    hashes: Vec<u64>,
     rows: u64,
 }
 
 impl Partition {
-    fn add(&mut self, offset: i64, mark: u8, hash: u64) {
+    fn add(&mut self, offset: i64, mark: u8) {
         if self.marks.is_empty() {
             self.base = offset;
         }
         if offset < self.base {
             let shift = usize::try_from(self.base - offset).unwrap_or(usize::MAX);
             self.marks.splice(0..0, std::iter::repeat_n(0, shift));
-            self.hashes.splice(0..0, std::iter::repeat_n(0, shift));
             self.base = offset;
         }
         let index = usize::try_from(offset - self.base).unwrap_or(usize::MAX);
         if index >= self.marks.len() {
             self.marks.resize(index + 1, 0);
-            self.hashes.resize(index + 1, 0);
         }
         self.marks[index] |= mark;
-        self.hashes[index] ^= hash;
         self.rows += 1;
     }
 
@@ -59,11 +54,10 @@ impl Partition {
             .unwrap_or(0)
     }
 
-    fn offsets(&self, chosen: impl Fn(u8, u64) -> bool) -> impl Iterator<Item = i64> {
-        let marks = self.marks.iter().zip(&self.hashes);
+    fn offsets(&self, chosen: impl Fn(u8) -> bool) -> impl Iterator<Item = i64> {
         (self.base..)
-            .zip(marks)
-            .filter(move |(_, (mark, hash))| chosen(**mark, **hash))
+            .zip(&self.marks)
+            .filter(move |(_, mark)| chosen(**mark))
             .map(|(offset, _)| offset)
     }
 }
@@ -72,22 +66,22 @@ impl Partition {
 #[derive(Debug, Default)]
 pub(super) struct Places {
     partitions: BTreeMap<i32, Partition>,
+    copies: BTreeMap<(i32, i64), Copies>,
 }
 
-/// The columns that tell a record's rows apart.
+/// Columns in which two copies of a row agree, few enough to read them for every row.
 fn keys(table: Target) -> &'static str {
     match table {
         Target::ReadingsRaw => "mn, granularity, factor, data_time",
         Target::DeviceStates => "mn, item, data_time, value, value_text, flag",
         Target::Quarantine => "quarantine_id",
-        Target::Permits
-        | Target::PermitOutlets
-        | Target::PermitLimits
-        | Target::PermitMassLimits
-        | Target::PermitBindings
-        | Target::PermitPeriods
-        | Target::Inspections
-        | Target::Marks
+        Target::Permits => "permit_no, version",
+        Target::PermitOutlets | Target::PermitBindings => "permit_no, outlet_uid",
+        Target::PermitLimits => "permit_no, outlet_uid, factor, averaging, valid_from",
+        Target::PermitMassLimits => "permit_no, level, outlet_uid, factor, period",
+        Target::PermitPeriods => "permit_no, period_id",
+        Target::Inspections => "act_id, act_version",
+        Target::Marks
         | Target::EquipmentFilings
         | Target::MaintenanceTickets
         | Target::ControlWindows
@@ -122,6 +116,7 @@ impl Places {
             keys(table),
             topic.replace('\'', "''"),
         );
+        let count = count(store, name, topic).await?;
         let session = store.session(&[name]).await?;
         let frame = session
             .sql(&sql)
@@ -137,19 +132,25 @@ impl Places {
             .collect();
         let converter = RowConverter::new(fields).map_err(|error| fault(error.to_string()))?;
         let mut places = Self::default();
+        let mut seen = Seen {
+            converter,
+            filter: Filter::for_rows(count),
+            suspects: HashSet::new(),
+        };
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(|error| fault(error.to_string()))?;
             places
-                .add(&batch, &converter)
+                .add(&batch, &mut seen)
                 .map_err(|error| fault(error.to_string()))?;
         }
+        places.copies = copies::confirm(store, table, topic, &seen.suspects).await?;
         Ok(places)
     }
 
     fn add(
         &mut self,
         batch: &RecordBatch,
-        converter: &RowConverter,
+        seen: &mut Seen,
     ) -> Result<(), arrow::error::ArrowError> {
         let partitions = cast(batch.column(0), &DataType::Int32)?;
         let partitions = partitions.as_primitive::<Int32Type>();
@@ -158,17 +159,22 @@ impl Places {
         let whole = cast(batch.column(2), &DataType::Boolean)?;
         let whole = whole.as_boolean();
         let keys: Vec<ArrayRef> = batch.columns()[3..].to_vec();
-        let keys = converter.convert_columns(&keys)?;
+        let keys = seen.converter.convert_columns(&keys)?;
         for row in 0..batch.num_rows() {
-            let mut hasher = DefaultHasher::new();
-            keys.row(row).as_ref().hash(&mut hasher);
             let mark = if whole.is_valid(row) && whole.value(row) {
                 ROWS | WHOLE
             } else {
                 ROWS
             };
-            let partition = self.partitions.entry(partitions.value(row)).or_default();
-            partition.add(offsets.value(row), mark, hasher.finish());
+            let (partition, offset) = (partitions.value(row), offsets.value(row));
+            self.partitions
+                .entry(partition)
+                .or_default()
+                .add(offset, mark);
+            let hash = copies::hash(partition, offset, keys.row(row).as_ref());
+            if seen.filter.insert(hash) {
+                seen.suspects.insert((partition, offset));
+            }
         }
         Ok(())
     }
@@ -203,7 +209,7 @@ impl Places {
     pub(super) fn whole(&self, partition: i32) -> Vec<i64> {
         let places = self.partitions.get(&partition);
         places.map_or_else(Vec::new, |places| {
-            places.offsets(|mark, _| mark & WHOLE != 0).collect()
+            places.offsets(|mark| mark & WHOLE != 0).collect()
         })
     }
 
@@ -215,56 +221,31 @@ impl Places {
             .count() as u64
     }
 
-    /// Offsets whose rows may all be there twice.
-    pub(super) fn doubled(&self, partition: i32) -> Vec<i64> {
-        let places = self.partitions.get(&partition);
-        places.map_or_else(Vec::new, |places| {
-            places
-                .offsets(|mark, hash| mark != 0 && hash == 0)
-                .collect()
-        })
+    /// Offsets with rows that are there more than once.
+    pub(super) fn copies(&self, partition: i32) -> impl Iterator<Item = (i64, Copies)> {
+        let range = (partition, i64::MIN)..=(partition, i64::MAX);
+        self.copies
+            .range(range)
+            .map(|((_, offset), copies)| (*offset, *copies))
     }
 }
 
-/// Whether every row of a record is there at least twice, by an exact count. Rows that a logger
-/// itself sent twice in one packet are marked as such and do not count.
-pub(super) async fn is_double(
-    store: &Store,
-    table: Target,
-    (topic, partition, offset): (&str, i32, i64),
-) -> Result<bool, VerifyError> {
-    let name = table.name();
-    // `*` for one row per document and item: all columns are the key, rows repeat as a whole.
-    let keys = keys(table);
-    let unmarked = if table == Target::ReadingsRaw {
-        "AND coalesce(note, '') NOT LIKE '%repeated_factor%'"
-    } else {
-        ""
-    };
-    let sql = format!(
-        "SELECT {keys} FROM {name} WHERE kafka_topic = '{}' AND kafka_partition = {partition} \
-         AND kafka_offset = {offset} {unmarked}",
-        topic.replace('\'', "''"),
-    );
-    let fault = |error: arrow::error::ArrowError| VerifyError::Rows {
-        table: name,
-        detail: error.to_string(),
-    };
-    let mut counts: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
-    for batch in store.query(&[name], &sql).await? {
-        let fields = batch
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| SortField::new(field.data_type().clone()))
-            .collect();
-        let converter = RowConverter::new(fields).map_err(fault)?;
-        let rows = converter.convert_columns(batch.columns()).map_err(fault)?;
-        for row in &rows {
-            *counts.entry(row.as_ref().to_vec()).or_default() += 1;
-        }
-    }
-    Ok(!counts.is_empty() && counts.values().all(|count| *count > 1))
+/// What is known of the rows read so far.
+struct Seen {
+    converter: RowConverter,
+    filter: Filter,
+    suspects: HashSet<(i32, i64)>,
+}
+
+/// Number of rows of a topic.
+async fn count(store: &Store, table: &'static str, topic: &str) -> Result<u64, VerifyError> {
+    let topic = topic.replace('\'', "''");
+    let sql = format!("SELECT count(*) FROM {table} WHERE kafka_topic = '{topic}'");
+    let batches = store.query(&[table], &sql).await?;
+    let count = batches.first().map_or(0, |batch| {
+        batch.column(0).as_primitive::<Int64Type>().value(0)
+    });
+    Ok(count.max(0).cast_unsigned())
 }
 
 /// Records that became rows after they had been quarantined: partition and offset.

@@ -75,7 +75,7 @@ impl Bed {
 
     /// Adds the rows of a record without moving any offset.
     async fn record(&self, offset: i64, message: &str) {
-        let mut decoder = RecordDecoder::new(Arc::new(Stations::default())).unwrap();
+        let mut decoder = RecordDecoder::new(Arc::new(Stations::default()), 60).unwrap();
         let origin = Origin {
             topic: "t",
             partition: 0,
@@ -196,6 +196,68 @@ async fn a_record_twice_or_in_two_places_is_found() {
         bed.kinds().await,
         [(Kind::Both, 12, 13), (Kind::Double, 11, 12)]
     );
+}
+
+#[tokio::test]
+async fn any_number_of_copies_is_found_and_told() {
+    let bed = Bed::new(14).await;
+    for offset in 10..14 {
+        for _ in 10..=offset {
+            bed.record(offset, &reading(offset)).await;
+        }
+    }
+    assert_eq!(
+        bed.kinds().await,
+        [11, 12, 13].map(|offset| (Kind::Double, offset, offset + 1))
+    );
+    let found = verify(&bed.config, &bed.store, &bed.clock, None).await;
+    let details: Vec<String> = found
+        .unwrap()
+        .findings
+        .into_iter()
+        .map(|finding| finding.detail)
+        .collect();
+    for (detail, copies) in details.iter().zip(["2 times", "3 times", "4 times"]) {
+        assert!(
+            detail.contains("all rows") && detail.ends_with(copies),
+            "{detail}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn some_rows_of_a_record_twice_are_found() {
+    let bed = Bed::new(12).await;
+    let (a, b, c) = (reading(1), reading(2), reading(3));
+    bed.record(10, &format!("[{a},{b},{c}]")).await;
+    bed.record(11, &format!("[{a},{b},{c}]")).await;
+    bed.record(11, &format!("[{b},{c}]")).await;
+    bed.record(11, &c).await;
+    let found = verify(&bed.config, &bed.store, &bed.clock, None).await;
+    let found = found.unwrap().findings;
+    assert_eq!(
+        (found.len(), found[0].kind, found[0].from),
+        (1, Kind::Double, 11)
+    );
+    let told = "2 of the 3 rows";
+    assert!(
+        found[0].detail.contains(told) && found[0].detail.contains("3 times"),
+        "{}",
+        found[0].detail
+    );
+}
+
+#[tokio::test]
+async fn what_a_message_itself_repeats_is_no_double() {
+    let bed = Bed::new(13).await;
+    let (a, b) = (reading(1), reading(2));
+    bed.record(10, &format!("[{a},{a}]")).await;
+    bed.record(11, &format!("[{a},{a},{a},{b}]")).await;
+    bed.record(12, &format!("[{a},{b},{a},{b}]")).await;
+    assert_eq!(bed.kinds().await, []);
+    // And written twice it is one all the same.
+    bed.record(12, &format!("[{a},{b},{a},{b}]")).await;
+    assert_eq!(bed.kinds().await, [(Kind::Double, 12, 13)]);
 }
 
 #[tokio::test]

@@ -8,12 +8,14 @@
 //! Nothing here allocates per field: text borrows from the message (or from a scratch buffer that
 //! is used again, for decrypted and repaired text), groups live in vectors that are used again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::content::Parsed;
 use super::frame::{Frame, frames};
 use super::notes::Notes;
-use super::split::{SplitKey, SplitTimes};
+use super::open_splits::{OpenSplits, Place, Reread};
+use super::split::SplitKey;
 use super::stations::Stations;
 use super::types::{Granularity, Head, Sink};
 use super::unit::Unit;
@@ -70,8 +72,8 @@ pub struct Decoded {
     pub bad_parts: u32,
     /// Notes of all packets together.
     pub notes: Notes,
-    /// Set when a part of a split packet told its time: release what waits under this key.
-    pub split: Option<SplitKey>,
+    /// Split packets of which a part told the time: release what waits under these keys.
+    pub told: Vec<SplitKey>,
 }
 
 /// Why a message could not be used.
@@ -90,7 +92,7 @@ pub struct Rejected {
 pub struct Decoder {
     stations: Arc<Stations>,
     limits: Limits,
-    splits: SplitTimes,
+    splits: OpenSplits,
     parsed: Parsed<'static>,
     text: Vec<u8>,
 }
@@ -107,7 +109,7 @@ impl Decoder {
         Self {
             stations,
             limits,
-            splits: SplitTimes::new(limits.split_timeout_micros, limits.max_splits),
+            splits: OpenSplits::new(limits.split_timeout_micros, limits.max_splits),
             parsed: Parsed::default(),
             text: Vec::new(),
         }
@@ -120,11 +122,46 @@ impl Decoder {
         received_at: i64,
         sink: &mut S,
     ) -> Outcome {
+        self.decode_at(Place::default(), message, received_at, sink)
+    }
+
+    /// From where each stream has to be read again so that parts still to come find the time of
+    /// their packet. `now` says how far a stream has come, microseconds UTC: packets told longer
+    /// ago than the timeout are forgotten.
+    pub fn reread(&mut self, now: impl FnMut(u32) -> i64) -> BTreeMap<u32, Reread> {
+        self.splits.reread(now)
+    }
+
+    /// Says that everything read so far of `stream` is settled: packets that are complete need
+    /// not be read again.
+    pub fn forget_closed(&mut self, stream: u32) {
+        self.splits.forget_closed(stream);
+    }
+
+    /// As [`Decoder::decode`], remembering for split packets where the message lies.
+    pub fn decode_at<S: Sink + ?Sized>(
+        &mut self,
+        place: Place,
+        message: &[u8],
+        received_at: i64,
+        sink: &mut S,
+    ) -> Outcome {
         let mut done = Decoded::default();
         let mut unused: Vec<(&[u8], Unused)> = Vec::new();
+        // The segments used so far; a second one is rare, and equal ones are rarer.
+        let (mut first, mut more): (Option<&[u8]>, Vec<&[u8]>) = (None, Vec::new());
         for frame in frames(message) {
-            match self.packet(&frame, received_at, sink, &mut done) {
-                Ok(()) => done.packets += 1,
+            let mut earlier = first.iter().chain(&more);
+            let repeated = first.is_some() && earlier.any(|segment| *segment == frame.segment);
+            match self.packet(&frame, (place, received_at, repeated), sink, &mut done) {
+                Ok(()) => {
+                    done.packets += 1;
+                    match first {
+                        None => first = Some(frame.segment),
+                        Some(_) if repeated => {}
+                        Some(_) => more.push(frame.segment),
+                    }
+                }
                 Err(reason) => unused.push((frame.raw, reason)),
             }
         }
@@ -191,7 +228,7 @@ impl Decoder {
     fn packet<S: Sink + ?Sized>(
         &mut self,
         frame: &Frame<'_>,
-        received_at: i64,
+        (place, received_at, repeated): (Place, i64, bool),
         sink: &mut S,
         done: &mut Decoded,
     ) -> Result<(), Unused> {
@@ -202,7 +239,9 @@ impl Decoder {
             stations: &self.stations,
             limits: &self.limits,
             splits: &mut self.splits,
+            place,
             received_at,
+            repeated,
         };
         let outcome = unit.read(frame, &mut text, &mut parsed, sink, done);
         self.parsed = Parsed::reusing(parsed);

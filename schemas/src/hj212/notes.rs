@@ -51,7 +51,7 @@ notes! {
     TIME_FROM_ARRIVAL = 13, "time_from_arrival";
     /// The time is that of the first part of a split packet.
     TIME_FROM_SPLIT = 14, "time_from_split";
-    /// The factor came more than once in the packet.
+    /// The factor came more than once in the packet, or the packet in the message.
     REPEATED_FACTOR = 15, "repeated_factor";
     /// The data mark is longer than four characters, kept with the extra fields.
     LONG_FLAG = 16, "long_flag";

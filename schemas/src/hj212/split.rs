@@ -1,15 +1,16 @@
 //! Split packets: the parts share one DataTime, and some loggers write it in the first part only.
 //!
 //! A part with its own DataTime is complete in itself and decoded at once; the decoder remembers the
-//! time under the [`SplitKey`]. A later part without one takes it from there. Only a part that comes
-//! *before* any part with the time has to wait: the decoder answers [`Outcome::Pending`], the caller
-//! holds the message in an [`Assembler`], decodes it again when a part with the time was seen
-//! ([`Assembler::release`]), and refuses it as `split_incomplete` when none came in time
-//! ([`Assembler::expire`]) or room ran out. Time is always an argument; both memories are bounded.
+//! time under the [`SplitKey`] (see `open_splits`). A later part without one takes it from there.
+//! Only a part that comes *before* any part with the time has to wait: the decoder answers
+//! [`Outcome::Pending`], the caller holds the message in an [`Assembler`], decodes it again when a
+//! part with the time was seen ([`Assembler::release`]), and refuses it as `split_incomplete` when
+//! none came in time ([`Assembler::expire`]) or room ran out. Time is always an argument; both
+//! memories are bounded.
 //!
 //! [`Outcome::Pending`]: super::Outcome::Pending
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What the parts of one split packet have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,11 +97,13 @@ impl<T> Assembler<T> {
         self.take(|held_key, _| held_key == key)
     }
 
-    /// Takes out the messages that have waited longer than the timeout at `now` (microseconds UTC).
+    /// Takes out the messages that have waited longer than the timeout. `now` says by the tag how
+    /// far the messages of its source have come, microseconds UTC: a reader that is behind must not
+    /// give up a message whose other parts it has not read yet.
     #[must_use]
-    pub fn expire(&mut self, now: i64) -> Vec<Held<T>> {
+    pub fn expire(&mut self, mut now: impl FnMut(&T) -> i64) -> Vec<Held<T>> {
         let timeout = self.timeout_micros;
-        self.take(|_, held| now.saturating_sub(held.received_at) > timeout)
+        self.take(|_, held| now(&held.tag).saturating_sub(held.received_at) > timeout)
     }
 
     /// Takes out everything a predicate on the tag chooses, such as a partition that moved away.
@@ -119,43 +122,6 @@ impl<T> Assembler<T> {
             self.bytes -= held.message.len() + OVERHEAD;
         }
         taken
-    }
-}
-
-/// The times of split packets seen lately.
-#[derive(Debug)]
-pub(super) struct SplitTimes {
-    times: HashMap<SplitKey, (i64, i64)>,
-    timeout_micros: i64,
-    max_entries: usize,
-}
-
-impl SplitTimes {
-    pub(super) fn new(timeout_micros: i64, max_entries: usize) -> Self {
-        Self {
-            times: HashMap::new(),
-            timeout_micros,
-            max_entries,
-        }
-    }
-
-    /// Remembers the time of a split packet.
-    pub(super) fn remember(&mut self, key: SplitKey, data_time: i64, received_at: i64) {
-        if self.times.len() >= self.max_entries {
-            let timeout = self.timeout_micros;
-            self.times
-                .retain(|_, (_, at)| received_at.saturating_sub(*at).abs() <= timeout);
-            if self.times.len() >= self.max_entries {
-                self.times.clear();
-            }
-        }
-        self.times.insert(key, (data_time, received_at));
-    }
-
-    /// The time of a split packet, if a part with it was received within the timeout.
-    pub(super) fn recall(&self, key: &SplitKey, received_at: i64) -> Option<i64> {
-        let (data_time, at) = *self.times.get(key)?;
-        (received_at.saturating_sub(at).abs() <= self.timeout_micros).then_some(data_time)
     }
 }
 
@@ -201,9 +167,9 @@ mod tests {
         let mut assembler = Assembler::new(10_000, 100);
         assert!(assembler.hold(key("a"), held(10, 0, 1)).is_empty());
         assert!(assembler.hold(key("a"), held(10, 50, 2)).is_empty());
-        assert!(assembler.expire(100).is_empty());
-        assert_eq!(tags(&assembler.expire(101)), [1]);
-        assert_eq!(tags(&assembler.expire(151)), [2]);
+        assert!(assembler.expire(|_| 100).is_empty());
+        assert_eq!(tags(&assembler.expire(|_| 101)), [1]);
+        assert_eq!(tags(&assembler.expire(|_| 151)), [2]);
         assert_eq!(assembler.bytes(), 0);
     }
 
@@ -218,18 +184,5 @@ mod tests {
             [2, 3, 4]
         );
         assert_eq!(assembler.bytes(), 0);
-    }
-
-    #[test]
-    fn times_are_forgotten() {
-        let mut times = SplitTimes::new(100, 2);
-        times.remember(key("a"), 7, 0);
-        assert_eq!(times.recall(&key("a"), 100), Some(7));
-        assert_eq!(times.recall(&key("a"), 101), None);
-        assert_eq!(times.recall(&key("b"), 0), None);
-        times.remember(key("b"), 8, 150);
-        times.remember(key("c"), 9, 200);
-        assert_eq!(times.recall(&key("a"), 0), None, "the oldest makes room");
-        assert_eq!(times.recall(&key("b"), 200), Some(8));
     }
 }

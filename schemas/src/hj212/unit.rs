@@ -8,12 +8,13 @@ use super::edition::edition;
 use super::frame::Frame;
 use super::notes::Notes;
 use super::number::MAX_MAGNITUDE;
+use super::open_splits::{OpenSplits, Part, Place};
 use super::packet::Packet;
 use super::reference::{Content, canonical};
 use super::refusal::{
     cipher_detail, crc_detail, crc_note, decrypted, frame_detail, part_detail, refusal, short,
 };
-use super::split::{SplitKey, SplitTimes};
+use super::split::SplitKey;
 use super::stations::Stations;
 use super::types::{Extra, Granularity, Head, Sink, Value};
 use crate::reason::Reason;
@@ -22,8 +23,11 @@ use crate::reason::Reason;
 pub(super) struct Unit<'d> {
     pub(super) stations: &'d Stations,
     pub(super) limits: &'d Limits,
-    pub(super) splits: &'d mut SplitTimes,
+    pub(super) splits: &'d mut OpenSplits,
+    pub(super) place: Place,
     pub(super) received_at: i64,
+    /// The very same packet came earlier in the message.
+    pub(super) repeated: bool,
 }
 
 /// The text of a data area, and where it is.
@@ -51,6 +55,9 @@ impl Unit<'_> {
         let refuse = |reason: Reason, detail: String| Err(refusal(&packet, reason, detail));
         let station = self.stations.get(packet.mn.unwrap_or_default());
         let mut note = frame.notes | packet.notes;
+        if self.repeated {
+            note.insert(Notes::REPEATED_FACTOR);
+        }
 
         let encrypted = looks_encrypted(packet.cp);
         if let Some(fault) = frame.fault
@@ -173,22 +180,31 @@ impl Unit<'_> {
                 time => time,
             },
         };
-        let split = packet.part().map(|(parts, _)| SplitKey {
-            mn: mn.to_owned(),
-            cn: cn.to_owned(),
-            parts,
+        let split = packet.part().map(|(parts, number)| {
+            let key = SplitKey {
+                mn: mn.to_owned(),
+                cn: cn.to_owned(),
+                parts,
+            };
+            let part = Part {
+                number,
+                sent_at,
+                received_at: self.received_at,
+                place: self.place,
+            };
+            (key, part)
         });
         let data_time = match own_time {
             Some(time) => time,
-            None if !parsed.groups.is_empty() => match split {
+            None if !parsed.groups.is_empty() => match &split {
                 None => {
                     return refuse(
                         Reason::MissingDataTime,
                         format!("the values of CN={cn} have no DataTime"),
                     );
                 }
-                Some(key) => match self.splits.recall(&key, self.received_at) {
-                    None => return Err(Unused::Pending(key)),
+                Some((key, part)) => match self.splits.recall(key, *part) {
+                    None => return Err(Unused::Pending(key.clone())),
                     Some(time) => {
                         note.insert(Notes::TIME_FROM_SPLIT);
                         time
@@ -206,14 +222,14 @@ impl Unit<'_> {
                 }
             },
         };
-        if let (Some(key), Some(time)) = (packet.part().map(|(parts, _)| parts), own_time) {
-            let key = SplitKey {
-                mn: mn.to_owned(),
-                cn: cn.to_owned(),
-                parts: key,
-            };
-            self.splits.remember(key.clone(), time, self.received_at);
-            done.split = Some(key);
+        if let Some((key, part)) = split {
+            match own_time {
+                Some(time) => {
+                    self.splits.told(&key, part, time);
+                    done.told.push(key);
+                }
+                None => self.splits.joined(&key, part.number),
+            }
         }
         let sample = parsed.groups.first().map(|group| group.value.factor);
         let head = Head {
@@ -247,6 +263,10 @@ impl Unit<'_> {
 }
 
 /// Hands over what a packet says. Nothing can refuse it any more.
+///
+/// No two rows of one message are the same: a reading that comes again is noted as such, a state
+/// that comes again with the same value says nothing new and is left out. `nonsite verify` builds
+/// on that when it looks for records that were written twice.
 fn hand_over<S: Sink + ?Sized>(
     head: &Head<'_>,
     cp: &str,
@@ -279,7 +299,15 @@ fn hand_over<S: Sink + ?Sized>(
         sink.reading(head, &value);
         done.readings += 1;
     }
-    for item in &parsed.items {
+    for (place, item) in parsed.items.iter().enumerate() {
+        let same = |other: &Item<'_>| {
+            (other.name, other.flag) == (item.name, item.flag)
+                && state_value(other) == state_value(item)
+        };
+        let repeated = head.note.contains(Notes::REPEATED_FACTOR);
+        if repeated || parsed.items[..place].iter().any(same) {
+            continue;
+        }
         let (value, text) = state_value(item);
         let about = factor_of(item).map(|code| canonical(code, || medium.get()).unwrap_or(code));
         sink.state_of(head, about, item.name, value, text, item.flag);
@@ -295,7 +323,8 @@ fn hand_over<S: Sink + ?Sized>(
         sink.bad_part(head, part, *reason, &detail);
         done.bad_parts += 1;
     }
-    if parsed.groups.is_empty() && parsed.items.is_empty() && parsed.bad.is_empty() {
+    let bare = parsed.groups.is_empty() && parsed.items.is_empty() && parsed.bad.is_empty();
+    if bare && !head.note.contains(Notes::REPEATED_FACTOR) {
         sink.state_of(head, None, "command", None, None, None);
         done.states += 1;
     }

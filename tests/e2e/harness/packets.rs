@@ -37,6 +37,14 @@ pub(crate) fn frame_with(segment: &str, crc: u16) -> String {
     format!("##{:04}{segment}{crc:04X}\r\n", segment.len())
 }
 
+/// A frame around a data segment of any bytes.
+pub(crate) fn frame_bytes(segment: &[u8], crc: u16) -> Vec<u8> {
+    let mut frame = format!("##{:04}", segment.len()).into_bytes();
+    frame.extend_from_slice(segment);
+    frame.extend_from_slice(format!("{crc:04X}\r\n").as_bytes());
+    frame
+}
+
 /// One packet of waste-gas data.
 #[derive(Debug, Clone)]
 pub(crate) struct Packet<'a> {

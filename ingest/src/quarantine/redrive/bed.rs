@@ -26,7 +26,7 @@ pub(super) struct Toy {
     pub(super) allow_parts: bool,
 }
 
-impl Redecode for Toy {
+impl Toy {
     fn decode(&mut self, message: &[u8], origin: Origin<'_>) -> Decoded {
         let text = std::str::from_utf8(message).expect("tests write UTF-8");
         if text.starts_with('!') && !self.allow_all {
@@ -50,6 +50,19 @@ impl Redecode for Toy {
             decoded.push(("quarantine", parts(&wrong, message, origin)));
         }
         Ok(decoded)
+    }
+}
+
+impl Redecode for Toy {
+    fn decode_all(&mut self, messages: &[(&[u8], Origin<'_>)]) -> Vec<Decoded> {
+        messages
+            .iter()
+            .map(|(message, origin)| self.decode(message, *origin))
+            .collect()
+    }
+
+    fn split_timeout_micros(&self) -> i64 {
+        0
     }
 
     fn tables(&self, topic: &str) -> Option<Vec<&'static str>> {

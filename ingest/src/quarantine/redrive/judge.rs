@@ -10,7 +10,7 @@ use super::super::Entry;
 use super::super::read::{BECAME_ROWS, QUARANTINE};
 use super::outcome;
 use super::present::Present;
-use super::types::{Outcome, StillBad};
+use super::types::{Decoded, Outcome};
 
 /// The outcome that leaves an entry open.
 const STILL_BAD: &str = "still_bad";
@@ -40,9 +40,6 @@ impl Record {
         }
     }
 }
-
-/// What became of a record's message.
-pub(super) type Decoded = Result<Vec<(&'static str, RecordBatch)>, StillBad>;
 
 /// What is to be written and reported.
 #[derive(Debug, Default)]

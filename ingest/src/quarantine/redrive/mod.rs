@@ -26,6 +26,10 @@
 //! - **Parts.** When only a part of a record is in quarantine, the rest of its rows are in their
 //!   tables already. Step 3 compares row by row (logger, factor, granularity, time), so only the
 //!   part's rows are added; the same holds for a record that was redriven in part.
+//! - **Split packets.** Parts of one packet are separate records. Those chosen are read together,
+//!   in the order of their offsets; when a part still lacks its time, whatever else of its
+//!   partition lies in quarantine from around that time is read with them (chosen or not, closed
+//!   or not), for the time alone. Each record keeps its own entries, outcome and rows.
 //! - **Still bad.** Nothing is written for it but the outcome `still_bad`; it stays open.
 //! - **Changed its mind.** A record that cannot be decoded now, although a crashed redrive had
 //!   already written rows of it, is neither: it is reported as inconsistent and left open, to be
@@ -36,6 +40,7 @@
 
 #[cfg(test)]
 mod bed;
+mod decode;
 mod judge;
 mod outcome;
 mod present;
@@ -54,10 +59,11 @@ use nonsite_schemas::tables;
 use nonsite_schemas::time::Clock;
 use nonsite_schemas::wire::Origin;
 
-use self::judge::{Decoded, Judged, Record, judge};
+use self::decode::decode;
+use self::judge::{Judged, Record, judge};
 use self::present::Present;
 pub use self::records::Records;
-pub use self::types::{Outcome, Redecode, RedriveError, RedriveReport, Request, StillBad};
+pub use self::types::{Decoded, Outcome, Redecode, RedriveError, RedriveReport, Request, StillBad};
 use super::read::{self, BECAME_ROWS, QUARANTINE, REDRIVEN};
 use super::{Entry, Filter, QuarantineError};
 use crate::log::{Advance, Append, TableLog};
@@ -173,7 +179,7 @@ impl Run<'_> {
         self.ensure([REDRIVEN]).await?;
         let outcomes_log = self.open(REDRIVEN).await?;
         let records = self.open_records(ids).await?;
-        let decoded = decode(decoder, &records);
+        let decoded = decode(self.store, decoder, &records).await?;
         let mut tables: BTreeSet<&'static str> = decoded
             .iter()
             .flatten()
@@ -337,21 +343,6 @@ impl Run<'_> {
             .await
             .map_err(write_fault(table))
     }
-}
-
-fn decode(decoder: &mut dyn Redecode, records: &[Record]) -> Vec<Decoded> {
-    let one = |record: &Record| {
-        let entry = record.first();
-        if decoder.tables(&entry.topic).is_none() {
-            let topic = &entry.topic;
-            return Err(StillBad {
-                reason: entry.reason.clone(),
-                detail: format!("topic `{topic}` is not configured; add it to [[ingest.topics]]"),
-            });
-        }
-        decoder.decode(&entry.raw, record.origin())
-    };
-    records.iter().map(one).collect()
 }
 
 fn missing_table(table: &str) -> RedriveError {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use nonsite_schemas::hj212::Stations;
+use nonsite_schemas::reason::Reason;
 use nonsite_schemas::wire::Origin;
 
+use super::types::Decoded;
 use super::{Redecode, StillBad};
-use crate::config::Topic;
-use crate::decode::RecordDecoder;
+use crate::config::{Config, Topic};
+use crate::decode::{RecordDecoder, Rejected};
 use crate::target::Target;
 
 /// Reads records of the configured topics.
@@ -17,17 +18,19 @@ use crate::target::Target;
 pub struct Records {
     topics: Vec<Topic>,
     decoder: RecordDecoder,
+    split_timeout_s: u64,
 }
 
 impl Records {
-    /// A reader for these topics and per-station settings.
+    /// A reader for the topics and settings of `config` with these per-station settings.
     ///
     /// # Errors
     /// A table definition has a column without a builder: a fault of the program.
-    pub fn new(topics: Vec<Topic>, stations: Arc<Stations>) -> Result<Self, ArrowError> {
+    pub fn new(config: &Config, stations: Arc<Stations>) -> Result<Self, ArrowError> {
         Ok(Self {
-            topics,
-            decoder: RecordDecoder::new(stations)?,
+            topics: config.topics.clone(),
+            decoder: RecordDecoder::new(stations, config.split_timeout_s)?,
+            split_timeout_s: config.split_timeout_s,
         })
     }
 
@@ -37,26 +40,26 @@ impl Records {
 }
 
 impl Redecode for Records {
-    fn decode(
-        &mut self,
-        message: &[u8],
-        origin: Origin<'_>,
-    ) -> Result<Vec<(&'static str, RecordBatch)>, StillBad> {
-        let Some(topic) = self.topics.iter().find(|topic| topic.name == origin.topic) else {
+    fn decode_all(&mut self, messages: &[(&[u8], Origin<'_>)]) -> Vec<Decoded> {
+        let name = messages.first().map_or("", |(_, origin)| origin.topic);
+        let Some(topic) = self.topics.iter().find(|topic| topic.name == name) else {
             // The caller asks for the topic's tables first; this is for callers that do not.
-            return Err(StillBad {
-                reason: nonsite_schemas::reason::Reason::UnknownCommand
-                    .code()
-                    .to_owned(),
-                detail: format!("topic `{}` is not configured", origin.topic),
-            });
+            let fault = StillBad {
+                reason: Reason::UnknownCommand.code().to_owned(),
+                detail: format!("topic `{name}` is not configured"),
+            };
+            return messages.iter().map(|_| Err(fault.clone())).collect();
         };
-        self.decoder
-            .decode(topic, message, origin)
-            .map_err(|rejected| StillBad {
-                reason: rejected.reason.code().to_owned(),
-                detail: rejected.detail,
-            })
+        let decoded = self.decoder.decode_all(topic, messages);
+        decoded
+            .into_iter()
+            .map(|decoded| decoded.map_err(|rejected| still_bad(rejected, self.split_timeout_s)))
+            .collect()
+    }
+
+    fn split_timeout_micros(&self) -> i64 {
+        let seconds = i64::try_from(self.split_timeout_s).unwrap_or(i64::MAX);
+        seconds.saturating_mul(1_000_000)
     }
 
     fn tables(&self, topic: &str) -> Option<Vec<&'static str>> {
@@ -65,5 +68,20 @@ impl Redecode for Records {
             .iter()
             .filter(|target| **target != Target::Quarantine);
         Some(used.map(|target| target.name()).collect())
+    }
+}
+
+fn still_bad(rejected: Rejected, split_timeout_s: u64) -> StillBad {
+    let detail = match rejected.reason {
+        Reason::SplitIncomplete => format!(
+            "this part of a split packet has no DataTime, and no usable part of it with one is in \
+             quarantine within {split_timeout_s} s of it (ingest.split_timeout_s); ask the \
+             station to send the data again"
+        ),
+        _ => rejected.detail,
+    };
+    StillBad {
+        reason: rejected.reason.code().to_owned(),
+        detail,
     }
 }

@@ -255,53 +255,142 @@ async fn a_redrive_must_say_who_and_why_and_name_what_exists() {
     );
 }
 
-/// The program's own reader: a packet with a CRC of another dialect is refused, until the station
-/// is allowed to use it.
-#[tokio::test]
-async fn a_packet_becomes_rows_when_its_station_may_use_its_crc() {
-    use crate::config::{Content, Format, Topic};
+/// The program's own reader, on packets with a CRC that their station may not use at first.
+mod packets {
+    use super::*;
+    use crate::config::{Config, Content, Format, Topic};
     use nonsite_schemas::hj212::{Stations, crc_modbus};
 
-    let bed = Bed::new().await;
-    let segment = "QN=20250601080000000;ST=31;CN=2051;PW=123456;MN=M1;Flag=4;\
-                   CP=&&DataTime=20250601080000;a21026-Avg=5.5,a21026-Flag=N;a21002-Avg=7.25,\
-                   a21002-Flag=N&&";
-    let crc = crc_modbus(segment.as_bytes());
-    let packet = format!("##{:04}{segment}{crc:04X}\r\n", segment.len());
-    // The test's messages are received at their offset in milliseconds: here just after the
-    // packet's own time, or the reader would refuse it.
-    let offset = 1_748_736_060_000;
-    quarantine(&bed.store, &[message(offset, &packet)]).await;
-    let topics = vec![Topic {
-        name: "t".into(),
-        format: Format::Hj212,
-        content: Content::Readings,
-    }];
-    let run = async |stations: &str| {
+    const ALLOWED: &str = "[stations.M1]\ncrc = [\"hj212\", \"modbus\"]\n";
+    /// The bed's messages are received at their offset in milliseconds: here just after the
+    /// packets' own time, or the reader would refuse them.
+    const OFFSET: i64 = 1_748_736_060_000;
+    const BOTH: &str =
+        "DataTime=20250601080000;a21026-Avg=5.5,a21026-Flag=N;a21002-Avg=7.25,a21002-Flag=N";
+
+    fn packet(part: &str, content: &str) -> String {
+        let segment =
+            format!("QN=20250601080000000;ST=31;CN=2051;PW=123456;MN=M1;{part}CP=&&{content}&&");
+        let crc = crc_modbus(segment.as_bytes());
+        format!("##{:04}{segment}{crc:04X}\r\n", segment.len())
+    }
+
+    async fn run(bed: &Bed, stations: &str, request: &Request) -> RedriveReport {
+        let config = Config {
+            topics: vec![Topic {
+                name: "t".into(),
+                format: Format::Hj212,
+                content: Content::Readings,
+            }],
+            ..Config::default()
+        };
         let stations = Arc::new(Stations::from_toml(stations).expect("a stations file"));
-        let mut records = Records::new(topics.clone(), stations).expect("a reader");
-        redrive(&bed.store, &mut records, &bed.clock, &request())
+        let mut records = Records::new(&config, stations).expect("a reader");
+        redrive(&bed.store, &mut records, &bed.clock, request)
             .await
             .expect("a redrive")
-    };
-    let report = run("").await;
-    assert_eq!(report.still_bad, 1);
-    assert_eq!(
-        report.outcomes[0].reason.as_deref(),
-        Some("crc_dialect_not_allowed"),
-        "{report:?}"
-    );
-    let report = run(ALLOWED).await;
-    assert_eq!(
-        (report.became_rows, report.rows["readings_raw"]),
-        (1, 2),
-        "{report:?}"
-    );
-    assert_eq!(
-        bed.readings().await,
-        [(offset, "a21002".into()), (offset, "a21026".into())]
-    );
-    assert_eq!(run(ALLOWED).await.became_rows, 0);
-}
+    }
 
-const ALLOWED: &str = "[stations.M1]\ncrc = [\"hj212\", \"modbus\"]\n";
+    fn only(offset: i64) -> Request {
+        Request {
+            filter: Filter {
+                ids: vec![format!("t/0/{offset}")],
+                ..Filter::default()
+            },
+            ..request()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_packet_becomes_rows_when_its_station_may_use_its_crc() {
+        let bed = Bed::new().await;
+        quarantine(&bed.store, &[message(OFFSET, &packet("Flag=4;", BOTH))]).await;
+        let report = run(&bed, "", &request()).await;
+        assert_eq!(report.still_bad, 1);
+        assert_eq!(
+            report.outcomes[0].reason.as_deref(),
+            Some("crc_dialect_not_allowed"),
+            "{report:?}"
+        );
+        let report = run(&bed, ALLOWED, &request()).await;
+        assert_eq!(
+            (report.became_rows, report.rows["readings_raw"]),
+            (1, 2),
+            "{report:?}"
+        );
+        assert_eq!(
+            bed.readings().await,
+            [(OFFSET, "a21002".into()), (OFFSET, "a21026".into())]
+        );
+        assert_eq!(run(&bed, ALLOWED, &request()).await.became_rows, 0);
+    }
+
+    /// Part 2 of 2, without DataTime; part 1 with it.
+    fn parts() -> (String, String) {
+        let two = packet("Flag=6;PNUM=2;PNO=2;", "a21002-Avg=7.25,a21002-Flag=N");
+        let one = packet(
+            "Flag=6;PNUM=2;PNO=1;",
+            "DataTime=20250601080000;a21026-Avg=5.5,a21026-Flag=N",
+        );
+        (two, one)
+    }
+
+    #[tokio::test]
+    async fn parts_of_a_split_packet_are_joined_once() {
+        let bed = Bed::new().await;
+        let (two, one) = parts();
+        let bad = [message(OFFSET, &two), message(OFFSET + 9, &one)];
+        quarantine(&bed.store, &bad).await;
+        assert_eq!(run(&bed, "", &request()).await.still_bad, 2);
+        let report = run(&bed, ALLOWED, &request()).await;
+        assert_eq!(
+            (
+                report.became_rows,
+                report.still_bad,
+                report.rows["readings_raw"]
+            ),
+            (2, 0, 2),
+            "{report:?}"
+        );
+        let expected = [(OFFSET, "a21002".into()), (OFFSET + 9, "a21026".into())];
+        assert_eq!(bed.readings().await, expected);
+        let times = bed
+            .rows("SELECT DISTINCT data_time FROM t", "readings_raw")
+            .await;
+        assert_eq!(times.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+        assert_eq!(run(&bed, ALLOWED, &request()).await.became_rows, 0);
+        assert_eq!(bed.readings().await, expected);
+    }
+
+    #[tokio::test]
+    async fn parts_chosen_one_by_one_find_the_time_of_the_others() {
+        let bed = Bed::new().await;
+        let (two, one) = parts();
+        let bad = [message(OFFSET, &two), message(OFFSET + 9, &one)];
+        quarantine(&bed.store, &bad).await;
+        assert_eq!(run(&bed, ALLOWED, &only(OFFSET + 9)).await.became_rows, 1);
+        assert_eq!(bed.open().await, [format!("t/0/{OFFSET}")]);
+        assert_eq!(run(&bed, ALLOWED, &only(OFFSET)).await.became_rows, 1);
+        assert_eq!(bed.readings().await.len(), 2);
+        assert!(bed.open().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_part_whose_time_is_nowhere_stays_and_says_why() {
+        let bed = Bed::new().await;
+        let (two, one) = parts();
+        // Part 1 is there, but of another time: ten minutes are beyond the patience of five.
+        let bad = [message(OFFSET, &two), message(OFFSET + 600_000, &one)];
+        quarantine(&bed.store, &bad).await;
+        let report = run(&bed, ALLOWED, &request()).await;
+        assert_eq!((report.became_rows, report.still_bad), (1, 1));
+        let outcome = &report.outcomes[0];
+        assert_eq!(outcome.reason.as_deref(), Some("split_incomplete"));
+        let detail = outcome.detail.as_deref().unwrap_or_default();
+        assert!(
+            detail.contains("no DataTime") && detail.contains("300 s"),
+            "{detail}"
+        );
+        assert_eq!(bed.open().await, [format!("t/0/{OFFSET}")]);
+    }
+}

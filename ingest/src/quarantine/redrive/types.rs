@@ -19,17 +19,19 @@ pub struct StillBad {
     pub detail: String,
 }
 
+/// What became of one message: its rows by table, bad parts of it as rows of `quarantine`; or why
+/// it cannot be used as a whole.
+pub type Decoded = Result<Vec<(&'static str, RecordBatch)>, StillBad>;
+
 /// Reads messages with the settings of today.
 pub trait Redecode: Send {
-    /// The rows of a message by table; bad parts of it come as rows of `quarantine`.
-    ///
-    /// # Errors
-    /// [`StillBad`] when the message as a whole cannot be used.
-    fn decode(
-        &mut self,
-        message: &[u8],
-        origin: Origin<'_>,
-    ) -> Result<Vec<(&'static str, RecordBatch)>, StillBad>;
+    /// What becomes of each of these messages of one partition, which come in the order of their
+    /// offsets. Parts of a split packet among them find each other; a part without DataTime whose
+    /// others are not among them is `split_incomplete`.
+    fn decode_all(&mut self, messages: &[(&[u8], Origin<'_>)]) -> Vec<Decoded>;
+
+    /// How far apart the parts of one packet may have been received, microseconds.
+    fn split_timeout_micros(&self) -> i64;
 
     /// The tables that messages of a topic become rows of, without `quarantine`; `None` when the
     /// topic is not configured.

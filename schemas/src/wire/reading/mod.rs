@@ -18,7 +18,9 @@ mod fields;
 mod meaning;
 mod message;
 
-use crate::hj212::Sink;
+use std::collections::HashSet;
+
+use crate::hj212::{self, Head, Notes, Sink, Value};
 use crate::reason::Reason;
 
 pub use crate::hj212::Rejected;
@@ -90,6 +92,41 @@ pub fn decode_line<S: Sink>(
     }
 }
 
+/// Notes readings of a list that came in it before: no two rows of one message are the same.
+struct Repeats<'s, S> {
+    sink: &'s mut S,
+    seen: HashSet<(String, String, hj212::Granularity, i64)>,
+}
+
+impl<S: Sink> Sink for Repeats<'_, S> {
+    fn reading(&mut self, head: &Head<'_>, value: &Value<'_>) {
+        let (mn, factor) = (head.mn.to_owned(), value.factor.to_owned());
+        let mut notes = value.notes;
+        if !self
+            .seen
+            .insert((mn, factor, head.granularity, head.data_time))
+        {
+            notes.insert(Notes::REPEATED_FACTOR);
+        }
+        self.sink.reading(head, &Value { notes, ..*value });
+    }
+
+    fn state(
+        &mut self,
+        head: &Head<'_>,
+        item: &str,
+        value: Option<f64>,
+        text: Option<&str>,
+        flag: Option<&str>,
+    ) {
+        self.sink.state(head, item, value, text, flag);
+    }
+
+    fn bad_part(&mut self, head: &Head<'_>, part: &str, reason: Reason, detail: &str) {
+        self.sink.bad_part(head, part, reason, detail);
+    }
+}
+
 /// Hands over a list, its bad elements as parts.
 fn list<S: Sink>(
     text: &str,
@@ -98,6 +135,10 @@ fn list<S: Sink>(
     sink: &mut S,
 ) -> Decoded {
     let mut decoded = Decoded::default();
+    let sink = &mut Repeats {
+        sink,
+        seen: HashSet::with_capacity(elements.len()),
+    };
     // Where the elements are is only asked when one of them is bad.
     let mut texts = None;
     for (i, element) in elements.iter().enumerate() {

@@ -327,6 +327,16 @@ fn a_bad_element_costs_only_itself() {
 }
 
 #[test]
+fn a_reading_that_comes_twice_in_a_list_is_noted() {
+    let one = r#"{"mn":"M1","factor":"a21026","granularity":"hour","data_time":"2026-03-01 10:00:00","value":1}"#;
+    let two = one.replace("M1", "M2");
+    let (outcome, seen) = decode(&format!("[{one},{two},{one}]"));
+    assert_eq!(outcome.map(|decoded| decoded.readings), Ok(3));
+    let notes: Vec<String> = seen.rows.iter().map(|row| row.notes.to_string()).collect();
+    assert_eq!(notes, ["", "", "repeated_factor"]);
+}
+
+#[test]
 fn a_list_that_breaks_off_reaches_the_sink_not_at_all() {
     let text = r#"[{"mn":"M1","factor":"a","granularity":"minute","data_time":"2026-03-01 10:00:00"},{"mn""#;
     assert_eq!(rejected(text).reason, Reason::JsonSyntax);
