@@ -30,6 +30,7 @@ pub mod golden;
 mod inputs;
 mod judge;
 mod long;
+mod marks;
 pub mod masses;
 mod quiet;
 pub mod record;
