@@ -103,7 +103,9 @@ fn show(report: &Report, json: bool) {
     }
     println!("{}", table(report).table());
     println!(
-        "{} logger-days judged{} at {}; {} opened, {} withdrawn, {} stand; {} alerts; {} ms",
+        "{} new file(s) with {} rows, {} logger-days judged{} at {}; {} opened, {} withdrawn, {} stand; {} alerts; {} ms",
+        report.files,
+        report.rows,
         report.logger_days,
         if report.full { " (everything)" } else { "" },
         report.as_of,

@@ -135,6 +135,10 @@ fn finding(rule: &Rule, windows: Vec<Window>) -> Finding {
             severity = severity.max(raised);
         }
     }
+    // What the enterprise marked in time is kept as a reminder, never deleted.
+    if windows.iter().all(|window| window.marked) {
+        severity = Severity::S4;
+    }
     Finding {
         windows,
         worst,

@@ -19,6 +19,7 @@ use super::evidence;
 use super::inputs;
 use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::long;
+use super::marks::Marks;
 use super::masses::{FRESH, daily_masses};
 use super::quiet::Memory;
 use super::rule::Rule;
@@ -218,6 +219,7 @@ impl Judging<'_> {
         let as_of = self.as_of;
         let version = self.session.version("readings_raw");
         let outlets = Outlets::load(run).await?;
+        let marks = Marks::load(run).await?;
         for (n, configured) in self.catalogue.rules().iter().enumerate() {
             if !which.has(&configured.rule) {
                 continue;
@@ -236,6 +238,7 @@ impl Judging<'_> {
                 .map(window_key)
                 .collect();
             let mut verdicts = judge(run, configured, as_of, core, registry, &ask).await?;
+            marks.exempt(&configured.rule, &mut verdicts.flagged);
             let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
             findings.retain(|finding| finding.core());
             let evidence = evidence::collect(run, configured, &findings).await?;

@@ -47,7 +47,7 @@ pub(super) async fn prepare(
 ) -> Result<Session, Error> {
     let scope = with_margin(core);
     let run = fill(session, core, &scope).await?;
-    refresh(&run, "daily").await?;
+    refresh(&run, "daily", &[]).await?;
     silences(&run, &scope, known, as_of).await?;
     Ok(run)
 }
@@ -67,7 +67,7 @@ pub(super) async fn prepare_long(
         long.any(|configured| configured.rule.sql.contains(name))
     };
     // Evidence of a finding lists its days.
-    refresh(&run, "daily").await?;
+    refresh(&run, "daily", &[]).await?;
     if reads("silences") {
         silences(&run, &scope, None, as_of).await?;
     }
@@ -101,21 +101,38 @@ async fn fill(
         "hour_companions",
         "hourly",
     ];
+    let bounds = bounds(scope, run.partitions());
     // Each is computed from the tables before it: the views below it were registered with it.
     for name in tables {
-        refresh(&run, name).await?;
+        refresh(&run, name, &bounds).await?;
     }
     Ok(run)
 }
 
 /// Computes a view into a table of the same name.
-async fn refresh(run: &Session, name: &str) -> Result<(), Error> {
+async fn refresh(run: &Session, name: &str, bounds: &[String]) -> Result<(), Error> {
     let sql = views::query(name).ok_or_else(|| Error::Rule {
         rule: name.to_owned(),
         what: "there is no such view".to_owned(),
     })?;
-    run.materialise(name, sql).await?;
-    Ok(())
+    if name == "series_hours" {
+        run.materialise_by_logger(name, sql, bounds).await
+    } else {
+        run.materialise(name, sql).await
+    }
+}
+
+/// The loggers at which the second and every further of `parts` ranges of about equal work begins.
+fn bounds(scope: &BTreeSet<LoggerDay>, parts: usize) -> Vec<String> {
+    let days: Vec<&LoggerDay> = scope.iter().collect();
+    let mut bounds: Vec<String> = (1..parts)
+        .filter_map(|part| days.get(days.len() * part / parts))
+        .map(|(mn, _)| mn.clone())
+        .collect();
+    bounds.dedup();
+    // A range before the first logger would be empty.
+    bounds.retain(|mn| days.first().is_some_and(|(first, _)| first < mn));
+    bounds
 }
 
 /// Stretches of time in which loggers of `{source}` were heard, by day.
@@ -137,8 +154,9 @@ async fn silences(
     known: Option<&BTreeSet<LoggerDay>>,
     as_of: i64,
 ) -> Result<(), Error> {
+    let bounds = bounds(scope, run.partitions());
     let islands = |source: &str| CONTACTS.replace("{source}", source);
-    run.materialise("contacts", &islands("readings_raw"))
+    run.materialise_by_logger("contacts", &islands("readings_raw"), &bounds)
         .await?;
     let heard = days(run, "SELECT DISTINCT mn, date FROM contacts").await?;
     let loggers = edge_loggers(scope, &heard);
@@ -248,6 +266,15 @@ mod tests {
         days.iter()
             .map(|(mn, date)| ((*mn).to_owned(), *date))
             .collect()
+    }
+
+    #[test]
+    fn ranges_of_loggers_share_the_work() {
+        let scope = set(&[("A", 1), ("A", 2), ("B", 1), ("C", 1), ("D", 1), ("E", 1)]);
+        assert_eq!(bounds(&scope, 3), ["B", "D"]);
+        assert_eq!(bounds(&scope, 1), [""; 0]);
+        assert_eq!(bounds(&set(&[("A", 1), ("A", 2)]), 4), [""; 0]);
+        assert_eq!(bounds(&BTreeSet::new(), 4), [""; 0]);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) struct Window {
     pub(super) detail: Option<String>,
     /// Which of the rule's sentences tells it.
     pub(super) say: Option<String>,
+    /// Whether its exemption comes from a mark of the enterprise.
+    pub(super) marked: bool,
     /// Whether it lies on a judged day.
     pub(super) core: bool,
 }
@@ -287,6 +289,7 @@ fn window(columns: &[ArrayRef], i: usize, core: bool) -> Window {
         severity: of(14).as_deref().and_then(Severity::parse),
         detail: of(15),
         say: of(16),
+        marked: false,
         core,
     }
 }

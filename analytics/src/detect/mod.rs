@@ -30,6 +30,7 @@ pub mod golden;
 mod inputs;
 mod judge;
 mod long;
+mod marks;
 pub mod masses;
 pub mod page;
 mod quiet;

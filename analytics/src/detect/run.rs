@@ -53,6 +53,10 @@ pub struct Report {
     pub readings_version: i64,
     /// Whether everything was judged.
     pub full: bool,
+    /// Files that brought what is new; all of them on a full run.
+    pub files: usize,
+    /// Rows in these files.
+    pub rows: u64,
     /// Logger-days judged.
     pub logger_days: usize,
     /// By rule, in order of ids.
@@ -135,6 +139,8 @@ pub async fn run_again(
         from_version: if touched.full { None } else { markers.readings },
         readings_version,
         full: touched.full,
+        files: touched.files,
+        rows: touched.rows,
         logger_days: evaluation.core.len(),
         rules: evaluation.rules.clone(),
         opened: evaluation.state.opened().len(),

@@ -4,7 +4,8 @@
 //! Causes, each found without reading more than it names:
 //! - files added to `readings_raw` since the version judged last (compaction does not count);
 //! - new permit documents: all days of the loggers they bind;
-//! - the clock: hours that closed since the last run (silences are looked for in [`super::quiet`]);
+//! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
+//!   next day) or back-filled (of the eighth) since then (silences are looked for in [`super::quiet`]);
 //! - a changed rule or parameter, a time before the last run's, a lost log, or `--full`: everything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,10 @@ pub(super) struct Touched {
     pub(super) stirred: BTreeSet<LoggerDay>,
     /// Time of the run before, microseconds UTC.
     pub(super) before: Option<i64>,
+    /// Files that brought the changes; all files of `readings_raw` when everything is judged.
+    pub(super) files: usize,
+    /// Rows in these files.
+    pub(super) rows: u64,
     /// Whether this is everything there is.
     pub(super) full: bool,
     /// Whether there is nothing to judge at all: no logger-day, no permit document, no new day.
@@ -70,6 +75,8 @@ impl Touched {
             stirred: days.clone(),
             days,
             before: None,
+            files: 0,
+            rows: 0,
             full: true,
             idle: false,
         }
@@ -94,7 +101,12 @@ pub(super) async fn find(
     };
     let Some(added) = added else {
         let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        return Ok(Touched::everything(days));
+        let (files, rows) = all_files(session).await?;
+        return Ok(Touched {
+            files,
+            rows,
+            ..Touched::everything(days)
+        });
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
@@ -110,9 +122,33 @@ pub(super) async fn find(
         days: found,
         stirred,
         before: markers.as_of,
+        files: added.len(),
+        rows: added.iter().map(rows_of).sum(),
         full: false,
         idle,
     })
+}
+
+/// Rows of a file, as its statistics say.
+fn rows_of(add: &Add) -> u64 {
+    let stats = add.stats.as_deref().unwrap_or("{}");
+    let stats: serde_json::Value = serde_json::from_str(stats).unwrap_or_default();
+    stats["numRecords"].as_u64().unwrap_or_default()
+}
+
+/// Number and rows of all files of `readings_raw`.
+async fn all_files(session: &Session) -> Result<(usize, u64), Error> {
+    let table = "readings_raw";
+    let Some(delta) = load_at(session, table).await? else {
+        return Ok((0, 0));
+    };
+    let state = delta.snapshot().map_err(Error::table(table))?;
+    let rows: Vec<u64> = state
+        .log_data()
+        .iter()
+        .map(|file| u64::try_from(file.num_records().unwrap_or_default()).unwrap_or_default())
+        .collect();
+    Ok((rows.len(), rows.iter().sum()))
 }
 
 /// Files added with new data after `version`; nothing when the log does not reach back that far.
@@ -264,6 +300,13 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
     days(session, &sql).await
 }
 
+/// Days that are judged again because a deadline passed between two times: a day after 12:00 of the
+/// next one, when it may no longer be marked, and after 12:00 of the eighth, when back-filling ends.
+fn settled_again(before: i64, as_of: i64) -> BTreeSet<i32> {
+    let noons = beijing_day(before - 12 * HOUR) + 1..=beijing_day(as_of - 12 * HOUR);
+    noons.flat_map(|noon| [noon - 1, noon - 8]).collect()
+}
+
 /// Logger-days that time alone makes worth a look.
 async fn of_clock(
     session: &Session,
@@ -278,6 +321,18 @@ async fn of_clock(
             // The hour that was running then is judged now, and so is a day that has settled.
             beijing_day(before.div_euclid(HOUR) * HOUR - SETTLE),
             beijing_day(as_of)
+        );
+        found.extend(days(session, &sql).await?);
+    }
+    let again = settled_again(before, as_of);
+    if !again.is_empty() {
+        let list: Vec<String> = again
+            .iter()
+            .map(|date| format!("arrow_cast({date}, 'Date32')"))
+            .collect();
+        let sql = format!(
+            "SELECT DISTINCT mn, date FROM readings_raw WHERE date IN ({})",
+            list.join(", ")
         );
         found.extend(days(session, &sql).await?);
     }
@@ -301,4 +356,23 @@ pub(super) async fn days(session: &Session, sql: &str) -> Result<BTreeSet<Logger
             Some((mn, date))
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::at;
+
+    #[test]
+    fn a_day_is_judged_again_at_noon_of_the_next_and_of_the_eighth() {
+        let day = |text: &str| beijing_day(at(text));
+        let of = |from: &str, to: &str| settled_again(at(from), at(to));
+        assert!(of("2025-06-10 11:58", "2025-06-10 11:59").is_empty());
+        assert_eq!(
+            of("2025-06-10 11:59", "2025-06-10 12:00"),
+            BTreeSet::from([day("2025-06-09 00:00"), day("2025-06-02 00:00")])
+        );
+        assert!(of("2025-06-10 12:00", "2025-06-11 11:59").is_empty());
+        assert_eq!(of("2025-06-09 13:00", "2025-06-11 13:00").len(), 4);
+    }
 }

@@ -14,6 +14,7 @@
 //! Failure modes: an unreadable folder or log ([`Error::Store`], [`Error::Table`]).
 
 mod error;
+mod keep;
 pub mod render;
 pub mod rows;
 mod store;
@@ -23,9 +24,6 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::compute::cast;
-use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::execution::context::SQLOptions;
@@ -164,32 +162,6 @@ impl Session {
         Ok(batches)
     }
 
-    /// Runs one query and keeps its rows under `name` for the rest of the session, replacing a
-    /// view of that name. Rules then share the result instead of computing it again.
-    pub(crate) async fn materialise(&self, name: &str, sql: &str) -> Result<usize, Error> {
-        let what = format!("intermediate table `{name}`");
-        let frame = self.ctx.sql(sql).await.map_err(Error::query(&what))?;
-        let schema = plain(frame.schema().as_arrow());
-        let parts = frame
-            .collect_partitioned()
-            .await
-            .map_err(Error::query(&what))?;
-        let rows = parts.iter().flatten().map(RecordBatch::num_rows).sum();
-        let parts = parts
-            .into_iter()
-            .map(|part| part.iter().map(|batch| recast(&schema, batch)).collect())
-            .collect::<Result<Vec<Vec<RecordBatch>>, _>>()
-            .map_err(|error| Error::query(&what)(error.into()))?;
-        let table = MemTable::try_new(schema, parts).map_err(Error::query(&what))?;
-        self.ctx
-            .deregister_table(name)
-            .map_err(Error::query(&what))?;
-        self.ctx
-            .register_table(name, Arc::new(table))
-            .map_err(Error::query(&what))?;
-        Ok(rows)
-    }
-
     /// The same tables at the same versions, cut down to what a run looks at: `readings_raw` holds
     /// only the logger-days of `scope` (columns mn, date) between the two dates, and so does the
     /// view `readings`. The uncut table is `readings_raw_all`. Memory and settings are shared.
@@ -224,8 +196,9 @@ impl Session {
         };
         session.put("scope", scope)?;
         let cut = format!(
-            "SELECT r.* FROM readings_raw_all r
-             LEFT SEMI JOIN scope s ON r.mn = s.mn AND r.date = s.date
+            // The small side stands left: it is the one held in memory while the other streams by.
+            "SELECT r.* FROM scope s
+             RIGHT SEMI JOIN readings_raw_all r ON r.mn = s.mn AND r.date = s.date
              WHERE r.date BETWEEN arrow_cast({}, 'Date32') AND arrow_cast({}, 'Date32')",
             dates.start(),
             dates.end()
@@ -290,33 +263,6 @@ impl Session {
             .map_err(Error::query(&what))?;
         Ok(())
     }
-}
-
-/// A planned schema as a table's: any column may be null, whatever the plan knew about it.
-fn plain(schema: &Schema) -> SchemaRef {
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| Field::new(field.name(), field.data_type().clone(), true))
-        .collect();
-    Arc::new(Schema::new(fields))
-}
-
-/// A batch under another schema of the same columns.
-fn recast(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = schema
-        .fields()
-        .iter()
-        .zip(batch.columns())
-        .map(|(field, column)| {
-            if column.data_type() == field.data_type() {
-                Ok(Arc::clone(column))
-            } else {
-                cast(column, field.data_type())
-            }
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// Every table a session knows.

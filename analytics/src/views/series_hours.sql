@@ -23,13 +23,14 @@ FROM (
       UNION ALL
       SELECT r.mn, r.factor, r.date, r.data_time, r.granularity, r.value, r.zs_value, r.cou, r.flag,
              r.note, r.period_s, r.received_at, r.kafka_partition, r.kafka_offset
-      FROM readings_raw r
-      LEFT ANTI JOIN (
+      FROM (
         SELECT DISTINCT mn, factor, date, date_trunc('hour', data_time) AS hour
         FROM readings_raw
         WHERE granularity IN ('minute', 'hour')
-      ) c ON c.mn = r.mn AND c.factor = r.factor AND c.date = r.date
-         AND c.hour = date_trunc('hour', r.data_time)
+      ) c
+      RIGHT ANTI JOIN readings_raw r
+        ON c.mn = r.mn AND c.factor = r.factor AND c.date = r.date
+       AND c.hour = date_trunc('hour', r.data_time)
       WHERE r.granularity = 'realtime'
     )
     GROUP BY mn, factor, date
