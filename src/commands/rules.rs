@@ -1,5 +1,8 @@
 //! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
 
+mod backtest;
+mod precision;
+
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +40,12 @@ enum Action {
     /// Check every rule: front matter, parameters, and that its query runs and returns the columns
     /// of the contract.
     Test,
+    /// Recall, precision, false alarms and delay of every rule on known faults; nothing is written.
+    Backtest(backtest::Args),
+    /// What verification said about each rule's findings, and which rules are suspended.
+    Precision(precision::Precision),
+    /// Dispatch the findings of a suspended rule again.
+    Lift(precision::Lift),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
     CheckSeries {
         /// File to read, `-` for standard input.
@@ -48,7 +57,14 @@ enum Action {
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     match args.action {
         Action::CheckSeries { file } => check_series(&file),
-        Action::List { format } => list(&catalogue(settings)?, format),
+        Action::Backtest(args) => backtest::run(&args, &catalogue(settings)?, settings).await,
+        Action::Precision(args) => {
+            precision::precision(&args, &catalogue(settings)?, settings).await
+        }
+        Action::Lift(args) => {
+            precision::lift_suspension(&args, &catalogue(settings)?, settings).await
+        }
+        Action::List { format } => list(&catalogue(settings)?, settings, format).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
         Action::Test => test(&catalogue(settings)?).await,
     }
@@ -65,7 +81,8 @@ fn described(configured: &Configured) -> serde_json::Value {
     value
 }
 
-fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
+async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
+    let standings = precision::stand(catalogue, settings, None).await?;
     let mut listing = Listing::new(&[
         "id",
         "version",
@@ -74,9 +91,10 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
         "group",
         "severity",
         "window",
+        "dispatch",
         "parameters",
     ]);
-    for configured in catalogue.rules() {
+    for (configured, standing) in catalogue.rules().iter().zip(&standings) {
         let rule = &configured.rule;
         let values: Vec<String> = configured
             .values
@@ -91,10 +109,20 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
             rule.group.clone(),
             rule.severity.code().to_owned(),
             rule.granularity.clone(),
+            precision::dispatch(standing),
             values.join(" "),
         ]);
     }
-    let items: Vec<_> = catalogue.rules().iter().map(described).collect();
+    let items: Vec<_> = catalogue
+        .rules()
+        .iter()
+        .zip(&standings)
+        .map(|(configured, standing)| {
+            let mut item = described(configured);
+            item["standing"] = json!(standing);
+            item
+        })
+        .collect();
     listing.print(format, &items)?;
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rule::{Number, Rule};
+use crate::feedback::Suspension;
 use crate::session::Error;
 
 mod built_in {
@@ -27,6 +28,8 @@ pub struct Config {
     pub params: BTreeMap<String, BTreeMap<String, Number>>,
     /// Logger-days evaluated at once; bounds the memory of a run over a long history.
     pub logger_days: usize,
+    /// When a rule whose findings are mostly wrong stops being dispatched.
+    pub suspension: Suspension,
 }
 
 impl Default for Config {
@@ -37,6 +40,7 @@ impl Default for Config {
             disabled: Vec::new(),
             params: BTreeMap::new(),
             logger_days: 10_000,
+            suspension: Suspension::default(),
         }
     }
 }
@@ -74,6 +78,7 @@ impl Catalogue {
         if config.logger_days == 0 {
             return Err(fault("logger_days", "must be at least 1".to_owned()));
         }
+        config.suspension.validate()?;
         let mut rules = BTreeMap::new();
         for (name, text) in built_in::RULES {
             rules.insert((*name).to_owned(), Rule::parse(name, text)?);
@@ -118,6 +123,14 @@ impl Catalogue {
                 values,
                 params_hash,
             }],
+        }
+    }
+
+    /// Pretends a rule has this version, so that a test does not follow the catalogue.
+    #[cfg(test)]
+    pub(crate) fn set_version(&mut self, id: &str, version: i32) {
+        for configured in self.rules.iter_mut().filter(|c| c.rule.id == id) {
+            configured.rule.version = version;
         }
     }
 

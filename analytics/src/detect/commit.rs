@@ -91,7 +91,9 @@ impl Writer {
         fingerprint: i64,
         as_of: i64,
     ) -> Result<usize, Error> {
-        let alerts = self.alerts(session, evaluation, as_of).await?;
+        let alerts = self
+            .alerts(session, evaluation, &report.suspended, as_of)
+            .await?;
         self.outcomes(session, catalogue, evaluation, report, as_of)
             .await?;
         self.runs(catalogue, evaluation, report, as_of).await?;
@@ -106,6 +108,7 @@ impl Writer {
         &self,
         session: &Session,
         evaluation: &Evaluation,
+        suspended: &[String],
         as_of: i64,
     ) -> Result<usize, Error> {
         let state = &evaluation.state;
@@ -113,7 +116,7 @@ impl Writer {
             .opened()
             .iter()
             .filter_map(|id| state.get(id))
-            .filter(|a| a.is_open())
+            .filter(|a| a.is_open() && !suspended.contains(&a.rule_id))
             .collect();
         let withdrawn: Vec<&Anomaly> = state
             .withdrawn()

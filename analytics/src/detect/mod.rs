@@ -23,6 +23,7 @@ pub mod bundle;
 pub mod catalogue;
 mod commit;
 mod compose;
+pub(crate) mod dry;
 mod episode;
 pub mod evidence;
 mod inputs;

@@ -3,3 +3,4 @@
 mod replay;
 mod rules;
 mod runs;
+mod suspension;

@@ -1,0 +1,24 @@
+//! All rules over everything, with nothing written: what they would find.
+
+use super::anomaly::Anomaly;
+use super::catalogue::{Catalogue, Config};
+use super::run::evaluate;
+use super::state::State;
+use super::touched::days;
+use crate::session::{Error, Session};
+
+/// Standing findings over all readings of a session at `as_of` (microseconds UTC).
+///
+/// # Errors
+/// What tables and rules say.
+pub(crate) async fn findings(
+    session: &Session,
+    config: &Config,
+    catalogue: &Catalogue,
+    as_of: i64,
+) -> Result<Vec<Anomaly>, Error> {
+    let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+    let state = State::default();
+    let evaluation = evaluate(session, catalogue, config, &days, Some(&days), state, as_of).await?;
+    Ok(evaluation.state.open().cloned().collect())
+}
