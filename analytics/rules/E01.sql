@@ -1,6 +1,6 @@
 /*---
 id = "E01"
-version = 1
+version = 2
 name_zh = "小时均值超标"
 name_en = "hourly-mean exceedance"
 group = "exceedance"
@@ -57,6 +57,7 @@ FROM (
               WHEN NOT h.valid OR h.n_valid * h.interval_s < $min_valid_minutes * 60
                    THEN 'too_few_valid_minutes'
               WHEN b.mn IS NULL THEN 'no_permit'
+              WHEN l.unit_problem IS NOT NULL THEN l.unit_problem
               WHEN l.limit_value IS NULL THEN 'no_limit'
               WHEN NOT is_gas(h.factor) AND h.flow = 0.0 THEN 'not_discharging'
               WHEN l.basis = 'converted' AND h.converted IS NULL THEN 'no_conversion'

@@ -1,6 +1,6 @@
 /*---
 id = "E03"
-version = 1
+version = 2
 name_zh = "废气日均值超标"
 name_en = "gas daily-mean exceedance"
 group = "exceedance"
@@ -40,9 +40,10 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
 FROM (
   SELECT d.*, l.outlet_uid, l.permit_no, l.permit_version, l.limit_value, l.unit,
          CASE WHEN l.basis = 'converted' THEN d.converted ELSE d.value END AS observed,
-         CASE WHEN d.n_stopped = 24 THEN 'stopped'
+         CASE WHEN d.n_due = 0 THEN 'stopped'
               WHEN d.n_used < $min_valid_hours THEN 'too_few_valid_hours'
               WHEN b.mn IS NULL THEN 'no_permit'
+              WHEN l.unit_problem IS NOT NULL THEN l.unit_problem
               WHEN l.limit_value IS NULL THEN 'no_limit'
               WHEN l.basis = 'converted' AND d.converted IS NULL THEN 'no_conversion'
          END AS why

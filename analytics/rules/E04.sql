@@ -1,6 +1,6 @@
 /*---
 id = "E04"
-version = 1
+version = 2
 name_zh = "废水日均值超标"
 name_en = "water daily-mean exceedance"
 group = "exceedance"
@@ -34,9 +34,10 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
                         ',"hours_dropped":', dropped, '}') END AS detail
 FROM (
   SELECT d.*, l.outlet_uid, l.permit_no, l.permit_version, l.limit_value, l.unit,
-         CASE WHEN d.n_stopped = 24 THEN 'stopped'
+         CASE WHEN d.n_due = 0 THEN 'stopped'
               WHEN NOT d.valid THEN 'too_few_valid_hours'
               WHEN b.mn IS NULL THEN 'no_permit'
+              WHEN l.unit_problem IS NOT NULL THEN l.unit_problem
               WHEN l.limit_value IS NULL THEN 'no_limit'
               WHEN d.volume_m3 IS NULL THEN 'no_flow'
               WHEN d.value IS NULL THEN 'no_value'

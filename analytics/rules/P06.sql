@@ -1,6 +1,6 @@
 /*---
 id = "P06"
-version = 1
+version = 2
 name_zh = "年许可量超标"
 name_en = "annual permitted mass exceeded"
 group = "permit"
@@ -63,7 +63,8 @@ SELECT CAST(NULL AS VARCHAR) AS mn, factor, outlet_uid, permit_no, version AS pe
        coalesce(hours, 0) AS points,
        CASE WHEN total_t IS NULL THEN 'not_evaluated'
             WHEN total_t > mass_t * $factor THEN 'flagged' ELSE 'passed' END AS outcome,
-       CASE WHEN total_t IS NULL THEN 'no_mass' END AS why, NULL AS exempt, NULL AS severity,
+       CASE WHEN total_t IS NULL AND unit_scale(reading_unit(NULL, factor), 'mg/m3') IS NULL THEN 'unit_unknown'
+            WHEN total_t IS NULL THEN 'no_mass' END AS why, NULL AS exempt, NULL AS severity,
        concat('{"level":"', level, '","hours":', coalesce(hours, 0), ',"hours_missing":',
               coalesce(hours_missing, 0), '}') AS detail
 FROM totals

@@ -97,6 +97,10 @@ pub(crate) struct Permit {
     pub(crate) averaging: &'static str,
     pub(crate) ref_o2: Option<f64>,
     pub(crate) valid_to: &'static str,
+    /// Unit of the limit.
+    pub(crate) unit: &'static str,
+    /// Cadence of the analyser as the binding states it, seconds.
+    pub(crate) cadence_s: Option<i64>,
     pub(crate) offset: i64,
 }
 
@@ -111,6 +115,12 @@ impl Permit {
             averaging: "hour",
             ref_o2: None,
             valid_to: "2099-12-31",
+            unit: if factor.starts_with('w') {
+                "mg/L"
+            } else {
+                "mg/m3"
+            },
+            cadence_s: None,
             offset: 0,
         }
     }
@@ -144,12 +154,12 @@ pub(crate) fn permits(documents: &[Permit]) -> Vec<(&'static str, RecordBatch)> 
             })));
             bindings.push(with(json!({
                 "mn": permit.mn, "outlet_uid": outlet, "outlet_code": "DA001", "medium": "air",
-                "valid_from": permit.issued,
+                "valid_from": permit.issued, "cadence_s": permit.cadence_s,
             })));
         }
         limits.push(with(json!({
             "outlet_uid": outlet, "outlet_code": "DA001", "medium": "air", "factor": permit.factor,
-            "limit_value": permit.limit, "unit": "mg/m3", "averaging": permit.averaging,
+            "limit_value": permit.limit, "unit": permit.unit, "averaging": permit.averaging,
             "basis": if permit.ref_o2.is_some() { "converted" } else { "raw" },
             "ref_o2": permit.ref_o2, "valid_from": permit.issued,
         })));

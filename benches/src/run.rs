@@ -46,6 +46,7 @@ impl Nonsite {
             ("readings", "json", "readings"),
             ("permits", "json", "permits"),
             ("inspections", "json", "inspections"),
+            ("documents", "json", "documents"),
         ] {
             text.push_str(&format!(
                 "\n[[ingest.topics]]\nname = \"{prefix}.{topic}\"\nformat = \"{format}\"\ncontent = \"{content}\"\n"

@@ -26,6 +26,8 @@ pub enum Content {
     Permits,
     /// Inspection records.
     Inspections,
+    /// Documents of several types, told apart by their field `type`.
+    Documents,
 }
 
 /// One topic to consume.
@@ -90,6 +92,7 @@ impl Default for Config {
                 topic("nonsite.readings", Format::Json, Content::Readings),
                 topic("nonsite.permits", Format::Json, Content::Permits),
                 topic("nonsite.inspections", Format::Json, Content::Inspections),
+                topic("nonsite.documents", Format::Json, Content::Documents),
             ],
         }
     }
@@ -162,7 +165,7 @@ impl Config {
             require(
                 topic.format == Format::Json || topic.content == Content::Readings,
                 &format!("{key}.format"),
-                "permits and inspections are json",
+                "only readings come as hj212; everything else is json",
             )?;
         }
         Ok(())

@@ -15,6 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use nonsite_schemas::hj212::{Assembler, Decoder, Held, Limits, Outcome, SplitKey, Stations};
 use nonsite_schemas::reason::Reason;
+use nonsite_schemas::wire::documents::{self, DocumentTables};
 use nonsite_schemas::wire::inspection::{self, InspectionRows};
 use nonsite_schemas::wire::permit::{self, PermitRows};
 use nonsite_schemas::wire::{Origin, reading};
@@ -72,6 +73,7 @@ pub(crate) struct Decoders {
     waiting: BTreeSet<Tag>,
     permits: PermitRows,
     inspections: InspectionRows,
+    documents: DocumentTables,
 }
 
 impl Decoders {
@@ -95,6 +97,7 @@ impl Decoders {
             waiting: BTreeSet::new(),
             permits: PermitRows::new()?,
             inspections: InspectionRows::new()?,
+            documents: DocumentTables::new()?,
         })
     }
 
@@ -278,6 +281,15 @@ impl Decoders {
                 }
                 Err(error) => refused(error.reason, error.detail),
             },
+            (Content::Documents, _) => {
+                match documents::decode(message, &origin, &mut self.documents) {
+                    Ok(()) => match self.documents.finish() {
+                        Ok(tables) => keep(tables, wanted, rows),
+                        Err(error) => refused(Reason::DocumentFault, unfit(&error)),
+                    },
+                    Err(error) => refused(error.reason, error.detail),
+                }
+            }
         }
     }
 }

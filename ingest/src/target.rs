@@ -17,10 +17,12 @@ pub(crate) enum Target {
     PermitBindings,
     PermitPeriods,
     Inspections,
+    Marks,
+    EquipmentFilings,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::ReadingsRaw,
         Self::DeviceStates,
         Self::Quarantine,
@@ -31,6 +33,8 @@ impl Target {
         Self::PermitBindings,
         Self::PermitPeriods,
         Self::Inspections,
+        Self::Marks,
+        Self::EquipmentFilings,
     ];
 
     /// The tables that messages of `content` become rows of.
@@ -47,6 +51,7 @@ impl Target {
                 Self::Quarantine,
             ],
             Content::Inspections => &[Self::Inspections, Self::Quarantine],
+            Content::Documents => &[Self::Marks, Self::EquipmentFilings, Self::Quarantine],
         }
     }
 
@@ -70,6 +75,8 @@ impl Target {
             Self::PermitBindings => "permit_bindings",
             Self::PermitPeriods => "permit_periods",
             Self::Inspections => "inspections",
+            Self::Marks => "marks",
+            Self::EquipmentFilings => "equipment_filings",
         }
     }
 
@@ -85,6 +92,8 @@ impl Target {
             Self::PermitBindings => tables::permit_bindings(),
             Self::PermitPeriods => tables::permit_periods(),
             Self::Inspections => tables::inspections(),
+            Self::Marks => tables::marks(),
+            Self::EquipmentFilings => tables::equipment_filings(),
         }
     }
 }

@@ -132,6 +132,9 @@ reasons! {
     /// An inspection record that cannot be stored even as faulty.
     InspectionFault = "inspection_fault",
         "The inspection record lacks what identifies it. The detail names the field; ask the inspection system to send it again.";
+    /// A document of the documents topic that cannot be stored even as faulty.
+    DocumentFault = "document_fault",
+        "The document has no known `type`, or lacks what identifies it. The detail names the field; compare with the exported JSON Schema of its type.";
     /// The message is larger than the configured bound.
     MessageTooLarge = "message_too_large",
         "The message is larger than the reader's bound. Raise the bound, or split the message at the sender.";

@@ -26,6 +26,7 @@ fn province(sandbox: &mut Sandbox, scale: Scale) -> (Summary, Vec<TruthRow>) {
     sandbox.topic("readings", PARTITIONS, "json", "readings");
     sandbox.topic("permits", 1, "json", "permits");
     sandbox.topic("inspections", 1, "json", "inspections");
+    sandbox.topic("documents", 1, "json", "documents");
     let prefix = sandbox.topic_name("");
     let settings = KafkaSettings {
         brokers: broker::bootstrap().to_owned(),

@@ -48,13 +48,16 @@ pub fn daily_masses() -> TableDef {
     }
 }
 
-/// Masses of the judged days, from the run's `daily`.
+/// Masses of the judged days, from the run's `daily`: concentration in mg/m3 or mg/L (whatever the
+/// station sends is converted, a factor of unknown unit has no mass) times volume in m3.
 pub(super) const FRESH: &str = "
 SELECT arrow_cast(d.mn, 'Utf8') AS mn, arrow_cast(d.factor, 'Utf8') AS factor,
-       CASE WHEN is_gas(d.factor) THEN d.mass * 1e-6 ELSE d.mass * 1e-3 END AS mass_kg,
+       CASE WHEN is_gas(d.factor) THEN d.mass * unit_scale(reading_unit(d.mn, d.factor), 'mg/m3') * 1e-6
+            ELSE d.mass * unit_scale(reading_unit(d.mn, d.factor), 'mg/L') * 1e-3 END AS mass_kg,
        arrow_cast(d.n_used, 'Int64') AS hours, arrow_cast(d.n_due - d.n_used, 'Int64') AS hours_missing,
        d.date
 FROM daily d
 LEFT SEMI JOIN core c ON c.mn = d.mn AND c.date = d.date
 WHERE d.mass IS NOT NULL AND is_concentration(d.factor)
+  AND unit_scale(reading_unit(d.mn, d.factor), 'mg/m3') IS NOT NULL
 ORDER BY 6, 1, 2";

@@ -128,7 +128,7 @@ pub async fn run(
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
     let state = State::of(writer.anomalies(&session).await?);
-    let fingerprint = catalogue.fingerprint();
+    let fingerprint = fingerprint(catalogue, &session);
     let touched = touched::find(
         &session,
         &markers,
@@ -186,6 +186,18 @@ pub async fn run(
     }
     report.ms = millis(began);
     Ok(report)
+}
+
+/// A number that changes with the rules, their parameters and the units readings are taken to be
+/// in: such a change calls for a full run.
+fn fingerprint(catalogue: &Catalogue, session: &Session) -> i64 {
+    let units = session.units().stated();
+    if units.is_empty() {
+        return catalogue.fingerprint();
+    }
+    let text = format!("{}/{units:?}", catalogue.fingerprint());
+    let hash = Anomaly::sha256(&text);
+    i64::from_str_radix(&hash[..15], 16).unwrap_or_default()
 }
 
 fn millis(began: Instant) -> u64 {

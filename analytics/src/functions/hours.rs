@@ -5,8 +5,9 @@
 //!
 //! Rules (HJ 212-2017 D.24, HJ 75): an hour is valid with at least 45 minutes of valid minute
 //! values, scaled to the station's minute interval; marks decide which values are averaged
-//! ([`super::marks`]). Where a factor has no minute values, the uploaded hour value stands in and
-//! the answer says so (`source = 'uploaded'`).
+//! ([`super::marks`]). In an hour without minute values the uploaded hour value stands in, and where
+//! there is neither the real-time values are averaged by the same rule, each standing for the day's
+//! usual step between samples; the answer says which it was (`source`).
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
@@ -27,9 +28,41 @@ use columns::{columns, fields};
 const HOUR: i64 = 3_600_000_000;
 /// Seconds of valid minutes that make an hour valid: 45 minutes.
 const VALID_SECONDS: i64 = 45 * 60;
+/// Sampling interval assumed for a day with a single real-time value: 1 minute.
+const USUAL_SAMPLING_S: i64 = 60;
 /// Interval assumed when a day has a single minute value without a stated length: 10 minutes, the
 /// usual MinInterval of HJ 212.
 const USUAL_INTERVAL_S: i64 = 600;
+
+/// Where an hour's values come from; the order is the order of preference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Source {
+    /// Minute values.
+    #[default]
+    Minutes,
+    /// The station's own hour value.
+    Uploaded,
+    /// Real-time values.
+    Realtime,
+}
+
+impl Source {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Minutes => "minutes",
+            Self::Uploaded => "uploaded",
+            Self::Realtime => "realtime",
+        }
+    }
+
+    fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Minutes,
+            1 => Self::Uploaded,
+            _ => Self::Realtime,
+        }
+    }
+}
 
 /// One reading, reduced to what the hour needs.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +76,7 @@ pub(super) struct Reading {
     partition: i32,
     period_s: i32,
     mark: Mark,
-    hour: bool,
+    source: Source,
     sentinel: bool,
 }
 
@@ -51,7 +84,7 @@ pub(super) struct Reading {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Hour {
     start: i64,
-    uploaded: bool,
+    source: Source,
     interval_s: i64,
     due: i32,
     received: i32,
@@ -118,9 +151,10 @@ impl Fold for HoursOfDay {
         let offset = primitive::<Int64Type>(&columns[10])?;
         Ok((0..time.len())
             .map(|i| {
-                let hour = match granularity.value(i) {
-                    "minute" => false,
-                    "hour" => true,
+                let source = match granularity.value(i) {
+                    "minute" => Source::Minutes,
+                    "hour" => Source::Uploaded,
+                    "realtime" => Source::Realtime,
                     _ => return None,
                 };
                 Some(Reading {
@@ -137,7 +171,7 @@ impl Fold for HoursOfDay {
                         0
                     },
                     mark: Mark::parse(flag.is_valid(i).then(|| flag.value(i))),
-                    hour,
+                    source,
                     sentinel: note.is_valid(i) && note.value(i).contains("sentinel_value"),
                 })
             })
@@ -154,11 +188,7 @@ impl Fold for HoursOfDay {
         for number in [row.partition, row.period_s] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        out.extend_from_slice(&[
-            row.mark.number(),
-            u8::from(row.hour),
-            u8::from(row.sentinel),
-        ]);
+        out.extend_from_slice(&[row.mark.number(), row.source as u8, u8::from(row.sentinel)]);
     }
 
     fn decode(bytes: &[u8]) -> Reading {
@@ -173,7 +203,7 @@ impl Fold for HoursOfDay {
             partition: cursor.i32(),
             period_s: cursor.i32(),
             mark: Mark::from_number(cursor.take::<1>()[0]),
-            hour: cursor.take::<1>()[0] != 0,
+            source: Source::from_number(cursor.take::<1>()[0]),
             sentinel: cursor.take::<1>()[0] != 0,
         }
     }
@@ -192,11 +222,19 @@ impl Fold for HoursOfDay {
 
 /// Hours of one factor's day. Rows may come in any order and hold several copies.
 fn hours(mut rows: Vec<Reading>) -> Vec<Hour> {
-    rows.sort_unstable_by_key(|row| (row.hour, row.time, row.received, row.partition, row.offset));
+    rows.sort_unstable_by_key(|row| {
+        (
+            row.source,
+            row.time,
+            row.received,
+            row.partition,
+            row.offset,
+        )
+    });
     let mut latest: Vec<(Reading, i32, i32)> = Vec::with_capacity(rows.len());
     for row in rows {
         match latest.last_mut() {
-            Some((kept, copies, changed)) if kept.hour == row.hour && kept.time == row.time => {
+            Some((kept, copies, changed)) if kept.source == row.source && kept.time == row.time => {
                 *copies += 1;
                 let same = kept.value.to_bits() == row.value.to_bits()
                     || (kept.value.is_nan() && row.value.is_nan());
@@ -206,19 +244,17 @@ fn hours(mut rows: Vec<Reading>) -> Vec<Hour> {
             _ => latest.push((row, 0, 0)),
         }
     }
-    let split = latest.partition_point(|(row, ..)| !row.hour);
-    let (minutes, uploads) = latest.split_at(split);
-    let interval_s = interval(minutes);
-    let mut hours: Vec<Hour> = minutes
-        .chunk_by(|(a, ..), (b, ..)| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR))
-        .map(|chunk| from_minutes(chunk, interval_s))
-        .collect();
+    let (minutes, rest) =
+        latest.split_at(latest.partition_point(|(row, ..)| row.source == Source::Minutes));
+    let (uploads, samples) =
+        rest.split_at(rest.partition_point(|(row, ..)| row.source == Source::Uploaded));
+    let mut hours: Vec<Hour> = means(minutes, USUAL_INTERVAL_S);
     for upload in uploads {
         let start = upload.0.time.div_euclid(HOUR) * HOUR;
         match hours.binary_search_by_key(&start, |hour| hour.start) {
             Ok(at) => {
                 let hour = &mut hours[at];
-                if hour.uploaded {
+                if hour.source == Source::Uploaded {
                     continue;
                 }
                 hour.uploaded_value = upload.0.value;
@@ -232,11 +268,26 @@ fn hours(mut rows: Vec<Reading>) -> Vec<Hour> {
             Err(at) => hours.insert(at, from_upload(upload, start)),
         }
     }
+    for sampled in means(samples, USUAL_SAMPLING_S) {
+        if let Err(at) = hours.binary_search_by_key(&sampled.start, |hour| hour.start) {
+            hours.insert(at, sampled);
+        }
+    }
     hours
 }
 
-/// Minute interval of the day in seconds: as stated by most rows, else as seen.
-fn interval(minutes: &[(Reading, i32, i32)]) -> i64 {
+/// Hours from values of one kind in order of time; `usual_s` is their interval when a single value
+/// does not show one.
+fn means(values: &[(Reading, i32, i32)], usual_s: i64) -> Vec<Hour> {
+    let interval_s = interval(values, usual_s);
+    values
+        .chunk_by(|(a, ..), (b, ..)| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR))
+        .map(|chunk| from_values(chunk, interval_s))
+        .collect()
+}
+
+/// Interval of the day's values in seconds: as stated by most rows, else as seen.
+fn interval(minutes: &[(Reading, i32, i32)], usual_s: i64) -> i64 {
     let mut stated: Vec<i64> = minutes
         .iter()
         .map(|(row, ..)| i64::from(row.period_s))
@@ -249,7 +300,7 @@ fn interval(minutes: &[(Reading, i32, i32)]) -> i64 {
     series::cadence(minutes.iter().map(|(row, ..)| row.time))
         .map(|step| step / 1_000_000)
         .filter(|seconds| (1..=3_600).contains(seconds))
-        .unwrap_or(USUAL_INTERVAL_S)
+        .unwrap_or(usual_s)
 }
 
 /// Counters of dropped values by reason, in a fixed order.
@@ -285,10 +336,11 @@ impl Dropped {
     }
 }
 
-fn from_minutes(chunk: &[(Reading, i32, i32)], interval_s: i64) -> Hour {
+fn from_values(chunk: &[(Reading, i32, i32)], interval_s: i64) -> Hour {
     let mut dropped = Dropped::default();
     let mut hour = Hour {
         start: chunk[0].0.time.div_euclid(HOUR) * HOUR,
+        source: chunk[0].0.source,
         interval_s,
         due: i32::try_from((3_600 / interval_s).max(1)).unwrap_or(1),
         min: f64::INFINITY,
@@ -383,7 +435,7 @@ fn from_upload((row, copies, changed): &(Reading, i32, i32), start: i64) -> Hour
     let kept = |value: f64| if used { value } else { f64::NAN };
     Hour {
         start,
-        uploaded: true,
+        source: Source::Uploaded,
         interval_s: 3_600,
         due: 1,
         received: 1,

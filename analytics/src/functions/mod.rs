@@ -2,7 +2,7 @@
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
 //! aggregates that walk a series once ([`hours`], [`walks`], [`contacts`]), window functions with one flag per
-//! row ([`windows`]), and scalar functions ([`scalars`]). `docs/sql.md` lists them.
+//! row ([`windows`]), and scalar functions ([`scalars`], [`units`]). `docs/sql.md` lists them.
 
 pub mod check;
 mod columns;
@@ -12,24 +12,28 @@ mod hours;
 pub mod marks;
 mod scalars;
 pub mod series;
+pub mod units;
 mod walks;
 mod windows;
+
+use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
 pub use scalars::{is_concentration, is_gas};
 
-/// Makes all functions known to a context.
-pub fn register(ctx: &SessionContext) {
+/// Makes all functions known to a context; `units` are what stations are known to send.
+pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(hours::HoursOfDay));
     ctx.register_udaf(fold::aggregate(walks::ConstantRuns));
     ctx.register_udaf(fold::aggregate(walks::TimeGaps));
     ctx.register_udaf(fold::aggregate(contacts::ContactIslands));
     ctx.register_udaf(fold::aggregate(walks::OrderedSum));
+    ctx.register_udaf(fold::aggregate(walks::UsualStep));
     for function in windows::all() {
         ctx.register_udwf(function);
     }
-    for function in scalars::all() {
+    for function in scalars::all().into_iter().chain(units::all(units)) {
         ctx.register_udf(function);
     }
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Builder, Int64Builder, TimestampMicrosecondBuilder};
+use arrow::array::{
+    Array, ArrayRef, Float64Builder, Int64Array, Int64Builder, TimestampMicrosecondBuilder,
+};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
 use datafusion::common::Result;
 
@@ -297,5 +299,54 @@ impl Fold for OrderedSum {
             }
             points.iter().map(|point| point.value).sum()
         })))
+    }
+}
+
+/// `usual_step(time)`: seconds between two values of a series as most steps have it; null unless
+/// at least two steps were seen and half of them agree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct UsualStep;
+
+impl Fold for UsualStep {
+    type Row = i64;
+    const WIDTH: usize = 8;
+
+    fn name(&self) -> &'static str {
+        "usual_step"
+    }
+
+    fn arguments(&self) -> Vec<DataType> {
+        vec![instant()]
+    }
+
+    fn answer(&self) -> DataType {
+        DataType::Int64
+    }
+
+    fn read(&self, columns: &[ArrayRef]) -> Result<Vec<Option<i64>>> {
+        let time = instants(&columns[0])?;
+        Ok((0..time.len())
+            .map(|i| time.is_valid(i).then(|| time.value(i)))
+            .collect())
+    }
+
+    fn encode(row: &i64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&row.to_le_bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> i64 {
+        Cursor(bytes).i64()
+    }
+
+    fn finish(&self, series: Vec<Vec<i64>>) -> Result<ArrayRef> {
+        let each = series.into_iter().map(|mut times| {
+            times.sort_unstable();
+            times.dedup();
+            let step = series::cadence(times.iter().copied())?;
+            let agreeing = times.windows(2).filter(|pair| pair[1] - pair[0] == step);
+            let steps = times.len() - 1;
+            (steps >= 2 && agreeing.count() * 2 >= steps).then_some(step / SECOND)
+        });
+        Ok(Arc::new(Int64Array::from_iter(each)))
     }
 }

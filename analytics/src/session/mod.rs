@@ -35,6 +35,7 @@ use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use nonsite_schemas::tables::{self, TableDef};
 use serde::{Deserialize, Serialize};
 
+use crate::functions::units::Units;
 pub use error::Error;
 use store::load_at;
 pub(crate) use store::{append, ensure, load, replace_partitions, transaction};
@@ -47,6 +48,9 @@ pub struct Config {
     pub memory_mb: usize,
     /// Parallelism of one query; 0 means one per core. Results do not depend on it.
     pub partitions: usize,
+    /// Units of readings where they differ from HJ 212-2017: `FACTOR` or `MN/FACTOR` to the unit
+    /// the station sends (`"a21001" = "mg/m3"`).
+    pub units: BTreeMap<String, String>,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
         Self {
             memory_mb: 1_024,
             partitions: 0,
+            units: BTreeMap::new(),
         }
     }
 }
@@ -67,7 +72,17 @@ impl Config {
                 what: format!("{} is too small, use at least 64", self.memory_mb),
             });
         }
-        Ok(())
+        self.units().map(|_| ())
+    }
+
+    /// What stations send.
+    fn units(&self) -> Result<Arc<Units>, Error> {
+        Units::new(&self.units)
+            .map(Arc::new)
+            .map_err(|(key, what)| Error::Config {
+                key: format!("session.units.\"{key}\""),
+                what,
+            })
     }
 }
 
@@ -77,6 +92,7 @@ pub struct Session {
     ctx: SessionContext,
     store: PathBuf,
     versions: BTreeMap<String, i64>,
+    units: Arc<Units>,
 }
 
 impl std::fmt::Debug for Session {
@@ -115,6 +131,11 @@ impl Session {
     /// Versions of all tables that exist.
     pub fn versions(&self) -> &BTreeMap<String, i64> {
         &self.versions
+    }
+
+    /// The units readings are in where they differ from the standard's.
+    pub(crate) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// Runs one query and collects its rows; `what` names it in an error.
@@ -179,7 +200,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let ctx =
             SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
-        crate::functions::register(&ctx);
+        crate::functions::register(&ctx, &self.units);
         for def in all_tables() {
             let what = format!("table `{}`", def.name);
             let table = self
@@ -199,6 +220,7 @@ impl Session {
             ctx,
             store: self.store.clone(),
             versions: self.versions.clone(),
+            units: Arc::clone(&self.units),
         };
         session.put("scope", scope)?;
         let cut = format!(
@@ -220,7 +242,28 @@ impl Session {
         // The other views become tables of the run; planning them here as well would cost more
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
+        self.share(&session.ctx, crate::views::DOCUMENTS).await?;
         Ok(session)
+    }
+
+    /// Gives another context views that do not depend on its scope: as planned here, else planned
+    /// there.
+    async fn share(&self, ctx: &SessionContext, names: &[&str]) -> Result<(), Error> {
+        for name in names {
+            let what = format!("view `{name}`");
+            if self.ctx.table_exist(*name).map_err(Error::query(&what))? {
+                let view = self
+                    .ctx
+                    .table_provider(*name)
+                    .await
+                    .map_err(Error::query(&what))?;
+                ctx.register_table(*name, view)
+                    .map_err(Error::query(&what))?;
+            } else {
+                crate::views::register(ctx, &[*name]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Registers rows under `name`, replacing a table or view of that name.
@@ -288,7 +331,7 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
         .build_arc()
         .map_err(Error::query("memory limit"))?;
     let ctx = SessionContext::new_with_config_rt(options, runtime);
-    crate::functions::register(&ctx);
+    crate::functions::register(&ctx, &config.units()?);
     Ok(ctx)
 }
 
@@ -354,6 +397,7 @@ async fn open_at(
         ctx,
         store: store.to_owned(),
         versions,
+        units: config.units()?,
     })
 }
 
@@ -376,6 +420,7 @@ pub async fn in_memory(given: Vec<(&str, RecordBatch)>, config: &Config) -> Resu
         ctx,
         store: PathBuf::new(),
         versions: BTreeMap::new(),
+        units: config.units()?,
     })
 }
 

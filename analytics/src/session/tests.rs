@@ -52,6 +52,7 @@ fn too_little_memory_is_refused_by_name() {
     let error = Config {
         memory_mb: 1,
         partitions: 0,
+        ..Config::default()
     }
     .validate()
     .unwrap_err()

@@ -1,5 +1,5 @@
 -- Hourly values recomputed from minutes by the validity rules (uploaded hours where there are no
--- minutes, see `source`), with the conversion to reference oxygen from means:
+-- minutes, real-time values where there is neither, see `source`), with the conversion to reference oxygen from means:
 -- converted = mean(C) * (21 - ref_o2) / (21 - mean(O2)); nothing when O2 is 21 % or more.
 -- Without an oxygen value the uploaded converted value stands in (`converted_from`).
 SELECT h.mn, h.factor, h.date, h.hour, h.source, h.valid, h.mark, h.value,
@@ -14,7 +14,7 @@ SELECT h.mn, h.factor, h.date, h.hour, h.source, h.valid, h.mark, h.value,
        h.interval_s, h.n_due, h.n_received, h.n_used, h.n_valid, h.n_dropped, h.dropped,
        h.min, h.max, h.cou, h.zs_value, h.uploaded_value, h.uploaded_zs, h.copies, h.changed
 FROM series_hours h
-LEFT JOIN hour_companions c ON c.mn = h.mn AND c.hour = h.hour
+LEFT JOIN hour_companions c ON c.mn = h.mn AND c.date = h.date AND c.hour = h.hour
 LEFT JOIN reference_oxygen r
   ON r.mn = h.mn AND r.factor = h.factor
  AND h.hour >= r.in_force_from AND h.hour < r.in_force_to

@@ -11,7 +11,7 @@ use datafusion::prelude::SessionContext;
 use crate::session::Error;
 
 /// Name and query of every view, each after the ones it reads.
-pub const VIEWS: [(&str, &str); 12] = [
+pub const VIEWS: [(&str, &str); 18] = [
     ("readings", include_str!("readings.sql")),
     ("series_hours", include_str!("series_hours.sql")),
     ("hour_companions", include_str!("hour_companions.sql")),
@@ -24,6 +24,26 @@ pub const VIEWS: [(&str, &str); 12] = [
     ("daily", include_str!("daily.sql")),
     ("ledger", include_str!("ledger.sql")),
     ("anomalies_current", include_str!("anomalies_current.sql")),
+    ("marks_history", include_str!("marks_history.sql")),
+    ("marks_in_force", include_str!("marks_in_force.sql")),
+    (
+        "equipment_parameters",
+        include_str!("equipment_parameters.sql"),
+    ),
+    ("filings_history", include_str!("filings_history.sql")),
+    ("filed_parameters", include_str!("filed_parameters.sql")),
+    ("equipment_events", include_str!("equipment_events.sql")),
+];
+
+/// Views over documents and equipment states, in dependency order. They are small next to the
+/// readings, so every run has them as they are, not cut down to its logger-days.
+pub const DOCUMENTS: &[&str] = &[
+    "marks_history",
+    "marks_in_force",
+    "equipment_parameters",
+    "filings_history",
+    "filed_parameters",
+    "equipment_events",
 ];
 
 /// The query behind a view.
@@ -48,5 +68,7 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
     Ok(())
 }
 
+#[cfg(test)]
+mod document_tests;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 -- Hours of every series by the validity rules, before conversion to reference oxygen.
--- One row per (mn, factor, hour) that has any minute or uploaded hour value.
+-- One row per (mn, factor, hour) that has any minute, uploaded hour or real-time value. Real-time
+-- values count only in hours that have neither of the others, so only those are read out.
 SELECT mn, factor, date,
        h['hour'] AS hour, h['source'] AS source, h['interval_s'] AS interval_s,
        h['n_due'] AS n_due, h['n_received'] AS n_received, h['n_used'] AS n_used,
@@ -14,8 +15,23 @@ FROM (
     SELECT mn, factor, date,
            hours_of_day(data_time, granularity, value, zs_value, cou, flag, note, period_s,
                         received_at, kafka_partition, kafka_offset) AS hours
-    FROM readings_raw
-    WHERE granularity IN ('minute', 'hour')
+    FROM (
+      SELECT mn, factor, date, data_time, granularity, value, zs_value, cou, flag, note, period_s,
+             received_at, kafka_partition, kafka_offset
+      FROM readings_raw
+      WHERE granularity IN ('minute', 'hour')
+      UNION ALL
+      SELECT r.mn, r.factor, r.date, r.data_time, r.granularity, r.value, r.zs_value, r.cou, r.flag,
+             r.note, r.period_s, r.received_at, r.kafka_partition, r.kafka_offset
+      FROM readings_raw r
+      LEFT ANTI JOIN (
+        SELECT DISTINCT mn, factor, date, date_trunc('hour', data_time) AS hour
+        FROM readings_raw
+        WHERE granularity IN ('minute', 'hour')
+      ) c ON c.mn = r.mn AND c.factor = r.factor AND c.date = r.date
+         AND c.hour = date_trunc('hour', r.data_time)
+      WHERE r.granularity = 'realtime'
+    )
     GROUP BY mn, factor, date
   )
 )

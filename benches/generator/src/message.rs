@@ -15,15 +15,18 @@ pub enum Topic {
     Permits,
     /// Inspection acts.
     Inspections,
+    /// Marks, filings, tickets and whatever else says how readings came about.
+    Documents,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Hj212,
         Self::Readings,
         Self::Permits,
         Self::Inspections,
+        Self::Documents,
     ];
 
     /// Short name, as in the summary and in file names.
@@ -33,6 +36,7 @@ impl Topic {
             Self::Readings => "readings",
             Self::Permits => "permits",
             Self::Inspections => "inspections",
+            Self::Documents => "documents",
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct Topics {
     pub permits: String,
     /// Inspection acts.
     pub inspections: String,
+    /// Marks, filings, tickets and the like.
+    pub documents: String,
 }
 
 impl Default for Topics {
@@ -66,6 +72,7 @@ impl Topics {
             readings: name(Topic::Readings),
             permits: name(Topic::Permits),
             inspections: name(Topic::Inspections),
+            documents: name(Topic::Documents),
         }
     }
 
@@ -76,6 +83,7 @@ impl Topics {
             Topic::Readings => &self.readings,
             Topic::Permits => &self.permits,
             Topic::Inspections => &self.inspections,
+            Topic::Documents => &self.documents,
         }
     }
 }

@@ -76,7 +76,7 @@ fn tally(messages: impl Iterator<Item = Message>, stations: Stations) -> Tally {
                 let received_at = message.timestamp_ms * 1_000;
                 decode_line(&message.payload, received_at, &mut tally).unwrap();
             }
-            Topic::Permits | Topic::Inspections => {}
+            Topic::Permits | Topic::Inspections | Topic::Documents => {}
         }
     }
     tally

@@ -18,6 +18,7 @@ pub(crate) struct State<'a> {
     pub(crate) mn: &'a str,
     pub(crate) st: Option<&'a str>,
     pub(crate) cn: Option<&'a str>,
+    pub(crate) factor: Option<&'a str>,
     pub(crate) item: &'a str,
     pub(crate) data_time: i64,
     pub(crate) value: Option<f64>,
@@ -32,7 +33,7 @@ pub(crate) struct State<'a> {
 pub(crate) struct StateRows {
     schema: SchemaRef,
     rows: usize,
-    texts: [Texts; 7],
+    texts: [Texts; 8],
     data_time: Sparse<i64>,
     value: Sparse<f64>,
     edition: Sparse<i16>,
@@ -74,6 +75,7 @@ impl StateRows {
             Some(state.mn),
             state.st,
             state.cn,
+            state.factor,
             Some(state.item),
             state.value_text,
             state.flag,
@@ -105,12 +107,13 @@ impl StateRows {
                     .with_timezone("UTC"),
             )
         };
-        let [mn, st, cn, item, value_text, flag, topic] =
+        let [mn, st, cn, factor, item, value_text, flag, topic] =
             self.texts.each_mut().map(|column| column.finish(rows));
         let columns: Vec<ArrayRef> = vec![
             mn,
             st,
             cn,
+            factor,
             item,
             instant(&mut self.data_time),
             Arc::new(self.value.finish::<Float64Type>(rows)),

@@ -39,6 +39,8 @@ const APPENDED_ONLY: &[&str] = &[
     "permit_bindings",
     "permit_periods",
     "inspections",
+    "marks",
+    "equipment_filings",
     "quarantine",
     "quarantine_redriven",
     "operator_actions",

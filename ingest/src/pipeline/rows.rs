@@ -137,11 +137,24 @@ impl Sink for RecordSink<'_> {
         text: Option<&str>,
         flag: Option<&str>,
     ) {
+        self.state_of(head, None, item, value, text, flag);
+    }
+
+    fn state_of(
+        &mut self,
+        head: &Head<'_>,
+        factor: Option<&str>,
+        item: &str,
+        value: Option<f64>,
+        text: Option<&str>,
+        flag: Option<&str>,
+    ) {
         if self.wanted[Target::DeviceStates] {
             let state = State {
                 mn: head.mn,
                 st: head.st,
                 cn: head.cn,
+                factor,
                 item,
                 data_time: head.data_time,
                 value,

@@ -86,7 +86,9 @@ fn keys(table: Target) -> &'static str {
         | Target::PermitMassLimits
         | Target::PermitBindings
         | Target::PermitPeriods
-        | Target::Inspections => "*",
+        | Target::Inspections
+        | Target::Marks
+        | Target::EquipmentFilings => "*",
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Item<'a> {
     pub(super) text: &'a str,
     /// Mark, if one came with it.
     pub(super) flag: Option<&'a str>,
+    /// The factor (`PolId`) named last before it: whose analyser a parameter belongs to.
+    pub(super) about: Option<&'a str>,
 }
 
 /// A data area taken apart.
@@ -57,6 +59,8 @@ pub(super) struct Parsed<'a> {
     pub(super) two_times: bool,
     /// `QN` within the data area, as 2005 answers have it.
     pub(super) qn: Option<&'a str>,
+    /// The last `PolId` so far: what the items behind it are about.
+    pol_id: Option<&'a str>,
 }
 
 /// What tells the medium; looked up only when a code needs it.
@@ -276,6 +280,7 @@ impl<'a> Parsed<'a> {
                         name: field.name,
                         text: field.text,
                         flag: None,
+                        about: self.pol_id,
                     });
                 }
                 return;
@@ -320,10 +325,14 @@ impl<'a> Parsed<'a> {
         if name == "QN" {
             self.qn = Some(text);
         }
+        if name.eq_ignore_ascii_case("PolId") {
+            self.pol_id = (!text.is_empty()).then_some(text);
+        }
         self.items.push(Item {
             name,
             text,
             flag: None,
+            about: self.pol_id,
         });
     }
 
@@ -343,6 +352,7 @@ impl<'a> Parsed<'a> {
             name: field.name,
             text: field.text,
             flag: None,
+            about: self.pol_id,
         });
     }
 }

@@ -196,6 +196,21 @@ pub trait Sink {
         flag: Option<&str>,
     );
 
+    /// The same with the factor whose analyser the item is about (canonical code), where the packet
+    /// says it. Whoever has no use for the factor implements [`Sink::state`] only.
+    fn state_of(
+        &mut self,
+        head: &Head<'_>,
+        factor: Option<&str>,
+        item: &str,
+        value: Option<f64>,
+        text: Option<&str>,
+        flag: Option<&str>,
+    ) {
+        let _ = factor;
+        self.state(head, item, value, text, flag);
+    }
+
     /// A part that could not be used while the rest of the message could: a row of `quarantine`
     /// with a part number. `detail` is one sentence: what, where, what to do.
     fn bad_part(&mut self, head: &Head<'_>, part: &str, reason: Reason, detail: &str);

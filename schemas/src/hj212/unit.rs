@@ -281,7 +281,8 @@ fn hand_over<S: Sink + ?Sized>(
     }
     for item in &parsed.items {
         let (value, text) = state_value(item);
-        sink.state(head, item.name, value, text, item.flag);
+        let about = factor_of(item).map(|code| canonical(code, || medium.get()).unwrap_or(code));
+        sink.state_of(head, about, item.name, value, text, item.flag);
         done.states += 1;
     }
     for (part, reason) in &parsed.bad {
@@ -295,9 +296,18 @@ fn hand_over<S: Sink + ?Sized>(
         done.bad_parts += 1;
     }
     if parsed.groups.is_empty() && parsed.items.is_empty() && parsed.bad.is_empty() {
-        sink.state(head, "command", None, None, None);
+        sink.state_of(head, None, "command", None, None, None);
         done.states += 1;
     }
+}
+
+/// Whose analyser an item is about: the factor in its name (`w01018-SN`), else the `PolId` before
+/// it. Codes of equipment (`SB1-RS`) and of site information (`i13008-Info`) name no factor.
+fn factor_of<'a>(item: &Item<'a>) -> Option<&'a str> {
+    let named = item.name.split_once('-').map(|(code, _)| code);
+    named
+        .filter(|code| !code.starts_with("SB") && !code.starts_with('i'))
+        .or(item.about)
 }
 
 /// A state's number and text. What is an identity, a time or a plain parameter keeps its text; of a
@@ -322,3 +332,7 @@ fn state_value<'a>(item: &Item<'a>) -> (Option<f64>, Option<&'a str>) {
     let keep_text = value.is_none() || !item.name.contains('-');
     (value, keep_text.then_some(text))
 }
+
+#[cfg(test)]
+#[path = "unit_tests.rs"]
+mod tests;

@@ -63,6 +63,18 @@ impl Columns {
         )
     }
 
+    /// What every row of a JSON document ends with: verdict, text, origin.
+    pub(super) fn document(self) -> Self {
+        self.truth(
+            "doc_valid",
+            "false when validation found faults; nothing of such a document may be used for judging",
+        )
+        .text_or_null("doc_faults", "JSON list of {field, fault} when doc_valid is false")
+        .text("document", "the document as received, JSON text")
+        .instant("received_at", "timestamp of the Kafka record")
+        .origin()
+    }
+
     pub(super) fn schema(self) -> SchemaRef {
         Arc::new(Schema::new(self.0))
     }

@@ -11,6 +11,7 @@ pub fn device_states() -> TableDef {
             .text("mn", "unique id of the data logger (HJ 212 MN)")
             .text_or_null("st", "HJ 212 system code ST (table 5)")
             .text_or_null("cn", "HJ 212 command code CN (table 9)")
+            .text_or_null("factor", "factor whose analyser the item is about (PolId, or the code in the item's name), canonical code")
             .text("item", "what is reported: SB1-RS, i12001-Info, w01018-SN ..., or `command` for a packet without items")
             .instant("data_time", "DataTime of the packet, else its QN time, else received_at")
             .number_or_null("value", "numeric value of the item; unit by the item (i13001 range, i13007 slope ...)")

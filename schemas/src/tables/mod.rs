@@ -21,8 +21,10 @@ mod columns;
 mod detect_inputs;
 mod detect_runs;
 mod device_states;
+mod equipment_filings;
 mod inspections;
 mod markdown;
+mod marks;
 mod operator_actions;
 mod permit_bindings;
 mod permit_limits;
@@ -51,8 +53,10 @@ pub use columns::{COMMENT, timestamp_type};
 pub use detect_inputs::detect_inputs;
 pub use detect_runs::detect_runs;
 pub use device_states::device_states;
+pub use equipment_filings::equipment_filings;
 pub use inspections::inspections;
 pub use markdown::markdown;
+pub use marks::marks;
 pub use operator_actions::operator_actions;
 pub use permit_bindings::permit_bindings;
 pub use permit_limits::permit_limits;
@@ -101,6 +105,8 @@ pub fn all() -> Vec<TableDef> {
         permit_bindings(),
         permit_periods(),
         inspections(),
+        marks(),
+        equipment_filings(),
         anomalies(),
         alerts(),
         alerts_published(),

@@ -106,6 +106,8 @@ fn rows_from_kafka_carry_their_origin() {
         "permit_bindings",
         "permit_periods",
         "inspections",
+        "marks",
+        "equipment_filings",
     ] {
         let table = by_name(name).unwrap();
         for column in [

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::alert::Alert;
+use super::documents::{Filing, Mark};
 use super::inspection::Inspection;
 use super::permit::Permit;
 use super::reading::ReadingMessage;
@@ -22,13 +23,24 @@ pub enum Message {
     Permit,
     /// A version of an inspection act.
     Inspection,
+    /// A version of a mark.
+    Mark,
+    /// A version of an equipment filing.
+    Filing,
     /// An alert going out.
     Alert,
 }
 
 impl Message {
     /// Every message type.
-    pub const ALL: [Self; 4] = [Self::Reading, Self::Permit, Self::Inspection, Self::Alert];
+    pub const ALL: [Self; 6] = [
+        Self::Reading,
+        Self::Permit,
+        Self::Inspection,
+        Self::Mark,
+        Self::Filing,
+        Self::Alert,
+    ];
 
     /// Name on the command line, and of the file without `.json`.
     pub const fn name(self) -> &'static str {
@@ -36,6 +48,8 @@ impl Message {
             Self::Reading => "reading",
             Self::Permit => "permit",
             Self::Inspection => "inspection",
+            Self::Mark => "mark",
+            Self::Filing => "filing",
             Self::Alert => "alert",
         }
     }
@@ -46,6 +60,8 @@ impl Message {
             Self::Reading => schema_of::<ReadingMessage>(),
             Self::Permit => schema_of::<Permit>(),
             Self::Inspection => schema_of::<Inspection>(),
+            Self::Mark => schema_of::<Mark>(),
+            Self::Filing => schema_of::<Filing>(),
             Self::Alert => schema_of::<Alert>(),
         };
         let mut text = format!("{:#}", sorted(schema.to_value()));

@@ -15,6 +15,7 @@
 pub mod alert;
 pub mod code;
 pub mod document;
+pub mod documents;
 pub mod export;
 pub mod fault;
 pub mod inspection;

@@ -241,6 +241,7 @@ fn demo_settings(given: &Settings, args: &Args, broker: &Broker, names: &Topics)
             ("nonsite.readings", &names.readings),
             ("nonsite.permits", &names.permits),
             ("nonsite.inspections", &names.inspections),
+            ("nonsite.documents", &names.documents),
         ] {
             if topic.name == default {
                 topic.name.clone_from(own);

@@ -149,8 +149,8 @@ async fn of_series(
     }
     if listed("limit") {
         let sql = format!(
-            "SELECT w.no, l.limit_value, l.unit, l.basis, l.ref_o2, l.averaging, l.special,
-                    l.permit_no, l.permit_version, l.outlet_uid, l.in_force_from, l.in_force_to
+            "SELECT w.no, l.limit_value, l.unit, l.stated_value, l.stated_unit, l.basis, l.ref_o2,
+                    l.averaging, l.special, l.permit_no, l.permit_version, l.outlet_uid, l.in_force_from, l.in_force_to
              FROM wanted w
              JOIN mn_limits l ON l.mn = w.mn AND l.factor = w.factor
                              AND l.averaging = '{}'

@@ -178,6 +178,47 @@ async fn e01_uses_the_converted_value_and_the_limit_of_its_time() {
 }
 
 #[tokio::test]
+async fn e01_compares_like_with_like() {
+    let start = at("2025-06-01 08:00");
+    let mut rows = hours("A", "a21026", start, &[60.0]);
+    rows.extend(hours("A", "a21002", start, &[60.0]));
+    rows.extend(hours("A", "a24088", start, &[60.0]));
+    rows.extend(hours("A", "a21001", start, &[60.0]));
+    let limit = |factor, limit, unit| Permit {
+        unit,
+        ..Permit::of("A", factor, limit)
+    };
+    // 50,000 ug/m3 are 50 mg/m3; 500,000 ug/m3 are not exceeded by 60 mg/m3.
+    let permits = [
+        limit("a21026", 50_000.0, "ug/m3"),
+        limit("a21002", 500_000.0, "ug/m3"),
+        limit("a24088", 50.0, "ppm"),
+        limit("a21001", 50.0, "mg/m3"),
+    ];
+    let evaluation = judged(&session(rows, &permits, 2).await, at("2025-06-01 20:00")).await;
+    assert_eq!(
+        counts(report(&evaluation, "E01")),
+        (
+            1,
+            1,
+            BTreeMap::from([("unit_mismatch", 1), ("unit_unknown", 1)])
+        )
+    );
+    let finding = found(&evaluation, "E01")[0];
+    assert_eq!(
+        (
+            finding.observed,
+            finding.limit_value,
+            finding.unit.as_deref()
+        ),
+        (Some(60.0), Some(50.0), Some("mg/m3"))
+    );
+    let evidence: Value = serde_json::from_str(&finding.evidence).expect("JSON");
+    assert_eq!(evidence["limit"][0]["stated_value"], json!(50_000.0));
+    assert_eq!(evidence["limit"][0]["stated_unit"], json!("ug/m3"));
+}
+
+#[tokio::test]
 async fn e03_and_e04_recompute_the_day() {
     let day = at("2025-06-01 00:00");
     let mut rows = hours("A", "a21026", day, &[60.0; 20]);

@@ -70,7 +70,7 @@ pub(super) fn columns(hours: &[Hour]) -> Vec<ArrayRef> {
     }
     vec![
         Arc::new(start.finish()),
-        text(|hour| if hour.uploaded { "uploaded" } else { "minutes" }),
+        text(|hour| hour.source.text()),
         count(|hour| i32::try_from(hour.interval_s).unwrap_or(i32::MAX)),
         count(|hour| hour.due),
         count(|hour| hour.received),

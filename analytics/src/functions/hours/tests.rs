@@ -11,7 +11,7 @@ fn minute(at_s: i64, value: f64, mark: &str) -> Reading {
         partition: 0,
         period_s: 0,
         mark: Mark::parse(Some(mark)),
-        hour: false,
+        source: Source::Minutes,
         sentinel: false,
     }
 }
@@ -61,14 +61,14 @@ fn the_latest_copy_counts_and_a_changed_value_is_told() {
 #[test]
 fn an_uploaded_hour_stands_in_only_without_minutes() {
     let mut upload = minute(0, 7.0, "N");
-    upload.hour = true;
+    upload.source = Source::Uploaded;
     let alone = &hours(vec![upload])[0];
-    assert!(alone.uploaded && alone.valid);
+    assert!(alone.source == Source::Uploaded && alone.valid);
     let mut rows: Vec<Reading> = (0..6).map(|i| minute(i * 600, 10.0, "N")).collect();
     rows.push(upload);
     let both = hours(rows);
     assert_eq!(both.len(), 1);
-    assert!(!both[0].uploaded);
+    assert_eq!(both[0].source, Source::Minutes);
     assert_eq!((both[0].value, both[0].uploaded_value), (10.0, 7.0));
 }
 
@@ -83,4 +83,42 @@ fn an_encoded_reading_reads_back() {
     assert_eq!(bytes.len(), HoursOfDay::WIDTH);
     let back = HoursOfDay::decode(&bytes);
     assert_eq!(format!("{back:?}"), format!("{row:?}"));
+}
+
+#[test]
+fn real_time_values_stand_in_where_there_is_nothing_else() {
+    let sample = |at_s: i64, value: f64| Reading {
+        source: Source::Realtime,
+        ..minute(at_s, value, "N")
+    };
+    // 30-second samples: 90 of 120 are 45 minutes, 89 are not.
+    let every = |from: i64, count: i64| (0..count).map(move |i| sample(from + i * 30, 2.0));
+    let just = &hours(every(0, 90).collect())[0];
+    assert_eq!(
+        (just.source, just.valid, just.due, just.used, just.value),
+        (Source::Realtime, true, 120, 90, 2.0)
+    );
+    assert!(!hours(every(0, 89).collect())[0].valid);
+    // A single sample says nothing about an hour.
+    assert!(!hours(vec![sample(0, 1.0)])[0].valid);
+    // Minutes and an uploaded hour come first, each for its own hour.
+    let mut rows: Vec<Reading> = every(0, 360).collect();
+    rows.extend((0..6).map(|i| minute(i * 600, 10.0, "N")));
+    rows.push(Reading {
+        source: Source::Uploaded,
+        ..minute(3_600, 7.0, "N")
+    });
+    let all = hours(rows);
+    let told: Vec<_> = all
+        .iter()
+        .map(|hour| (hour.source, hour.value, hour.valid))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Source::Minutes, 10.0, true),
+            (Source::Uploaded, 7.0, true),
+            (Source::Realtime, 2.0, true)
+        ]
+    );
 }

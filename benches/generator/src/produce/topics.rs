@@ -15,7 +15,7 @@ use crate::message::{Topic, Topics};
 pub fn partitions_of(topic: Topic, partitions: i32) -> i32 {
     match topic {
         Topic::Hj212 | Topic::Readings => partitions.max(1),
-        Topic::Permits | Topic::Inspections => 1,
+        Topic::Permits | Topic::Inspections | Topic::Documents => 1,
     }
 }
 
