@@ -1,9 +1,13 @@
 //! Verdicts, precision, suspension and lifts on real tables.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use nonsite_schemas::time::ManualClock;
 
 use super::*;
 use crate::detect::{Catalogue, Config};
+use crate::review::{self, Filter, Finding, Service, Severity};
 use crate::session::{self, open_tables};
 
 const DAY: i64 = 86_400_000_000;
@@ -145,14 +149,74 @@ async fn causes_are_from_the_list_and_other_versions_do_not_count() {
     }
 }
 
-#[test]
-fn a_case_says_something_once_it_has_an_outcome() {
-    let mut case = crate::review::testing::case("ab12");
-    assert_eq!(Feedback::of_case(&case), None);
+fn finding(id: &str, rule: &str, confirmed: bool) -> Finding {
+    Finding {
+        anomaly_id: id.to_owned(),
+        rule_id: rule.to_owned(),
+        rule_version: 1,
+        rule_group: rule.to_owned(),
+        severity: Severity::S2,
+        confirmed,
+        withdrawn: None,
+        exempt_code: None,
+        permit_no: None,
+        unit_name: None,
+        org_code: Some("370522".to_owned()),
+        outlet_uid: None,
+        mn: Some(format!("mn-{id}")),
+        factor: None,
+        window_start: DAY,
+        window_end: 2 * DAY,
+        observed: None,
+        limit_value: None,
+        unit: None,
+        reason: "恒值。 / constant value".to_owned(),
+        evidence_sha256: "00".repeat(32),
+    }
+}
+
+#[tokio::test]
+async fn findings_of_a_suspended_rule_open_no_case_and_cases_tell_verdicts() {
+    let folder = tempfile::tempdir().expect("folder");
+    let config = review::Config {
+        database: folder.path().join("review.sqlite"),
+        ..review::Config::default()
+    };
+    let clock = Arc::new(ManualClock::at(3 * DAY));
+    let queue = Service::open(&config, clock).await.expect("queue");
+    let findings = [
+        finding("a1", "E01", true),
+        finding("a2", "Q01", true),
+        finding("a3", "Q01", false),
+    ];
+    let held = BTreeSet::from(["Q01".to_owned()]);
+    let taken = queue.take_dispatched(&findings, &held).await.expect("taken");
+    assert_eq!((taken.triage, taken.held, taken.unchanged), (1, 2, 0));
+    // Lifted: they are taken; a reminder that is confirmed while held does not become a clue.
+    let taken = queue.take_anomalies(&findings).await.expect("taken");
+    assert_eq!((taken.triage, taken.reminded, taken.unchanged), (1, 1, 1));
+    let confirmed = [finding("a3", "Q01", true)];
+    let taken = queue.take_dispatched(&confirmed, &held).await.expect("taken");
+    assert_eq!((taken.triage, taken.held), (0, 1));
+    // That a finding was withdrawn is told all the same.
+    let mut withdrawn = finding("a2", "Q01", true);
+    withdrawn.withdrawn = Some("later data".to_owned());
+    let taken = queue.take_dispatched(&[withdrawn], &held).await.expect("taken");
+    assert_eq!(taken.withdrawn, 1);
+
+    let cases = queue.list(&Filter::default()).await.expect("cases");
+    let mut case = cases
+        .into_iter()
+        .find(|case| case.anomaly_id == "a1")
+        .expect("case");
+    assert_eq!(Feedback::of_case(&case), None, "not verified yet");
     case.rule_match = Some("mismatch".to_owned());
     case.true_cause = Some("calibration".to_owned());
     let told = Feedback::of_case(&case).expect("a verdict");
-    assert_eq!((told.verdict, told.cause.as_deref()), (Verdict::Mismatch, Some("calibration")));
+    assert_eq!(
+        (told.verdict, told.cause.as_deref(), told.org_code.as_deref()),
+        (Verdict::Mismatch, Some("calibration"), Some("370522"))
+    );
     let again = Feedback {
         recorded_at: told.recorded_at + DAY,
         ..told.clone()
