@@ -5,6 +5,7 @@
 
 mod commands;
 mod exit;
+mod memory;
 mod output;
 mod settings;
 
@@ -50,6 +51,7 @@ fn end_quietly_on_a_closed_pipe() {
 }
 
 fn main() -> ExitCode {
+    memory::return_what_is_freed();
     end_quietly_on_a_closed_pipe();
     let cli = Cli::parse();
     tracing_subscriber::fmt()

@@ -82,7 +82,7 @@ impl Default for Config {
             group: "nonsite-ingest".to_owned(),
             commit_interval_s: 10.0,
             batch_bytes: 4 << 30,
-            memory_budget_mb: 256,
+            memory_budget_mb: 96,
             split_timeout_s: 300,
             decoders: 0,
             listen: "127.0.0.1:9464".to_owned(),

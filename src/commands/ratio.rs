@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use nonsite_analytics::ratio::{
     Act, Cutoff, Decision, Dimension, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
-    compute, load_acts, parse_as_of,
+    compute, is_id, load_acts, parse_as_of, publish, published,
 };
 use nonsite_analytics::review::beijing_text;
+use nonsite_analytics::session::Session;
 use nonsite_schemas::time::{Clock, SystemClock};
 use serde::Serialize;
 
@@ -40,9 +41,13 @@ pub(crate) struct Args {
     /// Write the figure with its policy and digest to a file, to prove it later.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Compute a saved figure again and compare; exit code 1 when it comes out differently.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["year", "as_of", "known_at", "policy"])]
-    reproduce: Option<PathBuf>,
+    /// Keep the figure in table `ratio_snapshots`, once however often; prints its id.
+    #[arg(long)]
+    publish: bool,
+    /// Compute a published (id) or saved (file) figure again and compare; exit code 1 when it comes
+    /// out differently.
+    #[arg(long, value_name = "ID|FILE", conflicts_with_all = ["year", "as_of", "known_at", "policy", "save", "publish"])]
+    reproduce: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -83,9 +88,13 @@ enum Which {
 
 /// Computes and prints.
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let acts = acts(settings).await?;
-    if let Some(path) = &args.reproduce {
-        return reproduce(path, &acts, args.format);
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
+    let acts = load_acts(session.ctx()).await?;
+    if let Some(figure) = &args.reproduce {
+        let saved = saved(&session, figure).await?;
+        return reproduce(&saved, &acts, args.format);
     }
     let now = SystemClock.now_micros();
     let instant = |text: &Option<String>, or: i64| match text {
@@ -108,18 +117,24 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         std::fs::write(path, text)
             .map_err(|error| anyhow::anyhow!("`{}`: {error}", path.display()))?;
     }
+    if args.publish {
+        let version = session.version("inspections");
+        let published = publish(&settings.store.path, &report, version)
+            .await
+            .map_err(classed)?;
+        // Standard output is the figure.
+        eprintln!(
+            "published as {}{}; prove it later: nonsite ratio --reproduce {}",
+            published.snapshot_id,
+            if published.fresh { "" } else { " before" },
+            published.snapshot_id
+        );
+    }
     match (args.list, args.by) {
         (Some(which), _) => list(&report, which, args.format)?,
         (None, by) => figures(&report, by, args.format)?,
     }
     Ok(Exit::Done)
-}
-
-async fn acts(settings: &Settings) -> anyhow::Result<Vec<Act>> {
-    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-        .await
-        .map_err(classed)?;
-    Ok(load_acts(session.ctx()).await?)
 }
 
 /// The counting policies of a file, else the built-in one.
@@ -286,10 +301,27 @@ fn list(report: &RatioReport<'_>, which: Which, format: Format) -> anyhow::Resul
     listing.print(format, &wanted)
 }
 
-fn reproduce(path: &Path, acts: &[Act], format: Format) -> anyhow::Result<Exit> {
-    let fault = |what: String| Usage(format!("figure `{}`: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-    let saved: Snapshot = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
+/// A published figure by its id, or a saved one by its file.
+async fn saved(session: &Session, figure: &str) -> anyhow::Result<Snapshot> {
+    if is_id(figure) {
+        return published(session, figure)
+            .await
+            .map_err(classed)?
+            .ok_or_else(|| {
+                let hint = "SELECT snapshot_id, as_of, percent FROM ratio_snapshots \
+                            WHERE breakdown = 'total'";
+                Usage(format!(
+                    "no figure `{figure}` was published; nonsite sql -e \"{hint}\" lists them"
+                ))
+                .into()
+            });
+    }
+    let fault = |what: String| Usage(format!("figure `{figure}`: {what}"));
+    let text = std::fs::read_to_string(figure).map_err(|error| fault(error.to_string()))?;
+    Ok(serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?)
+}
+
+fn reproduce(saved: &Snapshot, acts: &[Act], format: Format) -> anyhow::Result<Exit> {
     let now = compute(acts, &saved.policy, saved.cutoff, &saved.period).snapshot();
     let differences = saved.differences(&now);
     let mut listing = Listing::new(&["what", "reported", "now"]);

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use nonsite_analytics::detect::catalogue::Configured;
-use nonsite_analytics::detect::{Catalogue, test_rules};
+use nonsite_analytics::detect::{Catalogue, golden, test_rules};
 use nonsite_analytics::functions::check::check_line;
 use serde_json::json;
 
@@ -37,8 +37,8 @@ enum Action {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Check every rule: front matter, parameters, and that its query runs and returns the columns
-    /// of the contract.
+    /// Check every rule: front matter, parameters, that its query runs and returns the columns of
+    /// the contract, and its golden cases (`golden/ID.toml` next to the rules).
     Test,
     /// Recall, precision, false alarms and delay of every rule on known faults; nothing is written.
     Backtest(backtest::Args),
@@ -81,8 +81,14 @@ fn described(configured: &Configured) -> serde_json::Value {
     value
 }
 
+/// Every rule, those that run first.
+fn all(catalogue: &Catalogue) -> impl Iterator<Item = &Configured> {
+    catalogue.rules().iter().chain(catalogue.off())
+}
+
 async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
     let standings = precision::stand(catalogue, settings, None).await?;
+    let standing = |id: &str| standings.iter().find(|standing| standing.rule_id == id);
     let mut listing = Listing::new(&[
         "id",
         "version",
@@ -91,10 +97,11 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
         "group",
         "severity",
         "window",
+        "runs",
         "dispatch",
         "parameters",
     ]);
-    for (configured, standing) in catalogue.rules().iter().zip(&standings) {
+    for configured in all(catalogue) {
         let rule = &configured.rule;
         let values: Vec<String> = configured
             .values
@@ -109,17 +116,23 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
             rule.group.clone(),
             rule.severity.code().to_owned(),
             rule.granularity.clone(),
-            precision::dispatch(standing),
+            if catalogue.runs(&rule.id) {
+                "yes"
+            } else {
+                "off"
+            }
+            .to_owned(),
+            standing(&rule.id)
+                .map(precision::dispatch)
+                .unwrap_or_default(),
             values.join(" "),
         ]);
     }
-    let items: Vec<_> = catalogue
-        .rules()
-        .iter()
-        .zip(&standings)
-        .map(|(configured, standing)| {
+    let items: Vec<_> = all(catalogue)
+        .map(|configured| {
             let mut item = described(configured);
-            item["standing"] = json!(standing);
+            item["standing"] = json!(standing(&configured.rule.id));
+            item["runs"] = json!(catalogue.runs(&configured.rule.id));
             item
         })
         .collect();
@@ -129,9 +142,7 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
 
 fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit> {
     let Some(configured) = catalogue.get(id) else {
-        let known: Vec<&str> = catalogue
-            .rules()
-            .iter()
+        let known: Vec<&str> = all(catalogue)
             .map(|configured| configured.rule.id.as_str())
             .collect();
         return Err(Usage(format!(
@@ -188,8 +199,28 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
 async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
     let mut failed = 0;
     for (id, outcome) in test_rules(catalogue).await? {
-        match outcome {
-            Ok(()) => println!("{id}: ok"),
+        let checked = match (outcome, catalogue.golden().get(&id)) {
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Ok(None),
+            (Ok(()), Some(text)) => golden::check(catalogue, &id, text).await.map(Some),
+        };
+        match checked {
+            Ok(None) => println!("{id}: ok, no golden cases"),
+            Ok(Some(outcome)) if outcome.differences.is_empty() => {
+                let gaps = outcome.gaps();
+                let gaps = if gaps.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", gaps.join(", "))
+                };
+                println!("{id}: ok, {} golden cases{gaps}", outcome.cases);
+            }
+            Ok(Some(outcome)) => {
+                failed += 1;
+                for difference in outcome.differences {
+                    println!("{id}: {difference}");
+                }
+            }
             Err(error) => {
                 failed += 1;
                 println!("{id}: {error}");

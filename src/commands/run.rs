@@ -98,6 +98,9 @@ async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Re
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
     let queue = review::Service::open(&settings.review, Arc::new(SystemClock)).await?;
+    if let Some(warning) = queue.calendar_warning() {
+        tracing::warn!("{warning}");
+    }
     let mut stop = std::pin::pin!(ended(stopped));
     loop {
         if let Err(error) = round(&settings, &detection, &queue).await {
@@ -124,8 +127,10 @@ async fn round(
     let taken = queue
         .take_dispatched(&load_findings(session.ctx()).await?, &suspended)
         .await?;
+    // Findings before deadlines: a relapse goes before the end of the look-back it lies in.
     let fired = queue.tick().await?;
     let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
+    queue.mirror(&settings.store.path).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
         logger_days = report.logger_days,

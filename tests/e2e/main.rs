@@ -12,7 +12,9 @@
 mod harness;
 mod ledger;
 
+mod casework;
 mod command_line;
+mod determinism;
 mod documents;
 mod garbage;
 mod kill;

@@ -21,7 +21,7 @@ fn text<'a>(row: &'a Json, key: &str) -> &'a str {
 }
 
 /// Generates a province onto topics of the sandbox.
-fn province(sandbox: &mut Sandbox, scale: Scale) -> (Summary, Vec<TruthRow>) {
+pub(crate) fn province(sandbox: &mut Sandbox, scale: Scale) -> (Summary, Vec<TruthRow>) {
     sandbox.topic("hj212", PARTITIONS, "hj212", "readings");
     sandbox.topic("readings", PARTITIONS, "json", "readings");
     sandbox.topic("permits", 1, "json", "permits");

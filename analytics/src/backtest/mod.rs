@@ -34,6 +34,8 @@ pub struct Judged {
     pub points: u64,
     /// Beijing days with readings.
     pub days: u64,
+    /// First instant of the data, microseconds UTC.
+    pub from: i64,
     /// The time the rules were told, microseconds UTC.
     pub as_of: i64,
     /// Version of `readings_raw`.
@@ -52,7 +54,7 @@ pub async fn judge(
     as_of: Option<i64>,
 ) -> Result<Judged, Error> {
     let session = session::open_tables(store, session_config).await?;
-    let [points, days, last] = extent(&session).await?;
+    let [points, days, first, last] = extent(&session).await?;
     if points == 0 {
         return Err(Error::Asked {
             what: format!("the store `{}` has no readings", store.display()),
@@ -70,18 +72,20 @@ pub async fn judge(
             .collect(),
         points: u64::try_from(points).unwrap_or_default(),
         days: u64::try_from(days).unwrap_or_default(),
+        from: first,
         as_of,
         readings_version: session.version("readings_raw"),
     })
 }
 
-/// Loggers, days and the last time in `readings_raw`.
-async fn extent(session: &Session) -> Result<[i64; 3], Error> {
+/// Loggers, days, the first and the last time in `readings_raw`.
+async fn extent(session: &Session) -> Result<[i64; 4], Error> {
     let sql = "SELECT count(DISTINCT mn), count(DISTINCT date),
-                      arrow_cast(coalesce(max(data_time), arrow_cast(0, 'Timestamp(Microsecond, Some(\"UTC\"))')), 'Int64')
+                      coalesce(min(arrow_cast(data_time, 'Int64')), 0),
+                      coalesce(max(arrow_cast(data_time, 'Int64')), 0)
                FROM readings_raw";
     let batches = session.rows("extent of the data", sql).await?;
-    let mut extent = [0; 3];
+    let mut extent = [0; 4];
     for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
         for (at, column) in batch.columns().iter().enumerate().take(extent.len()) {
             let column = cast(column, &DataType::Int64)

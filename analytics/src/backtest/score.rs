@@ -11,7 +11,9 @@
 //!   **false alarm** (also when it belongs to a fault of another nature: it names a wrong cause);
 //! - the **delay** of a found fault is from its start until the first of its windows could be judged:
 //!   the end of the window, or, where a duration in minutes is held against a threshold, the moment
-//!   the threshold was passed. The interval between runs comes on top;
+//!   the threshold was passed. The interval between runs comes on top. It is not measured for faults
+//!   that began before the data, nor where the window began long before the fault and still grows
+//!   (the sum of a year), because then nothing tells when it could first be judged;
 //! - a **point-month** is one logger over 30 days.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,8 @@ use crate::detect::anomaly::Anomaly;
 
 /// How far apart a finding and its fault may lie, microseconds: one hour.
 const GRACE: i64 = 3_600_000_000;
+/// Microseconds per day.
+const DAY: i64 = 24 * GRACE;
 /// Days of a month in point-months.
 const MONTH_DAYS: f64 = 30.0;
 /// Microseconds per hour.
@@ -116,28 +120,32 @@ fn belongs(finding: &Anomaly, fault: &Fault) -> bool {
         && finding.window_end > fault.start_us - GRACE
 }
 
-/// When a finding could first be told of this fault, microseconds UTC.
-fn known_at(finding: &Anomaly, fault: &Fault) -> i64 {
+/// When a finding could first be told of this fault, microseconds UTC; nothing when its window is
+/// one that grew from long before the fault until the time of the judgement.
+fn known_at(finding: &Anomaly, fault: &Fault, as_of: i64) -> Option<i64> {
     if finding.unit.as_deref() == Some("min")
         && let (Some(observed), Some(limit)) = (finding.observed, finding.limit_value)
         && observed > limit
     {
-        return finding.window_start + (limit * 60e6) as i64;
+        return Some(finding.window_start + (limit * 60e6) as i64);
+    }
+    if finding.window_end >= as_of && finding.window_start + DAY < fault.start_us {
+        return None;
     }
     let evidence: Value = serde_json::from_str(&finding.evidence).unwrap_or_default();
     let instant = |value: &Value| {
         let time = chrono::DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
         Some(time.timestamp_micros())
     };
-    evidence["windows"]
+    let first = evidence["windows"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|window| Some((instant(&window["start"])?, instant(&window["end"])?)))
         .filter(|(start, end)| *start < fault.end_us + GRACE && *end > fault.start_us - GRACE)
         .map(|(_, end)| end)
-        .min()
-        .unwrap_or(finding.window_end)
+        .min();
+    Some(first.unwrap_or(finding.window_end))
 }
 
 /// Counts while they grow.
@@ -222,17 +230,19 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
     for fault in &faults {
         let kind = kinds.entry(&fault.kind).or_default();
         fault.kind.clone_into(&mut kind.kind);
-        let of = |rule: &str| -> Option<i64> {
-            let permit = fault.permit_no.as_deref().unwrap_or(&fault.mn);
-            [fault.mn.as_str(), permit]
-                .iter()
-                .filter_map(|subject| found.get(&(rule, *subject)))
+        // Findings of a rule that belong to the fault.
+        let of = |rule: &str| -> Vec<&Anomaly> {
+            let permit = fault.permit_no.as_deref().filter(|p| *p != fault.mn);
+            [Some(fault.mn.as_str()), permit]
+                .into_iter()
                 .flatten()
+                .filter_map(|subject| found.get(&(rule, subject)))
+                .flatten()
+                .copied()
                 .filter(|finding| belongs(finding, fault))
-                .map(|finding| known_at(finding, fault))
-                .min()
+                .collect()
         };
-        if fault.must_not.iter().any(|rule| of(rule).is_some()) {
+        if fault.must_not.iter().any(|rule| !of(rule).is_empty()) {
             kind.wrongly_flagged += 1;
         }
         let expected: Vec<&str> = fault
@@ -248,26 +258,33 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
         }
         kind.expected
             .extend(expected.iter().map(|rule| (*rule).to_owned()));
-        let mut first: Option<i64> = None;
+        let mut hit = false;
+        let mut soonest: Option<f64> = None;
         for rule in expected {
-            let known = of(rule);
+            let mine = of(rule);
             let count = rules.entry(rule).or_default();
             count.line.planted += 1;
-            if let Some(at) = known {
-                count.line.found += 1;
-                count.delays.push(delay(at, fault));
-                first = Some(first.map_or(at, |first| first.min(at)));
+            if mine.is_empty() {
+                continue;
+            }
+            hit = true;
+            count.line.found += 1;
+            let known = mine
+                .iter()
+                .filter_map(|finding| known_at(finding, fault, judged.as_of))
+                .min()
+                .filter(|_| fault.start_us >= judged.from);
+            if let Some(delay) = known.map(|at| delay(at, fault)) {
+                count.delays.push(delay);
+                soonest = Some(soonest.map_or(delay, |soonest: f64| soonest.min(delay)));
             }
         }
         overall.line.planted += 1;
-        match first {
-            Some(at) => {
-                overall.line.found += 1;
-                overall.delays.push(delay(at, fault));
-                kind.found += 1;
-            }
-            None if kind.missed.len() < EXAMPLES => kind.missed.push(missed(fault)),
-            None => {}
+        overall.line.found += u64::from(hit);
+        overall.delays.extend(soonest);
+        kind.found += u64::from(hit);
+        if !hit && kind.missed.len() < EXAMPLES {
+            kind.missed.push(missed(fault));
         }
     }
     Score {
@@ -383,6 +400,7 @@ mod tests {
             rules: ["Q01", "Q02", "Q03"].map(str::to_owned).into(),
             points: 5,
             days: 12,
+            from: start - H,
             as_of: far,
             readings_version: 3,
         };
@@ -435,7 +453,15 @@ mod tests {
         silence.observed = Some(300.0);
         silence.limit_value = Some(30.0);
         let fault = fault("offline", &["T01"], "A", start, 5);
-        assert_eq!(known_at(&silence, &fault), start + H / 2);
+        assert_eq!(
+            known_at(&silence, &fault, start + 9 * H),
+            Some(start + H / 2)
+        );
+        // The sum of a year that still grows tells nothing about when it passed its limit.
+        let mut sum = finding("P06", "A", None, start - 90 * DAY, 1);
+        sum.window_end = start + 9 * H;
+        assert_eq!(known_at(&sum, &fault, start + 9 * H), None);
+        assert!(known_at(&sum, &fault, start + 10 * H).is_some());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Config {
     pub rules_dir: Option<PathBuf>,
     /// Ids of rules that are switched off.
     pub disabled: Vec<String>,
+    /// Ids of rules that are off by default and switched on.
+    pub enabled: Vec<String>,
     /// Parameters that differ from a rule's defaults: `[detect.params.E01] factor = 1.1`.
     pub params: BTreeMap<String, BTreeMap<String, Number>>,
     /// Logger-days evaluated at once; bounds the memory of a run over a long history.
@@ -38,6 +40,7 @@ impl Default for Config {
             interval_s: 60,
             rules_dir: None,
             disabled: Vec::new(),
+            enabled: Vec::new(),
             params: BTreeMap::new(),
             logger_days: 10_000,
             suspension: Suspension::default(),
@@ -56,10 +59,24 @@ pub struct Configured {
     pub params_hash: String,
 }
 
-/// Every rule that runs, by id.
+impl Configured {
+    fn new(rule: Rule, given: &BTreeMap<String, Number>) -> Result<Self, Error> {
+        let values = rule.values(given)?;
+        let params_hash = Rule::params_hash(&values);
+        Ok(Self {
+            rule,
+            values,
+            params_hash,
+        })
+    }
+}
+
+/// Every rule by id: those that run, and those that are switched off.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     rules: Vec<Configured>,
+    off: Vec<Configured>,
+    golden: BTreeMap<String, String>,
 }
 
 impl Catalogue {
@@ -80,15 +97,26 @@ impl Catalogue {
         }
         config.suspension.validate()?;
         let mut rules = BTreeMap::new();
+        let mut golden: BTreeMap<String, String> = BTreeMap::new();
         for (name, text) in built_in::RULES {
             rules.insert((*name).to_owned(), Rule::parse(name, text)?);
         }
+        for (name, text) in built_in::GOLDEN {
+            golden.insert((*name).to_owned(), (*text).to_owned());
+        }
         if let Some(folder) = &config.rules_dir {
-            for (name, text) in files(folder)? {
+            for (name, text) in files(folder, "sql")? {
                 rules.insert(name.clone(), Rule::parse(&name, &text)?);
+                // The cases of a rule that was replaced say nothing about the one in its place.
+                golden.remove(&name);
+            }
+            let cases = folder.join("golden");
+            if cases.is_dir() {
+                golden.extend(files(&cases, "toml")?);
             }
         }
-        for id in config.params.keys().chain(&config.disabled) {
+        let named = config.params.keys();
+        for id in named.chain(&config.disabled).chain(&config.enabled) {
             if !rules.contains_key(id) {
                 let known: Vec<&str> = rules.keys().map(String::as_str).collect();
                 return Err(fault(
@@ -97,21 +125,55 @@ impl Catalogue {
                 ));
             }
         }
-        let rules = rules
+        if let Some(id) = golden.keys().find(|id| !rules.contains_key(*id)) {
+            return Err(fault(
+                "rules_dir",
+                format!("`golden/{id}.toml` belongs to no rule: there is no `{id}.sql`"),
+            ));
+        }
+        let configured = rules
             .into_values()
-            .filter(|rule| !config.disabled.contains(&rule.id))
             .map(|rule| {
                 let given = config.params.get(&rule.id).cloned().unwrap_or_default();
-                let values = rule.values(&given)?;
-                let params_hash = Rule::params_hash(&values);
-                Ok(Configured {
-                    rule,
-                    values,
-                    params_hash,
-                })
+                Configured::new(rule, &given)
             })
-            .collect::<Result<_, Error>>()?;
-        Ok(Self { rules })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let (rules, off) = configured.into_iter().partition(|configured| {
+            let id = &configured.rule.id;
+            (configured.rule.enabled || config.enabled.contains(id))
+                && !config.disabled.contains(id)
+        });
+        Ok(Self { rules, off, golden })
+    }
+
+    /// The rules that are switched off.
+    pub fn off(&self) -> &[Configured] {
+        &self.off
+    }
+
+    /// Golden files by the rule they belong to.
+    pub fn golden(&self) -> &BTreeMap<String, String> {
+        &self.golden
+    }
+
+    /// A catalogue of one rule, switched on, with these parameters over its defaults.
+    pub fn only(&self, id: &str, given: &BTreeMap<String, Number>) -> Result<Self, Error> {
+        let Some(found) = self.get(id) else {
+            return Err(Error::Rule {
+                rule: id.to_owned(),
+                what: "there is no such rule".to_owned(),
+            });
+        };
+        Ok(Self {
+            rules: vec![Configured::new(found.rule.clone(), given)?],
+            off: Vec::new(),
+            golden: BTreeMap::new(),
+        })
+    }
+
+    /// Whether the rule with this id runs.
+    pub fn runs(&self, id: &str) -> bool {
+        self.rules.iter().any(|configured| configured.rule.id == id)
     }
 
     /// A catalogue of one rule as it once ran.
@@ -123,6 +185,8 @@ impl Catalogue {
                 values,
                 params_hash,
             }],
+            off: Vec::new(),
+            golden: BTreeMap::new(),
         }
     }
 
@@ -134,15 +198,16 @@ impl Catalogue {
         }
     }
 
-    /// The rules in order of their ids.
+    /// The rules that run, in order of their ids.
     pub fn rules(&self) -> &[Configured] {
         &self.rules
     }
 
-    /// The rule with this id.
+    /// The rule with this id, switched on or not.
     pub fn get(&self, id: &str) -> Option<&Configured> {
         self.rules
             .iter()
+            .chain(&self.off)
             .find(|configured| configured.rule.id == id)
     }
 
@@ -165,7 +230,7 @@ impl Catalogue {
     }
 }
 
-fn files(folder: &Path) -> Result<Vec<(String, String)>, Error> {
+fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, Error> {
     let fault = |what: String| Error::Config {
         key: "detect.rules_dir".to_owned(),
         what,
@@ -179,7 +244,7 @@ fn files(folder: &Path) -> Result<Vec<(String, String)>, Error> {
             .file_stem()
             .and_then(|stem| stem.to_str())
             .map(str::to_owned);
-        if let (Some(name), true) = (name, path.extension().is_some_and(|e| e == "sql")) {
+        if let (Some(name), true) = (name, path.extension().is_some_and(|e| e == extension)) {
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| fault(format!("`{}`: {error}", path.display())))?;
             found.push((name, text));

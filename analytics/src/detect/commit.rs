@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::anomaly::Anomaly;
 use super::catalogue::Catalogue;
+use super::faults;
 use super::inputs::day_batch;
 use super::masses::daily_masses;
 use super::run::{Evaluation, Report};
@@ -94,13 +95,19 @@ impl Writer {
         let alerts = self
             .alerts(session, evaluation, &report.suspended, as_of)
             .await?;
+        faults::after("alerts");
         self.outcomes(session, catalogue, evaluation, report, as_of)
             .await?;
+        faults::after("outcomes");
         self.runs(catalogue, evaluation, report, as_of).await?;
+        faults::after("runs");
         self.masses(session, evaluation).await?;
+        faults::after("masses");
         super::record::write(&self.store, session, catalogue, &report.run_id, as_of).await?;
+        faults::after("inputs");
         self.findings(session, evaluation, fingerprint, as_of)
             .await?;
+        faults::after("findings");
         Ok(alerts)
     }
 
@@ -167,18 +174,35 @@ impl Writer {
                 }
             }
         }
-        let dates: BTreeSet<i32> = evaluation.core.iter().map(|(_, date)| *date).collect();
+        let judged = evaluation.core.iter().chain(&evaluation.core_long);
+        let dates: BTreeSet<i32> = judged.map(|(_, date)| *date).collect();
         if dates.is_empty() {
             return Ok(());
         }
         session.put("judged", day_batch(&evaluation.core)?)?;
+        session.put("judged_long", day_batch(&evaluation.core_long)?)?;
+        let long: Vec<String> = catalogue
+            .rules()
+            .iter()
+            .filter(|configured| configured.rule.long())
+            .map(|configured| format!("'{}'", configured.rule.id))
+            .collect();
+        let long = if long.is_empty() {
+            "false".to_owned()
+        } else {
+            format!("o.rule_id IN ({})", long.join(", "))
+        };
         let list: Vec<String> = dates
             .iter()
             .map(|date| format!("arrow_cast({date}, 'Date32')"))
             .collect();
         let kept = format!(
             "SELECT o.* FROM rule_outcomes o
-             LEFT ANTI JOIN judged j ON j.mn = o.mn AND j.date = o.date
+             LEFT ANTI JOIN (
+               SELECT mn, date, false AS long FROM judged
+               UNION ALL
+               SELECT mn, date, true AS long FROM judged_long
+             ) j ON j.mn = o.mn AND j.date = o.date AND j.long = ({long})
              WHERE o.date IN ({})
              ORDER BY o.date, o.rule_id, o.mn, o.factor, o.why",
             list.join(", ")

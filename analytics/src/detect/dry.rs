@@ -4,7 +4,7 @@ use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::run::evaluate;
 use super::state::State;
-use super::touched::days;
+use super::touched::{Touched, days};
 use crate::session::{Error, Session};
 
 /// Standing findings over all readings of a session at `as_of` (microseconds UTC).
@@ -18,7 +18,7 @@ pub(crate) async fn findings(
     as_of: i64,
 ) -> Result<Vec<Anomaly>, Error> {
     let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-    let state = State::default();
-    let evaluation = evaluate(session, catalogue, config, &days, Some(&days), state, as_of).await?;
+    let all = Touched::everything(days);
+    let evaluation = evaluate(session, catalogue, config, &all, State::default(), as_of).await?;
     Ok(evaluation.state.open().cloned().collect())
 }

@@ -2,6 +2,13 @@
 //!
 //! Windows at most the rule's quiet gap apart belong together. The finding's value is its worst
 //! window's; it may be more severe when enough windows follow each other directly.
+//!
+//! A rule that looks back over many days judges day by day, and what it finds may last for months.
+//! Its findings end with the Beijing month, so that a run has to judge at most one month again to
+//! know where a finding begins; what goes on is told again each month.
+
+use chrono::Datelike;
+use nonsite_schemas::time::beijing_day;
 
 use super::judge::Window;
 use super::rule::{Rule, Severity};
@@ -44,6 +51,17 @@ impl Finding {
     }
 }
 
+/// Beijing month of an instant, counted from year 0.
+pub(super) fn month(micros: i64) -> i32 {
+    month_of_day(beijing_day(micros))
+}
+
+/// Month of a day, counted from year 0.
+pub(super) fn month_of_day(day: i32) -> i32 {
+    let date = chrono::NaiveDate::default() + chrono::TimeDelta::days(i64::from(day));
+    date.year() * 12 + date.month0().cast_signed()
+}
+
 /// Puts windows together.
 pub(super) fn merge(rule: &Rule, mut windows: Vec<Window>) -> Vec<Finding> {
     let subject = |window: &Window| {
@@ -71,7 +89,9 @@ pub(super) fn merge(rule: &Rule, mut windows: Vec<Window>) -> Vec<Finding> {
             .and_then(|group| group.last())
             .is_some_and(|before| {
                 gap.is_some_and(|gap| {
-                    subject(before) == subject(&window) && window.start - before.end <= gap
+                    subject(before) == subject(&window)
+                        && window.start - before.end <= gap
+                        && (!rule.long() || month(before.start) == month(window.start))
                 })
             });
         match groups.last_mut() {

@@ -3,7 +3,8 @@
 //! Rules see `hourly`, `daily`, `mn_limits`, `mn_outlets`, `permit_documents`, `silences`, `core`
 //! and `readings` under these names; the expensive ones are tables in memory that all rules share.
 //! Rows reach one day beyond the judged days on both sides, so that a run of hours over midnight is
-//! seen whole; `core` names the days that are judged.
+//! seen whole; for rules that look back further they reach back as far as the longest look-back, in
+//! a session of their own ([`prepare_long`]). `core` names the days that are judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Date32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::long;
 use super::touched::{LoggerDay, days};
 use crate::session::{Error, Session};
 use crate::views;
@@ -42,10 +44,31 @@ pub(super) async fn prepare(
     known: Option<&BTreeSet<LoggerDay>>,
     as_of: i64,
 ) -> Result<Session, Error> {
-    let scope = with_margin(core);
+    fill(session, core, &with_margin(core), known, as_of).await
+}
+
+/// The same for rules that look back over `lookback` days.
+pub(super) async fn prepare_long(
+    session: &Session,
+    core: &BTreeSet<LoggerDay>,
+    lookback: i32,
+    known: Option<&BTreeSet<LoggerDay>>,
+    as_of: i64,
+) -> Result<Session, Error> {
+    let scope = long::with_lookback(core, lookback);
+    fill(session, core, &scope, known, as_of).await
+}
+
+async fn fill(
+    session: &Session,
+    core: &BTreeSet<LoggerDay>,
+    scope: &BTreeSet<LoggerDay>,
+    known: Option<&BTreeSet<LoggerDay>>,
+    as_of: i64,
+) -> Result<Session, Error> {
     let first = scope.iter().map(|(_, date)| *date).min().unwrap_or(0);
     let last = scope.iter().map(|(_, date)| *date).max().unwrap_or(-1);
-    let run = session.scoped(day_batch(&scope)?, first..=last).await?;
+    let run = session.scoped(day_batch(scope)?, first..=last).await?;
     run.put("core", day_batch(core)?)?;
     let tables = [
         "permit_documents",
@@ -62,7 +85,7 @@ pub(super) async fn prepare(
     for name in tables {
         refresh(&run, name).await?;
     }
-    silences(&run, &scope, known, as_of).await?;
+    silences(&run, scope, known, as_of).await?;
     Ok(run)
 }
 

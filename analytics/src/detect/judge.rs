@@ -290,7 +290,7 @@ pub async fn test_rules(
     let none = BTreeSet::new();
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     let mut outcomes = Vec::new();
-    for configured in catalogue.rules() {
+    for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new()).await;
         outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
     }

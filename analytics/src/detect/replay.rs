@@ -20,7 +20,7 @@ use super::record;
 use super::rule::Number;
 use super::run::evaluate;
 use super::state::State;
-use super::touched::LoggerDay;
+use super::touched::{LoggerDay, Touched};
 use crate::session::{self, Error, Session, rows};
 
 /// Columns that tell runs apart and not findings, or that time alone changes.
@@ -130,12 +130,18 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
     }
     let then = session::open_versions(store, config, &inputs.versions).await?;
     let catalogue = Catalogue::of(rule, values);
+    // Changed days, so that rules that look back over many days judge them, too.
+    let days = days(&recorded);
+    let touched = Touched {
+        stirred: days.clone(),
+        days,
+        ..Touched::default()
+    };
     let evaluation = evaluate(
         &then,
         &catalogue,
         &Config::default(),
-        &days(&recorded),
-        None,
+        &touched,
         State::default(),
         inputs.as_of,
     )
@@ -170,7 +176,7 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
         run_id: inputs.run_id,
         readings_version: recorded.readings_version,
         as_of: inputs.as_of,
-        engine_changed: inputs.engine != record::engine(),
+        engine_changed: inputs.engine != record::engine(&now),
         engine: inputs.engine,
         equal: differences.is_empty(),
         differences,

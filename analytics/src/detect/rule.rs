@@ -30,6 +30,9 @@ const OPEN: &str = "/*---";
 /// Closes it.
 const CLOSE: &str = "---*/";
 
+/// Longest look-back of a rule: 31 days.
+pub const LONGEST_LOOKBACK_H: u32 = 31 * 24;
+
 /// How bad a finding is; the order is the order of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
@@ -158,9 +161,13 @@ pub struct Rule {
     pub basis: String,
     /// What one window is: realtime, minute, hour, day.
     pub granularity: String,
-    /// Hours before a window that are needed to judge it (at most 24).
+    /// Hours before a window that are needed to judge it, at most [`LONGEST_LOOKBACK_H`]. Over 24
+    /// the rule judges days that are over, see [`Rule::long`].
     #[serde(default)]
     pub lookback_h: u32,
+    /// Whether it runs unless the configuration says so.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// What belongs into the evidence: hours, minutes, limit.
     #[serde(default)]
     pub evidence: Vec<String>,
@@ -190,7 +197,24 @@ pub struct Rule {
     pub text: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Rule {
+    /// Whether it looks back further than a day. Such a rule judges whole days, once they are over:
+    /// its inputs reach back over many days and would cost too much every minute.
+    pub fn long(&self) -> bool {
+        self.lookback_h > 24
+    }
+
+    /// Days before a judged day that its inputs have to hold.
+    pub fn lookback_days(&self) -> i32 {
+        i32::try_from(self.lookback_h.div_ceil(24))
+            .unwrap_or(1)
+            .max(1)
+    }
+
     /// Reads a rule file; `name` is its file name without extension and must be the id.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let fault = |what: String| Error::Rule {
@@ -214,8 +238,14 @@ impl Rule {
                 rule.id
             )));
         }
-        if rule.lookback_h > 24 {
-            return Err(fault("lookback_h is at most 24".to_owned()));
+        if rule.lookback_h > LONGEST_LOOKBACK_H {
+            return Err(fault(format!("lookback_h is at most {LONGEST_LOOKBACK_H}")));
+        }
+        if rule.long() && rule.granularity != "day" {
+            return Err(fault(
+                "a rule that looks back more than 24 hours judges days: granularity = \"day\""
+                    .to_owned(),
+            ));
         }
         for (param, spec) in &rule.params {
             let (min, max) = (spec.min.real(), spec.max.real());

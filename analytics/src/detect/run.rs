@@ -17,9 +17,10 @@ use super::episode::merge;
 use super::evidence::{self, beijing};
 use super::inputs;
 use super::judge::{Unjudged, Verdicts, WindowKey, judge};
+use super::long;
 use super::masses::{FRESH, daily_masses};
 use super::state::State;
-use super::touched::{self, LoggerDay};
+use super::touched::{self, LoggerDay, Touched};
 use crate::feedback;
 use crate::session::{self, Error, Session};
 
@@ -85,6 +86,8 @@ pub(super) struct Evaluation {
     pub(super) rules: Vec<RuleReport>,
     pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
     pub(super) core: BTreeSet<LoggerDay>,
+    /// Days judged by the rules that look back over many days.
+    pub(super) core_long: BTreeSet<LoggerDay>,
     /// Masses of the judged days.
     pub(super) masses: Vec<RecordBatch>,
 }
@@ -98,6 +101,7 @@ impl Evaluation {
             rules: reports(catalogue),
             unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
             core: BTreeSet::new(),
+            core_long: BTreeSet::new(),
             masses: Vec::new(),
         }
     }
@@ -138,20 +142,10 @@ pub async fn run(
         &state,
     )
     .await?;
-    let known = touched.full.then_some(&touched.days);
     let evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, options.as_of)
     } else {
-        evaluate(
-            &session,
-            catalogue,
-            config,
-            &touched.days,
-            known,
-            state,
-            options.as_of,
-        )
-        .await?
+        evaluate(&session, catalogue, config, &touched, state, options.as_of).await?
     };
     let readings_version = session.version("readings_raw");
     let mut report = Report {
@@ -218,41 +212,95 @@ fn run_id(session: &Session, fingerprint: i64, as_of: i64, from: Option<i64>) ->
     Anomaly::sha256(&text)[..32].to_owned()
 }
 
-/// Judges logger-days, stretch by stretch.
+/// Judges what was touched: first what is judged by the hour, day by day, then the rules that look
+/// back over many days, logger by logger.
 pub(super) async fn evaluate(
     session: &Session,
     catalogue: &Catalogue,
     config: &Config,
-    days: &BTreeSet<LoggerDay>,
-    known: Option<&BTreeSet<LoggerDay>>,
-    mut state: State,
+    touched: &Touched,
+    state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
-    let mut reports = reports(catalogue);
-    let mut unjudged = vec![BTreeMap::new(); catalogue.rules().len()];
-    let mut judged = BTreeSet::new();
-    let mut masses = Vec::new();
+    let mut work = Evaluation {
+        state,
+        rules: reports(catalogue),
+        unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+        core: BTreeSet::new(),
+        core_long: BTreeSet::new(),
+        masses: Vec::new(),
+    };
     // A silence may begin where a day with data ends, so the day after is judged with it.
-    let days: BTreeSet<LoggerDay> = days
+    let days: BTreeSet<LoggerDay> = touched
+        .days
         .iter()
         .flat_map(|(mn, date)| [(mn.clone(), *date), (mn.clone(), date + 1)])
         .collect();
+    let known = touched.full.then_some(&touched.days);
     let stretches = stretches(&days, config.logger_days);
     let last = stretches.len() - 1;
+    let runs = Judging {
+        session,
+        catalogue,
+        as_of,
+    };
     for (at, stretch) in stretches.into_iter().enumerate() {
-        let core = extended(stretch, &state);
+        let core = extended(stretch, &work.state, catalogue);
         let run = inputs::prepare(session, &core, known, as_of).await?;
-        judged.extend(core.iter().cloned());
-        masses.extend(run.rows("masses of the judged days", FRESH).await?);
-        yearly(session, &run, &judged, &masses).await?;
-        let outlets = Outlets::load(&run).await?;
-        for (n, configured) in catalogue.rules().iter().enumerate() {
+        work.core.extend(core.iter().cloned());
+        let fresh = run.rows("masses of the judged days", FRESH).await?;
+        work.masses.extend(fresh);
+        yearly(session, &run, &work.core, &work.masses).await?;
+        runs.rules(&run, false, &core, at == last, &mut work)
+            .await?;
+    }
+    if let Some(lookback) = long::lookback(catalogue) {
+        let days = long::days(touched, lookback, as_of);
+        let days = long::extended(days, &work.state, catalogue);
+        let portions = long::portions(&days, lookback, config.logger_days);
+        let last = portions.len().saturating_sub(1);
+        for (at, core) in portions.into_iter().enumerate() {
+            let run = inputs::prepare_long(session, &core, lookback, known, as_of).await?;
+            yearly(session, &run, &work.core, &work.masses).await?;
+            runs.rules(&run, true, &core, at == last, &mut work).await?;
+            work.core_long.extend(core);
+        }
+    }
+    work.state.mature(as_of);
+    Ok(work)
+}
+
+/// What all rules of a run are judged with.
+struct Judging<'a> {
+    session: &'a Session,
+    catalogue: &'a Catalogue,
+    as_of: i64,
+}
+
+impl Judging<'_> {
+    /// Runs the rules of one kind (those that look back over many days, or the others) over a
+    /// prepared session.
+    async fn rules(
+        &self,
+        run: &Session,
+        long: bool,
+        core: &BTreeSet<LoggerDay>,
+        registry: bool,
+        work: &mut Evaluation,
+    ) -> Result<(), Error> {
+        let as_of = self.as_of;
+        let version = self.session.version("readings_raw");
+        let outlets = Outlets::load(run).await?;
+        for (n, configured) in self.catalogue.rules().iter().enumerate() {
+            if configured.rule.long() != long {
+                continue;
+            }
             let began = Instant::now();
-            let registry = at == last;
+            let state = &mut work.state;
             let mine: Vec<String> = state
                 .open()
                 .filter(|anomaly| anomaly.rule_id == configured.rule.id)
-                .filter(|anomaly| concerns(anomaly, &core, registry))
+                .filter(|anomaly| concerns(anomaly, core, registry))
                 .map(|anomaly| anomaly.anomaly_id.clone())
                 .collect();
             let ask: BTreeSet<WindowKey> = mine
@@ -260,39 +308,31 @@ pub(super) async fn evaluate(
                 .filter_map(|id| state.get(id))
                 .map(window_key)
                 .collect();
-            let mut verdicts = judge(&run, configured, as_of, &core, registry, &ask).await?;
+            let mut verdicts = judge(run, configured, as_of, core, registry, &ask).await?;
             let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
             findings.retain(|finding| finding.core());
-            let evidence = evidence::collect(&run, configured, &findings).await?;
+            let evidence = evidence::collect(run, configured, &findings).await?;
             let mut found = BTreeSet::new();
             for (finding, evidence) in findings.iter().zip(evidence) {
-                let version = session.version("readings_raw");
                 let anomaly = anomaly(configured, finding, evidence, &outlets, as_of, version);
                 found.insert(anomaly.anomaly_id.clone());
                 state.found(anomaly);
             }
             for id in mine.iter().filter(|id| !found.contains(*id)) {
-                let reason = why_withdrawn(&state, id, configured, &verdicts);
-                state.disproved(id, reason, as_of, session.version("readings_raw"));
+                let reason = why_withdrawn(state, id, configured, &verdicts);
+                state.disproved(id, reason, as_of, version);
             }
-            let report = &mut reports[n];
+            let report = &mut work.rules[n];
             report.flagged += verdicts.flagged_count;
             report.passed += verdicts.passed;
             for (why, count) in verdicts.not_evaluated {
                 *report.not_evaluated.entry(why).or_default() += count;
             }
-            unjudged[n].append(&mut verdicts.unjudged);
+            work.unjudged[n].append(&mut verdicts.unjudged);
             report.ms += millis(began);
         }
+        Ok(())
     }
-    state.mature(as_of);
-    Ok(Evaluation {
-        state,
-        rules: reports,
-        unjudged,
-        core: judged,
-        masses,
-    })
 }
 
 /// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
@@ -349,9 +389,14 @@ fn stretches(days: &BTreeSet<LoggerDay>, most: usize) -> Vec<BTreeSet<LoggerDay>
 
 /// Adds the days of standing findings that touch the judged days (with one day between), until
 /// nothing more touches: a finding is always judged whole.
-fn extended(mut core: BTreeSet<LoggerDay>, state: &State) -> BTreeSet<LoggerDay> {
+fn extended(
+    mut core: BTreeSet<LoggerDay>,
+    state: &State,
+    catalogue: &Catalogue,
+) -> BTreeSet<LoggerDay> {
     let mut rest: Vec<(&str, i32, i32)> = state
         .open()
+        .filter(|anomaly| !long::is_long(catalogue, anomaly))
         .filter_map(|anomaly| {
             let (first, last) = anomaly.days();
             Some((anomaly.mn.as_deref()?, first, last))

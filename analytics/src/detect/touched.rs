@@ -55,10 +55,27 @@ pub(super) const PERMIT_TABLES: [&str; 4] = [
 pub(super) struct Touched {
     /// Logger-days to judge.
     pub(super) days: BTreeSet<LoggerDay>,
+    /// Those of them whose data or permits changed; the others only for the passing of time.
+    pub(super) stirred: BTreeSet<LoggerDay>,
+    /// Time of the run before, microseconds UTC.
+    pub(super) before: Option<i64>,
     /// Whether this is everything there is.
     pub(super) full: bool,
     /// Whether there is nothing to judge at all: no logger-day, no permit document, no new day.
     pub(super) idle: bool,
+}
+
+impl Touched {
+    /// All there is.
+    pub(super) fn everything(days: BTreeSet<LoggerDay>) -> Self {
+        Self {
+            stirred: days.clone(),
+            days,
+            before: None,
+            full: true,
+            idle: false,
+        }
+    }
 }
 
 /// Finds the work of a run at `as_of`.
@@ -80,14 +97,11 @@ pub(super) async fn find(
     };
     let Some(added) = added else {
         let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        return Ok(Touched {
-            days,
-            full: true,
-            idle: false,
-        });
+        return Ok(Touched::everything(days));
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
+    let stirred = found.clone();
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of, state).await?);
     }
@@ -97,6 +111,8 @@ pub(super) async fn find(
     let idle = found.is_empty() && same_day && !permits_changed(session, markers);
     Ok(Touched {
         days: found,
+        stirred,
+        before: markers.as_of,
         full: false,
         idle,
     })

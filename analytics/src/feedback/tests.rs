@@ -190,18 +190,27 @@ async fn findings_of_a_suspended_rule_open_no_case_and_cases_tell_verdicts() {
         finding("a3", "Q01", false),
     ];
     let held = BTreeSet::from(["Q01".to_owned()]);
-    let taken = queue.take_dispatched(&findings, &held).await.expect("taken");
+    let taken = queue
+        .take_dispatched(&findings, &held)
+        .await
+        .expect("taken");
     assert_eq!((taken.triage, taken.held, taken.unchanged), (1, 2, 0));
     // Lifted: they are taken; a reminder that is confirmed while held does not become a clue.
     let taken = queue.take_anomalies(&findings).await.expect("taken");
     assert_eq!((taken.triage, taken.reminded, taken.unchanged), (1, 1, 1));
     let confirmed = [finding("a3", "Q01", true)];
-    let taken = queue.take_dispatched(&confirmed, &held).await.expect("taken");
+    let taken = queue
+        .take_dispatched(&confirmed, &held)
+        .await
+        .expect("taken");
     assert_eq!((taken.triage, taken.held), (0, 1));
     // That a finding was withdrawn is told all the same.
     let mut withdrawn = finding("a2", "Q01", true);
     withdrawn.withdrawn = Some("later data".to_owned());
-    let taken = queue.take_dispatched(&[withdrawn], &held).await.expect("taken");
+    let taken = queue
+        .take_dispatched(&[withdrawn], &held)
+        .await
+        .expect("taken");
     assert_eq!(taken.withdrawn, 1);
 
     let cases = queue.list(&Filter::default()).await.expect("cases");
@@ -214,7 +223,11 @@ async fn findings_of_a_suspended_rule_open_no_case_and_cases_tell_verdicts() {
     case.true_cause = Some("calibration".to_owned());
     let told = Feedback::of_case(&case).expect("a verdict");
     assert_eq!(
-        (told.verdict, told.cause.as_deref(), told.org_code.as_deref()),
+        (
+            told.verdict,
+            told.cause.as_deref(),
+            told.org_code.as_deref()
+        ),
         (Verdict::Mismatch, Some("calibration"), Some("370522"))
     );
     let again = Feedback {

@@ -30,6 +30,7 @@ mod merge;
 mod period;
 mod policies;
 mod policy;
+mod publish;
 mod report;
 mod share;
 mod source;
@@ -56,6 +57,7 @@ pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{
     BandClasses, Config, CountUnit, Escalation, OrgAttribution, PeriodKind, RatioPolicy,
 };
+pub use publish::{Publication, is_id, publish, published};
 pub use report::{Dimension, Flag, Group, RatioReport, Snapshot, SnapshotDifference};
 pub use share::{Share, Verdict};
 pub use source::{SourceError, acts_from_batches, load_acts};

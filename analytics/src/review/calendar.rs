@@ -1,7 +1,9 @@
 //! Working days of China: weekends, public holidays, and the make-up days worked instead.
 //!
 //! The State Council publishes holidays and make-up days every autumn for the next year, so both
-//! are configuration. A period in days does not count the day it starts on and ends with its last
+//! are configuration: a file (`[review] calendar`), or single days in the configuration itself.
+//! Without them a deadline that spans a holiday ends too early; [`Calendar::unknown_years`] says for
+//! which years that is so. A period in days does not count the day it starts on and ends with its last
 //! day (Beijing); a period in hours runs by the clock, holidays or not.
 
 use std::collections::BTreeSet;
@@ -15,7 +17,10 @@ const EPOCH_FROM_CE: i32 = 719_163;
 /// Microseconds in an hour.
 pub(super) const HOUR: i64 = 3_600 * 1_000_000;
 
-/// `holidays` and `workdays` of `[review]`.
+/// How far ahead the usual deadlines reach, days; the next year's days off are known by then.
+const REACH_DAYS: i32 = 30;
+
+/// Days off and make-up days, from `[review]` and its calendar file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Calendar {
     /// Weekdays off.
@@ -59,9 +64,18 @@ impl Calendar {
         beijing_day_start(day + 1)
     }
 
-    /// Whether anything is known about a year; deadlines of a year without holidays are too short.
-    pub fn covers(&self, year: i32) -> bool {
-        self.holidays.iter().any(|date| date.year() == year)
+    /// The years that deadlines set at `now` can reach and of which no holiday is known (every year
+    /// has some).
+    pub fn unknown_years(&self, now: i64) -> Vec<i32> {
+        let today = beijing_day(now);
+        let mut years: Vec<i32> = [today, today + REACH_DAYS]
+            .into_iter()
+            .filter_map(date_of)
+            .map(|date| date.year())
+            .collect();
+        years.dedup();
+        years.retain(|year| !self.holidays.iter().any(|date| date.year() == *year));
+        years
     }
 }
 

@@ -92,6 +92,12 @@ pub struct Case {
     pub overdue: bool,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
+    /// From when rectification is measured: the day after the one on which it was done begins here.
+    #[serde(default)]
+    pub measured_from: Option<i64>,
+    /// End of the look-back; it stays on the closed case, because late data may still show a relapse.
+    #[serde(default)]
+    pub look_back_until: Option<i64>,
     /// How often rectification was returned under the present order.
     pub return_count: u32,
     /// How often the present order was extended.
@@ -124,6 +130,14 @@ impl Case {
         match self.claimed_until {
             Some(until) if until > now => self.assignee.as_deref(),
             _ => None,
+        }
+    }
+
+    /// Whether a finding that began at `at` shows that the rectification did not last.
+    pub fn is_relapse(&self, at: i64) -> bool {
+        match (self.measured_from, self.look_back_until) {
+            (Some(from), Some(until)) => (from..until).contains(&at),
+            _ => false,
         }
     }
 

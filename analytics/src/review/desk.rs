@@ -12,6 +12,7 @@ use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
+use nonsite_schemas::time::{beijing_day, beijing_day_start};
 
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ impl Desk {
             let why = "it would lie before the case came into this state".to_owned();
             return Err(self.refused(case, action, why));
         }
-        self.check_fields(case, way, input)?;
+        self.check_fields(case, way, input, effective_at)?;
         let situation = Situation {
             case,
             actor,
@@ -203,7 +204,13 @@ impl Desk {
         }
     }
 
-    fn check_fields(&self, case: &Case, way: &Transition, input: &Input) -> Result<(), Error> {
+    fn check_fields(
+        &self,
+        case: &Case,
+        way: &Transition,
+        input: &Input,
+        effective_at: i64,
+    ) -> Result<(), Error> {
         let missing: Vec<String> = way
             .requires
             .iter()
@@ -231,6 +238,12 @@ impl Desk {
                 let why = format!("field `{day}`: `{text}` is no day, write YYYY-MM-DD");
                 return Err(self.refused(case, &way.action, why));
             }
+        }
+        if let Some(text) = input.get("measure_date")
+            && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
+        {
+            let why = format!("field `measure_date`: {text} lies in the future");
+            return Err(self.refused(case, &way.action, why));
         }
         if let Some(text) = input.get("match")
             && !["match", "partly", "mismatch"].contains(&text)
@@ -314,12 +327,21 @@ impl Desk {
         if let Some(parent) = input.get("parent") {
             after.parent_id = Some(parent.to_owned());
         }
+        if let Some(done) = input.get("measure_date").and_then(parse_day) {
+            after.measured_from = Some(beijing_day_start(done + 1));
+        }
         let is_final = self
             .machine
             .state(&way.to)
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
         self.set_deadline(&mut after, case, way, input, effective_at)?;
+        match after.state.as_str() {
+            "look_back" => after.look_back_until = after.due_at,
+            "closed" => {}
+            // A case that goes on is measured anew by its next rectification.
+            _ => after.look_back_until = None,
+        }
         Ok(Moved {
             from: Some(case.state.clone()),
             case: after,

@@ -1,5 +1,6 @@
 //! What can go wrong between a person and a case.
 
+use super::calendar::beijing_text;
 use super::event::ChainFault;
 use super::parts::Role;
 use super::step::NextStep;
@@ -44,8 +45,10 @@ pub enum Error {
     NotAPerson,
     /// Time would run backwards in the audit chain.
     #[error(
-        "the clock shows {now} but case {case_id} was changed at {last} (microseconds UTC): \
-         check the machine's clock"
+        "the clock shows {} but case {case_id} was changed at {} (Beijing): check the machine's \
+         clock, and --at if it was given",
+        beijing_text(*now),
+        beijing_text(*last)
     )]
     ClockBehind {
         /// The case.
@@ -69,6 +72,21 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The mirror tables cannot be read or written.
+    #[error(transparent)]
+    Tables(#[from] crate::session::Error),
+    /// The queue ends before its mirror does.
+    #[error(
+        "table `{table}` mirrors the audit chain up to row {seq}, but the queue ends before it: \
+         another database, or an older copy of it; put the right one back, or move the tables \
+         review_events and review_cases away to have them written anew"
+    )]
+    MirrorAhead {
+        /// The table.
+        table: &'static str,
+        /// Its last row.
+        seq: i64,
+    },
     /// Rows of `anomalies` that cannot be read.
     #[error("table `anomalies`: {0}")]
     Anomalies(String),

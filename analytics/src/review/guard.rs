@@ -45,6 +45,8 @@ pub enum Guard {
     ReturnedOnce,
     /// Rectification was returned twice or more.
     ReturnedTwice,
+    /// The new finding began after the measures and before the end of the look-back.
+    WithinLookBack,
 }
 
 /// Everything a condition may look at.
@@ -78,6 +80,9 @@ impl Guard {
             }
             Self::ReturnedOnce => "returned less than twice",
             Self::ReturnedTwice => "returned twice",
+            Self::WithinLookBack => {
+                "the same kind of finding on the same outlet, between the measures and the end of the look-back"
+            }
         }
     }
 
@@ -156,6 +161,14 @@ impl Guard {
                 case.return_count >= RETURNS_BEFORE_ONSITE,
                 format!("returned {} times so far", case.return_count),
             ),
+            Self::WithinLookBack => {
+                let text = at.input.get("relapse_at").unwrap_or_default();
+                let began = crate::ratio::parse_as_of(text).map_err(|error| error.to_string())?;
+                hold(
+                    case.is_relapse(began),
+                    format!("{text} lies outside the look-back"),
+                )
+            }
         }
     }
 }

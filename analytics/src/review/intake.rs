@@ -12,6 +12,7 @@ use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
+use super::relapse::Parent;
 use super::service::Service;
 use super::settings::classify;
 use super::step::{Actor, Input};
@@ -73,6 +74,8 @@ pub struct Intake {
     pub reminded: u64,
     /// Merged into an open case.
     pub merged: u64,
+    /// Relapses: merged into a case in its look-back, which was reopened.
+    pub reopened: u64,
     /// Cases marked because their finding was withdrawn.
     pub withdrawn: u64,
     /// Not queued, because their rule is suspended from dispatch.
@@ -189,24 +192,16 @@ impl Service {
             intake.reminded += 1;
             return Ok(());
         }
-        match tx
-            .open_case_on(&case.subject, &case.rule_group, &case.case_id)
-            .await?
-        {
-            Some(parent) => {
-                let input = Input::default().with("parent", &parent.case_id);
-                let moves = self.desk.step(&case, "merge", &engine, &input, now)?;
-                self.record(tx, &case, moves, now).await?;
-                let input = Input::default().with("merged", &case.case_id);
-                let absorbed = Desk::mark(&parent, "absorb", &engine, input, now, |after| {
-                    after.fire_count += 1;
-                    after.window_end = after.window_end.max(case.window_end);
-                    self.desk.worsen(after, case.severity);
-                });
-                self.record(tx, &parent, vec![absorbed], now).await?;
+        match self.parent_of(tx, &case, now).await? {
+            Parent::Relapsed(parent) => {
+                self.reopen(tx, &parent, &case, now).await?;
+                intake.reopened += 1;
+            }
+            Parent::Open(parent) => {
+                self.merge(tx, &parent, &case, now).await?;
                 intake.merged += 1;
             }
-            None => {
+            Parent::None => {
                 let moves = self
                     .desk
                     .step(&case, "accept", &engine, &Input::default(), now)?;
@@ -304,6 +299,8 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         timer_at: None,
         overdue: false,
         order_length: None,
+        measured_from: None,
+        look_back_until: None,
         return_count: 0,
         extension_count: 0,
         handlers: BTreeSet::new(),

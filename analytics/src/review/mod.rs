@@ -26,6 +26,7 @@
 
 mod audit;
 mod calendar;
+mod calendar_file;
 mod case;
 mod claims;
 mod deadline;
@@ -36,7 +37,9 @@ mod event;
 mod guard;
 mod intake;
 mod machine;
+mod mirror;
 mod parts;
+mod relapse;
 mod service;
 mod settings;
 mod source;
@@ -49,6 +52,8 @@ mod tick;
 mod behaviour;
 #[cfg(test)]
 mod concurrency;
+#[cfg(test)]
+mod mirror_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -63,6 +68,7 @@ pub use event::{ChainFault, Event};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
+pub use mirror::Mirrored;
 pub use parts::{
     Counts, DeadlineRule, FieldDef, FourEyes, Role, Severity, State, Transition, UnitKind,
 };

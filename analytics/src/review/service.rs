@@ -48,6 +48,7 @@ impl Service {
     /// # Errors
     /// [`Error::Config`] for a wrong setting, [`Error::Store`] when the file cannot be used.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let config = &config.with_calendar_file()?;
         config.validate()?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
         let store = SqliteStore::open(&config.database, patience).await?;
@@ -62,6 +63,20 @@ impl Service {
             config: Arc::new(config.clone()),
             clock,
         }
+    }
+
+    /// What is missing for right deadlines: years without a single public holiday.
+    pub fn calendar_warning(&self) -> Option<String> {
+        let years = self.desk.calendar.unknown_years(self.clock.now_micros());
+        if years.is_empty() {
+            return None;
+        }
+        let years: Vec<String> = years.iter().map(i32::to_string).collect();
+        Some(format!(
+            "no public holidays are known for {}: deadlines in working days that span some end too \
+             early; set [review] calendar",
+            years.join(" and ")
+        ))
     }
 
     /// The workflow.

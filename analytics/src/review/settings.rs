@@ -17,7 +17,9 @@ use super::parts::UnitKind;
 pub struct Config {
     /// SQLite file of the queue; its folder is created. Default `data/review.sqlite`.
     pub database: PathBuf,
-    /// Weekdays off (public holidays), `YYYY-MM-DD`.
+    /// File of public holidays and make-up days, see `docs/review.md`.
+    pub calendar: Option<PathBuf>,
+    /// Further weekdays off (public holidays), `YYYY-MM-DD`.
     pub holidays: BTreeSet<NaiveDate>,
     /// Weekend days worked instead (调休), `YYYY-MM-DD`.
     pub workdays: BTreeSet<NaiveDate>,
@@ -39,6 +41,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: PathBuf::from("data/review.sqlite"),
+            calendar: None,
             holidays: BTreeSet::new(),
             workdays: BTreeSet::new(),
             claim_hours: 8,
@@ -92,6 +95,23 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    /// The settings with the days of the calendar file among its own.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming the file and the day.
+    pub(super) fn with_calendar_file(&self) -> Result<Self, Error> {
+        let mut all = self.clone();
+        if let Some(path) = &self.calendar {
+            let file = super::calendar_file::load(path).map_err(|problem| Error::Config {
+                key: "calendar",
+                problem,
+            })?;
+            all.holidays.extend(file.holidays);
+            all.workdays.extend(file.workdays);
+        }
+        Ok(all)
     }
 
     /// The calendar of the deadlines.

@@ -120,6 +120,14 @@ pub trait Tx: Send {
         rule_group: &str,
         except: &str,
     ) -> Result<Option<Case>, StoreError>;
+    /// The case on a subject and rule group whose look-back was running at `at` and that is closed
+    /// by now, the latest first.
+    async fn looked_back_on(
+        &mut self,
+        subject: &str,
+        rule_group: &str,
+        at: i64,
+    ) -> Result<Option<Case>, StoreError>;
     /// Cases in these states that nobody holds at `now`, the worst and most urgent first.
     async fn unclaimed(
         &mut self,

@@ -243,6 +243,7 @@ impl Session {
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
         self.share(&session.ctx, crate::views::DOCUMENTS).await?;
+        crate::views::register(&session.ctx, &["process_values"]).await?;
         Ok(session)
     }
 
@@ -313,6 +314,11 @@ fn all_tables() -> Vec<TableDef> {
     let mut tables = tables::all();
     tables.push(crate::detect::masses::daily_masses());
     tables
+}
+
+/// Definition of the table called `name`, if a session knows one.
+pub(crate) fn table_def(name: &str) -> Option<TableDef> {
+    all_tables().into_iter().find(|table| table.name == name)
 }
 
 /// An engine context with the functions registered and no tables.

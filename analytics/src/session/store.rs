@@ -74,15 +74,21 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
                 path: store.to_owned(),
                 what: format!("table `{}`: {error}", def.name),
             })?;
-    CreateBuilder::new()
+    let created = CreateBuilder::new()
         .with_location(url.as_str())
         .with_table_name(def.name)
         .with_comment(def.comment)
         .with_columns(schema.fields().cloned())
         .with_partition_columns(def.partition_columns.iter().copied())
         .with_save_mode(SaveMode::Ignore)
-        .await
-        .map_err(Error::table(def.name))
+        .await;
+    match created {
+        Ok(table) => Ok(table),
+        // Somebody else created it at the same moment.
+        Err(error) => load(store, def.name)
+            .await?
+            .ok_or_else(|| Error::table(def.name)(error)),
+    }
 }
 
 /// Value of a transaction marker, if it was ever written.

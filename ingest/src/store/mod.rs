@@ -21,6 +21,7 @@ use datafusion::prelude::SessionContext;
 use deltalake::kernel::StructField;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt;
 use nonsite_schemas::tables::TableDef;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -172,15 +173,22 @@ impl Store {
         Ok(handle)
     }
 
-    /// Whether the table exists.
+    /// Whether the table exists: whether its log has an entry. A log folder without one is a table
+    /// that another process is creating at this moment.
     ///
     /// # Errors
     /// The store does not answer.
     pub async fn exists(&self, table: &str) -> Result<bool, StoreError> {
-        self.handle(table)?
-            .verify_deltatable_existence()
-            .await
-            .map_err(|source| self.table_error(table, source))
+        let objects = self.table_objects(table);
+        let mut files = objects.list(Some(&Path::from("_delta_log")));
+        loop {
+            match files.try_next().await {
+                Ok(Some(file)) if is_log_entry(&file.location) => return Ok(true),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(object_store::Error::NotFound { .. }) => return Ok(false),
+                Err(error) => return Err(self.table_error(table, error.into())),
+            }
+        }
     }
 
     /// Creates the tables that are missing, with a comment on every column, and adds columns
@@ -195,20 +203,15 @@ impl Store {
         Ok(())
     }
 
-    /// Loads a table that another process may be creating at this moment: its log folder is there
-    /// before its first entry is.
-    async fn load_when_created(&self, table: &str) -> Result<DeltaTable, StoreError> {
+    /// Waits for the first entry of a table that another process is creating. False: none came.
+    async fn appears(&self, table: &str) -> Result<bool, StoreError> {
         for _ in 0..CREATION_LOOKS {
-            match self.load(table).await {
-                Err(StoreError::Table { source, .. })
-                    if matches!(source.as_ref(), DeltaTableError::NotATable(_)) =>
-                {
-                    tokio::time::sleep(CREATION_PAUSE).await;
-                }
-                loaded => return loaded,
+            if self.exists(table).await? {
+                return Ok(true);
             }
+            tokio::time::sleep(CREATION_PAUSE).await;
         }
-        self.load(table).await
+        Ok(false)
     }
 
     async fn ensure_table(&self, def: &TableDef) -> Result<(), StoreError> {
@@ -223,12 +226,13 @@ impl Store {
                 .await;
             match created {
                 Ok(_) => return Ok(()),
-                // Another process was faster; what it made is checked below.
-                Err(_) if self.exists(def.name).await? => {}
+                // Another process was faster, or is just about to be: the library refuses a folder
+                // that has the beginnings of a log. What it made is checked below.
+                Err(_) if self.appears(def.name).await? => {}
                 Err(source) => return Err(self.table_error(def.name, source)),
             }
         }
-        let table = self.load_when_created(def.name).await?;
+        let table = self.load(def.name).await?;
         let schema = table
             .snapshot()
             .map_err(|source| self.table_error(def.name, source))?
@@ -312,6 +316,17 @@ impl Store {
     }
 }
 
+/// Whether a file of a log folder is an entry or a checkpoint: its name begins with the version in
+/// twenty digits. Entries being staged have other names.
+fn is_log_entry(file: &Path) -> bool {
+    file.filename().is_some_and(|name| {
+        let (version, kind) = name.split_at_checked(20).unwrap_or(("", ""));
+        version.len() == 20
+            && version.bytes().all(|byte| byte.is_ascii_digit())
+            && (kind == ".json" || kind.ends_with(".parquet"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,5 +349,26 @@ mod tests {
             let configuration = snapshot.metadata().configuration();
             assert!(!configuration.contains_key("delta.setTransactionRetentionDuration"));
         }
+    }
+
+    /// Two processes that start at once: one sees what the other has only begun.
+    #[tokio::test]
+    async fn a_table_that_is_only_begun_does_not_exist_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("readings_raw/_delta_log");
+        std::fs::create_dir_all(&log).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert!(!store.exists("readings_raw").await.unwrap());
+        std::fs::write(log.join(".00000000000000000000.json.staged"), b"{}").unwrap();
+        assert!(!store.exists("readings_raw").await.unwrap());
+        let defs = [nonsite_schemas::tables::readings_raw()];
+        let other = store.clone();
+        let other_defs = defs.clone();
+        let begun = std::fs::read_dir(&log).unwrap().count();
+        assert_eq!(begun, 1);
+        let (one, two) = tokio::join!(store.ensure_tables(&defs), other.ensure_tables(&other_defs));
+        one.unwrap();
+        two.unwrap();
+        assert!(store.exists("readings_raw").await.unwrap());
     }
 }

@@ -18,12 +18,13 @@ pub fn ratio_snapshots() -> TableDef {
                 "as_of",
                 "cut-off: acts completed and versions visible up to here",
             )
+            .instant("known_at", "records that arrived here later are left out")
             .instant("period_from", "start of the period counted")
             .instant("period_to", "end of the period counted (exclusive)")
-            .text("breakdown", "total, org, month or method")
+            .text("breakdown", "total, org, month, method or class")
             .text(
                 "key",
-                "which body, month (YYYY-MM) or method; `all` for the total",
+                "which body, month (YYYY-MM), method or class; `all` for the total",
             )
             .long("n_off", "number of off-site inspections counted")
             .long("n_on", "number of on-site inspections counted")
@@ -55,7 +56,11 @@ pub fn ratio_snapshots() -> TableDef {
             )
             .text(
                 "acts_sha256",
-                "SHA-256 over the sorted ids and versions of the acts counted, hex",
+                "SHA-256 over every record version the cut-off lets through, hex",
+            )
+            .text_or_null(
+                "document",
+                "the whole figure as JSON, which `nonsite ratio --reproduce` computes again; on the total's row",
             )
             .schema(),
         partition_columns: &[],

@@ -28,8 +28,13 @@ pub fn review_events() -> TableDef {
             )
             .text_or_null("org_code", "code of the actor's body")
             .instant("at", "server time of the change")
+            .instant(
+                "effective_at",
+                "when it took effect: a deadline that passed while nothing ran took effect then",
+            )
             .text_or_null("reason_code", "stable code of the reason")
             .text_or_null("note", "free text of the actor")
+            .text("fields", "JSON object of the fields of the action")
             .text_or_null(
                 "attachments",
                 "JSON list of {name, sha256} of the evidence attached",
@@ -43,6 +48,7 @@ pub fn review_events() -> TableDef {
                 "policy_version",
                 "version of the workflow definition at that time",
             )
+            .text("case_sha256", "SHA-256 of the case after the change, hex")
             .text(
                 "prev_hash",
                 "hash of the preceding row of the chain, hex; zeros for the first",

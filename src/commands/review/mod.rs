@@ -142,8 +142,10 @@ enum Action {
         #[command(flatten)]
         step: Step,
     },
-    /// Apply the deadlines that have passed.
+    /// Apply the deadlines that have passed (findings are taken first: `take`).
     Tick,
+    /// Bring tables `review_cases` and `review_events` up to date for `nonsite sql`.
+    Mirror,
     /// Verify the audit chain; exit code 1 names the first broken row.
     Audit {
         /// Head of an earlier audit: also notice that the end was cut off.
@@ -156,6 +158,23 @@ enum Action {
         #[arg(long)]
         mermaid: bool,
     },
+}
+
+impl Action {
+    /// Whether deadlines are set by it, so that a calendar without holidays matters.
+    fn sets_deadlines(&self) -> bool {
+        !matches!(
+            self,
+            Self::List { .. }
+                | Self::Show { .. }
+                | Self::Counts
+                | Self::Claim { .. }
+                | Self::Release(_)
+                | Self::Mirror
+                | Self::Audit { .. }
+                | Self::Workflow { .. }
+        )
+    }
 }
 
 /// Runs one step and prints what came of it.
@@ -179,6 +198,11 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         client,
         format: args.format,
     };
+    if args.action.sets_deadlines()
+        && let Some(warning) = desk.service.calendar_warning()
+    {
+        eprintln!("warning: {warning}");
+    }
     desk.run(args.action, settings).await.map_err(exit_code)
 }
 
@@ -203,10 +227,22 @@ async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service>
         .map_err(|error| exit_code(error.into()))
 }
 
-/// Which failures are the caller's (2) and which are the database's (3).
+/// Which failures are the caller's (2, a step that is not allowed included) and which are the
+/// database's (3).
 fn exit_code(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
-        Some(Error::Config { .. }) => Usage(error.to_string()).into(),
+        Some(Error::Refused { why, .. }) if why.starts_with("missing: ") => Usage(format!(
+            "{error}. Give what is missing as --NAME VALUE or --field NAME=VALUE"
+        ))
+        .into(),
+        Some(
+            Error::Config { .. }
+            | Error::Refused { .. }
+            | Error::NotFound(_)
+            | Error::Ambiguous { .. }
+            | Error::NothingToClaim(_)
+            | Error::NotAPerson,
+        ) => Usage(error.to_string()).into(),
         Some(Error::Store(StoreError::Open { .. } | StoreError::Busy { .. })) => {
             Unreachable(error.to_string()).into()
         }
@@ -241,7 +277,12 @@ impl Desk {
                     offset: 0,
                 };
                 let cases = self.service.list(&filter).await?;
-                show::list(&cases, self.format, self.clock.now_micros())?;
+                show::list(
+                    &cases,
+                    self.service.machine(),
+                    self.format,
+                    self.clock.now_micros(),
+                )?;
             }
             Action::Show { case } => {
                 let id = self.service.resolve(&case).await?;
@@ -308,6 +349,17 @@ impl Desk {
                 let fired = self.service.tick().await?;
                 show::fired(&fired, self.format)?;
             }
+            Action::Mirror => {
+                let done = self.service.mirror(&settings.store.path).await?;
+                if self.format == Format::Json {
+                    println!("{}", serde_json::to_string_pretty(&done)?);
+                } else {
+                    println!(
+                        "mirrored {} audit rows and {} cases",
+                        done.events, done.cases
+                    );
+                }
+            }
             Action::Audit { expect_head } => {
                 let report = self.service.audit(expect_head.as_deref()).await?;
                 return show::audit(&report, self.format);
@@ -364,11 +416,13 @@ impl Desk {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {
             println!(
-                "{} findings: {} to triage, {} reminders, {} merged, {} withdrawn, {} held, {} unchanged",
+                "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
+                 {} held, {} unchanged",
                 findings.len(),
                 taken.triage,
                 taken.reminded,
                 taken.merged,
+                taken.reopened,
                 taken.withdrawn,
                 taken.held,
                 taken.unchanged

@@ -5,7 +5,32 @@ use nonsite_analytics::review::{AuditReport, Case, Event, Fired, Machine, Shown,
 use crate::exit::Exit;
 use crate::output::{Format, Listing};
 
-pub(super) fn list(cases: &[Case], format: Format, now: i64) -> anyhow::Result<()> {
+/// A deadline. The end of a day is written as such: `2026-03-02 24:00`, not the next day's midnight.
+fn due_text(due: i64) -> String {
+    let text = beijing_text(due);
+    if !text.ends_with(" 00:00") {
+        return text;
+    }
+    let day_before = beijing_text(due - 1);
+    format!("{}24:00", day_before.trim_end_matches("23:59"))
+}
+
+/// A measured value without the digits that no instrument has.
+fn measured(value: f64) -> String {
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    rounded.to_string()
+}
+
+fn plural(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+pub(super) fn list(
+    cases: &[Case],
+    machine: &Machine,
+    format: Format,
+    now: i64,
+) -> anyhow::Result<()> {
     let mut listing = Listing::new(&[
         "case", "severity", "state", "due", "left", "held by", "unit", "outlet", "factor", "rule",
         "finding",
@@ -15,8 +40,11 @@ pub(super) fn list(cases: &[Case], format: Format, now: i64) -> anyhow::Result<(
         listing.row([
             case.case_id.clone(),
             case.severity.code().to_owned(),
-            case.state.clone(),
-            case.due_at.map(beijing_text).unwrap_or_default(),
+            match machine.state(&case.state) {
+                Some(state) if shorten => format!("{} {}", state.name, state.zh),
+                _ => case.state.clone(),
+            },
+            case.due_at.map(due_text).unwrap_or_default(),
             countdown(case, now),
             case.held_by(now).unwrap_or_default().to_owned(),
             case.unit_name.clone().unwrap_or_default(),
@@ -65,10 +93,13 @@ pub(super) fn done(
     let left = countdown(after, now);
     let until = after
         .due_at
-        .map(|due| format!("; due {} ({left})", beijing_text(due)))
+        .map(|due| format!("; due {} ({left})", due_text(due)))
         .unwrap_or_default();
+    let zh = machine
+        .state(&after.state)
+        .map_or("", |state| state.zh.as_str());
     println!(
-        "{}: {action} -> {} ({holder}){until}",
+        "{}: {action} -> {} {zh} (next: {holder}){until}",
         after.case_id, after.state
     );
     Ok(())
@@ -119,12 +150,13 @@ pub(super) fn case(
     line("finding", case.reason.clone());
     if let Some(observed) = case.observed {
         let unit = text(&case.unit);
+        let quantity = |value: f64| format!("{} {unit}", measured(value)).trim_end().to_owned();
         let limit = case
             .limit_value
-            .map(|limit| format!(", compared with {limit} {unit}"));
+            .map(|limit| format!(", compared with {}", quantity(limit)));
         line(
             "observed",
-            format!("{observed} {unit}{}", limit.unwrap_or_default()),
+            format!("{}{}", quantity(observed), limit.unwrap_or_default()),
         );
     }
     line(
@@ -138,8 +170,10 @@ pub(super) fn case(
     line(
         "rule",
         format!(
-            "{} version {}, {} findings",
-            case.rule_id, case.rule_version, case.fire_count
+            "{} version {}, {}",
+            case.rule_id,
+            case.rule_version,
+            plural(case.fire_count, "finding")
         ),
     );
     line(
@@ -158,7 +192,7 @@ pub(super) fn case(
             "due",
             format!(
                 "{} ({}{})",
-                beijing_text(due),
+                due_text(due),
                 countdown(case, now),
                 then.unwrap_or_default()
             ),
@@ -168,8 +202,9 @@ pub(super) fn case(
         line(
             "order",
             format!(
-                "returned {} times, extended {} times",
-                case.return_count, case.extension_count
+                "returned {}, extended {}",
+                plural(case.return_count, "time"),
+                plural(case.extension_count, "time")
             ),
         );
     }
@@ -267,7 +302,7 @@ pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
         };
         listing.row([
             timer.case_id.clone(),
-            beijing_text(timer.due_at),
+            due_text(timer.due_at),
             timer.from.clone(),
             to,
         ]);
@@ -318,6 +353,20 @@ fn short(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_at_midnight_is_the_end_of_its_day() {
+        let at = |text| nonsite_analytics::ratio::parse_as_of(text).unwrap();
+        assert_eq!(due_text(at("2026-03-03 00:00")), "2026-03-02 24:00");
+        assert_eq!(due_text(at("2026-03-03 00:01")), "2026-03-03 00:01");
+    }
+
+    #[test]
+    fn values_are_shown_as_measured() {
+        assert_eq!(measured(-1.803_997_194_950_912), "-1.804");
+        assert_eq!(measured(35.0), "35");
+        assert_eq!(measured(0.000_123_456_7), "0.000123457");
+    }
 
     #[test]
     fn long_findings_are_shortened_by_characters() {

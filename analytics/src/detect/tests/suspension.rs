@@ -42,7 +42,9 @@ async fn findings_of_a_suspended_rule_are_stored_and_not_alerted() {
     let session = session::open(store.path(), &session::Config::default())
         .await
         .expect("session");
-    record(store.path(), &session, &wrong).await.expect("recorded");
+    record(store.path(), &session, &wrong)
+        .await
+        .expect("recorded");
     add_permits(store.path(), &documents()).await;
     add(store.path(), batch(0..24)).await;
     let report = detect(store.path(), start + 24 * HOUR + 600_000_000, false, 1).await;
@@ -53,12 +55,22 @@ async fn findings_of_a_suspended_rule_are_stored_and_not_alerted() {
     };
     assert!(found("Q01") > 0 && found("E01") > 0, "{report:?}");
     let told = alerted(store.path()).await;
-    assert!(told.contains("\"E01\"") && !told.contains("\"Q01\""), "{told}");
+    assert!(
+        told.contains("\"E01\"") && !told.contains("\"Q01\""),
+        "{told}"
+    );
 
     // Lifted: what is found from now on is alerted again.
-    lift(store.path(), "Q01", version("Q01"), "王五", "mended", start + 25 * HOUR)
-        .await
-        .expect("lifted");
+    lift(
+        store.path(),
+        "Q01",
+        version("Q01"),
+        "王五",
+        "mended",
+        start + 25 * HOUR,
+    )
+    .await
+    .expect("lifted");
     add(store.path(), batch(24..72)).await;
     let report = detect(store.path(), start + 72 * HOUR + 600_000_000, false, 1).await;
     assert_eq!(report.suspended, Vec::<String>::new());

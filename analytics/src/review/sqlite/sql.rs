@@ -1,7 +1,7 @@
 //! The statements of the SQLite dialect; nothing else in the queue contains SQL.
 
 /// Schema versions in order; `PRAGMA user_version` says how many a database has.
-pub(super) const SCHEMA: [&str; 1] = [include_str!("schema_1.sql")];
+pub(super) const SCHEMA: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 pub(super) const CASE: &str = "SELECT case_id, document FROM review_cases WHERE case_id = ?1";
 
@@ -25,6 +25,10 @@ pub(super) const OPEN_ON: &str = "SELECT case_id, document FROM review_cases \
        AND state NOT IN ('detected', 'reminded') \
      ORDER BY opened_at, case_id LIMIT 1";
 
+pub(super) const LOOKED_BACK_ON: &str = "SELECT case_id, document FROM review_cases \
+     WHERE subject = ?1 AND rule_group = ?2 AND look_back_until > ?3 AND state = 'closed' \
+     ORDER BY look_back_until DESC, case_id LIMIT 1";
+
 pub(super) const UNCLAIMED: &str = "SELECT case_id, document FROM review_cases \
      WHERE state IN (SELECT value FROM json_each(?1)) \
        AND (?2 IS NULL OR org_code = ?2) \
@@ -37,14 +41,14 @@ pub(super) const NEXT_TIMER: &str = "SELECT case_id, document FROM review_cases 
 
 pub(super) const INSERT: &str = "INSERT INTO review_cases \
      (case_id, anomaly_id, version, state, is_open, severity, subject, rule_group, org_code, \
-      assignee, claimed_until, due_at, timer_at, opened_at, document) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+      assignee, claimed_until, due_at, timer_at, opened_at, document, look_back_until) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 pub(super) const UPDATE: &str = "UPDATE review_cases \
      SET version = ?3, state = ?4, is_open = ?5, severity = ?6, subject = ?7, rule_group = ?8, \
          org_code = ?9, assignee = ?10, claimed_until = ?11, due_at = ?12, timer_at = ?13, \
-         opened_at = ?14, document = ?15 \
-     WHERE case_id = ?1 AND anomaly_id = ?2 AND version = ?16 AND state = ?17";
+         opened_at = ?14, document = ?15, look_back_until = ?16 \
+     WHERE case_id = ?1 AND anomaly_id = ?2 AND version = ?17 AND state = ?18";
 
 pub(super) const HEAD: &str = "SELECT seq, hash FROM review_events ORDER BY seq DESC LIMIT 1";
 

@@ -50,6 +50,23 @@ impl Tx for SqliteTx {
         row.map(|row| case_of(&self.database, &row)).transpose()
     }
 
+    async fn looked_back_on(
+        &mut self,
+        subject: &str,
+        rule_group: &str,
+        at: i64,
+    ) -> Result<Option<Case>, StoreError> {
+        let fault = self.fault("look for a finished look-back");
+        let row = sqlx::query(sql::LOOKED_BACK_ON)
+            .bind(subject)
+            .bind(rule_group)
+            .bind(at)
+            .fetch_optional(&mut *self.inner)
+            .await
+            .map_err(fault)?;
+        row.map(|row| case_of(&self.database, &row)).transpose()
+    }
+
     async fn unclaimed(
         &mut self,
         states: &[String],
@@ -106,7 +123,8 @@ impl Tx for SqliteTx {
             .bind(case.due_at)
             .bind(case.timer_at)
             .bind(case.opened_at)
-            .bind(case.document());
+            .bind(case.document())
+            .bind(case.look_back_until);
         if let Some(before) = replaces {
             query = query.bind(before.version).bind(&before.state);
         }

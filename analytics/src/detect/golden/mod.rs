@@ -1,0 +1,231 @@
+//! Golden cases: small inputs with the outcomes a rule has to have, as data next to the rule.
+//!
+//! `rules/golden/ID.toml` (in an operator's folder: `golden/ID.toml`) belongs to rule `ID`. A case
+//! runs through the same evaluation as a real run, with that rule alone; its three counts and all
+//! its findings have to be as written, nothing more and nothing less. The notation of series is
+//! described in [`notation`].
+//!
+//! Failure modes: a file that does not read is an error naming the place; a case that comes out
+//! otherwise is a list of differences.
+
+mod format;
+mod notation;
+mod tables;
+
+use serde::Serialize;
+
+use super::anomaly::Anomaly;
+use super::catalogue::{Catalogue, Config};
+use super::evidence::beijing;
+use super::run::{Evaluation, RuleReport, evaluate};
+use super::state::State;
+use super::touched::{Touched, days};
+use crate::session::{self, Error};
+use format::{Case, Expected, File};
+
+/// How a rule's cases came out.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Outcome {
+    /// Number of cases.
+    pub cases: usize,
+    /// What differed: name of the case and what.
+    pub differences: Vec<String>,
+    /// Windows flagged, passed and not evaluated over all cases.
+    pub flagged: u64,
+    /// See `flagged`.
+    pub passed: u64,
+    /// See `flagged`.
+    pub not_evaluated: u64,
+    /// Why there is no case that is not evaluated, if the file says so.
+    pub always_evaluated: Option<String>,
+}
+
+impl Outcome {
+    /// What the cases do not show: each of the three outcomes has to occur.
+    pub fn gaps(&self) -> Vec<&'static str> {
+        let mut gaps = Vec::new();
+        if self.flagged == 0 {
+            gaps.push("no case is flagged");
+        }
+        if self.passed == 0 {
+            gaps.push("no case passes");
+        }
+        if self.not_evaluated == 0 && self.always_evaluated.is_none() {
+            gaps.push("no case is not evaluated");
+        }
+        if self.not_evaluated > 0 && self.always_evaluated.is_some() {
+            gaps.push("`always_evaluated` is stated, but a case is not evaluated");
+        }
+        gaps
+    }
+}
+
+/// Runs the cases of a rule that the catalogue has, switched on or not.
+pub async fn check(catalogue: &Catalogue, id: &str, text: &str) -> Result<Outcome, Error> {
+    let fault = |what: String| Error::Rule {
+        rule: id.to_owned(),
+        what: format!("golden file: {what}"),
+    };
+    let file: File = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+    let mut outcome = Outcome {
+        always_evaluated: file.always_evaluated.clone(),
+        ..Outcome::default()
+    };
+    for case in &file.case {
+        let catalogue = catalogue.only(id, &case.params)?;
+        let evaluation = judged(&catalogue, case)
+            .await
+            .map_err(|error| fault(format!("case `{}`: {error}", case.name)))?;
+        let report = &evaluation.rules[0];
+        outcome.cases += 1;
+        outcome.flagged += report.flagged;
+        outcome.passed += report.passed;
+        outcome.not_evaluated += report.not_evaluated.values().sum::<u64>();
+        for difference in differences(case, report, &evaluation).map_err(fault)? {
+            outcome
+                .differences
+                .push(format!("case `{}`: {difference}", case.name));
+        }
+    }
+    Ok(outcome)
+}
+
+async fn judged(catalogue: &Catalogue, case: &Case) -> Result<Evaluation, Error> {
+    let fault = |what: String| Error::Rule {
+        rule: "inputs".to_owned(),
+        what,
+    };
+    let as_of = tables::at(&case.as_of).map_err(fault)?;
+    let tables = tables::batches(case).map_err(fault)?;
+    let settings = session::Config {
+        partitions: 1,
+        ..session::Config::default()
+    };
+    let session = session::in_memory(tables, &settings).await?;
+    let all = days(&session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+    let (config, state) = (Config::default(), State::default());
+    let all = Touched::everything(all);
+    evaluate(&session, catalogue, &config, &all, state, as_of).await
+}
+
+/// What came out otherwise than expected.
+fn differences(
+    case: &Case,
+    report: &RuleReport,
+    evaluation: &Evaluation,
+) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    let mut differ = |what: &str, expected: String, got: String| {
+        if expected != got {
+            found.push(format!("{what}: expected {expected}, got {got}"));
+        }
+    };
+    differ(
+        "flagged",
+        case.flagged.to_string(),
+        report.flagged.to_string(),
+    );
+    differ("passed", case.passed.to_string(), report.passed.to_string());
+    differ(
+        "not_evaluated",
+        format!("{:?}", case.not_evaluated),
+        format!("{:?}", report.not_evaluated),
+    );
+    let mut made: Vec<&Anomaly> = evaluation.state.open().collect();
+    made.sort_by_key(|a| {
+        let subject = (&a.mn, &a.factor, &a.permit_no, &a.outlet_uid);
+        (subject, a.window_start, a.window_end, &a.anomaly_id)
+    });
+    if made.len() != case.finding.len() {
+        let list: Vec<String> = made.iter().map(|anomaly| told(anomaly)).collect();
+        differ(
+            "findings",
+            case.finding.len().to_string(),
+            format!("{}: {}", made.len(), list.join("; ")),
+        );
+    } else {
+        for (no, (expected, made)) in case.finding.iter().zip(made).enumerate() {
+            for (what, expected, got) in compared(expected, made)? {
+                differ(&format!("finding {}: {what}", no + 1), expected, got);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn told(anomaly: &Anomaly) -> String {
+    format!(
+        "{} {} {} {} to {}, observed {:?}, limit {:?}, {}",
+        anomaly.mn.as_deref().unwrap_or("-"),
+        anomaly.factor.as_deref().unwrap_or("-"),
+        anomaly.permit_no.as_deref().unwrap_or("-"),
+        &beijing(anomaly.window_start)[..16],
+        &beijing(anomaly.window_end)[..16],
+        anomaly.observed,
+        anomaly.limit_value,
+        anomaly.severity
+    )
+}
+
+/// Pairs of what is expected and what there is, for everything the case states.
+fn compared(
+    expected: &Expected,
+    made: &Anomaly,
+) -> Result<Vec<(&'static str, String, String)>, String> {
+    let mut pairs = Vec::new();
+    let text = |given: &Option<String>| given.clone().unwrap_or_default();
+    for (what, given, got) in [
+        ("mn", &expected.mn, text(&made.mn)),
+        ("factor", &expected.factor, text(&made.factor)),
+        ("permit_no", &expected.permit_no, text(&made.permit_no)),
+        ("outlet_uid", &expected.outlet_uid, text(&made.outlet_uid)),
+        ("unit", &expected.unit, text(&made.unit)),
+        ("severity", &expected.severity, made.severity.clone()),
+        ("exempt", &expected.exempt, text(&made.exempt_code)),
+    ] {
+        if let Some(given) = given {
+            pairs.push((what, given.clone(), got));
+        }
+    }
+    for (what, given, got) in [
+        ("from", &expected.from, made.window_start),
+        ("to", &expected.to, made.window_end),
+    ] {
+        if let Some(given) = given {
+            pairs.push((what, beijing(tables::at(given)?), beijing(got)));
+        }
+    }
+    // Six digits are enough to tell values apart and leave room for the order of additions.
+    let number = |value: f64| format!("{value:.5e}");
+    for (what, given, got) in [
+        ("observed", expected.observed, made.observed),
+        ("limit", expected.limit, made.limit_value),
+    ] {
+        if let Some(given) = given {
+            let got = got.map_or_else(|| "nothing".to_owned(), number);
+            pairs.push((what, number(given), got));
+        }
+    }
+    if let Some(points) = expected.points {
+        pairs.push(("points", points.to_string(), made.points.to_string()));
+    }
+    if let Some(version) = expected.permit_version {
+        let got = format!("{:?}", made.permit_version);
+        pairs.push(("permit_version", format!("{:?}", Some(version)), got));
+    }
+    let parts = expected
+        .evidence
+        .iter()
+        .map(|part| ("evidence", part, &made.evidence));
+    for (what, part, whole) in expected
+        .reason
+        .iter()
+        .map(|part| ("reason", part, &made.reason))
+        .chain(parts)
+    {
+        if !whole.contains(part.as_str()) {
+            pairs.push((what, format!("`{part}` in it"), whole.clone()));
+        }
+    }
+    Ok(pairs)
+}

@@ -1,0 +1,177 @@
+//! Rules that look back over many days: which days they judge in a run, and in what portions.
+//!
+//! Their inputs reach back up to a month, so they must not be prepared every minute. They judge days,
+//! each once it is over and has had an hour to come in completely ([`SETTLE`]); a day that changes
+//! later is judged again together with the days that look back on it. Portions go by logger, not by
+//! day, because every portion pays for its look-back once.
+//!
+//! Invariant: which findings result does not depend on the order in which days were judged. A
+//! finding ends with its month (see [`super::episode`]), so judging the days of standing findings of
+//! the same month again is enough to know where each begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nonsite_schemas::time::BEIJING_OFFSET_MICROS;
+
+use super::anomaly::Anomaly;
+use super::catalogue::Catalogue;
+use super::episode::{month, month_of_day};
+use super::state::State;
+use super::touched::{LoggerDay, Touched};
+
+/// Microseconds per day.
+const DAY: i64 = 86_400_000_000;
+/// How long after its end a day is judged: one hour.
+const SETTLE: i64 = 3_600_000_000;
+
+/// Longest look-back of the rules that run, in days; nothing when none looks back that far.
+pub(super) fn lookback(catalogue: &Catalogue) -> Option<i32> {
+    catalogue
+        .rules()
+        .iter()
+        .filter(|configured| configured.rule.long())
+        .map(|configured| configured.rule.lookback_days())
+        .max()
+}
+
+/// Whether a day is judged at a time.
+fn settled(date: i32, at: i64) -> bool {
+    (i64::from(date) + 1) * DAY - BEIJING_OFFSET_MICROS + SETTLE <= at
+}
+
+/// The days to judge: changed ones with the days that look back on them, and those that have become
+/// old enough since the run before.
+pub(super) fn days(touched: &Touched, lookback: i32, as_of: i64) -> BTreeSet<LoggerDay> {
+    let mut found = BTreeSet::new();
+    for day in &touched.days {
+        let (mn, date) = day;
+        if touched.full || !touched.stirred.contains(day) {
+            let before = touched.before.filter(|_| !touched.full);
+            if settled(*date, as_of) && before.is_none_or(|before| !settled(*date, before)) {
+                found.insert(day.clone());
+            }
+            continue;
+        }
+        found.extend(
+            (*date..=date + lookback)
+                .take_while(|date| settled(*date, as_of))
+                .map(|date| (mn.clone(), date)),
+        );
+    }
+    found
+}
+
+/// Cuts the days into portions of whole loggers, look-back included, of about `most` logger-days.
+pub(super) fn portions(
+    days: &BTreeSet<LoggerDay>,
+    lookback: i32,
+    most: usize,
+) -> Vec<BTreeSet<LoggerDay>> {
+    let mut portions: Vec<BTreeSet<LoggerDay>> = Vec::new();
+    let mut filled = usize::MAX;
+    let days: Vec<&LoggerDay> = days.iter().collect();
+    for logger in days.chunk_by(|a, b| a.0 == b.0) {
+        let cost = with_lookback(logger.iter().copied(), lookback).len();
+        if filled.saturating_add(cost) > most {
+            portions.push(BTreeSet::new());
+            filled = 0;
+        }
+        filled += cost;
+        if let Some(portion) = portions.last_mut() {
+            portion.extend(logger.iter().map(|day| (*day).clone()));
+        }
+    }
+    portions
+}
+
+/// The days and those they look back on.
+pub(super) fn with_lookback<'a>(
+    days: impl IntoIterator<Item = &'a LoggerDay>,
+    lookback: i32,
+) -> BTreeSet<LoggerDay> {
+    let mut found = BTreeSet::new();
+    // The days come in order, so only what the day before did not bring is added.
+    let mut last: Option<&LoggerDay> = None;
+    for day in days {
+        let (mn, date) = day;
+        let first = match last {
+            Some((before, known)) if before == mn => (known + 1).max(date - lookback),
+            _ => date - lookback,
+        };
+        found.extend((first..=*date).map(|date| (mn.clone(), date)));
+        last = Some(day);
+    }
+    found
+}
+
+/// Adds the days of standing findings of these rules that lie in the same months.
+pub(super) fn extended(
+    mut core: BTreeSet<LoggerDay>,
+    state: &State,
+    catalogue: &Catalogue,
+) -> BTreeSet<LoggerDay> {
+    let mut months: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
+    let judged = core.clone();
+    for (mn, date) in &judged {
+        months.entry(mn).or_default().insert(month_of_day(*date));
+    }
+    for anomaly in state.open().filter(|anomaly| is_long(catalogue, anomaly)) {
+        let Some(mn) = &anomaly.mn else { continue };
+        let near = months
+            .get(mn.as_str())
+            .is_some_and(|months| months.contains(&month(anomaly.window_start)));
+        if near {
+            let (first, last) = anomaly.days();
+            core.extend((first..=last).map(|date| (mn.clone(), date)));
+        }
+    }
+    core
+}
+
+/// Whether a finding was made by a rule that looks back over many days.
+pub(super) fn is_long(catalogue: &Catalogue, anomaly: &Anomaly) -> bool {
+    catalogue
+        .get(&anomaly.rule_id)
+        .is_some_and(|configured| configured.rule.long())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(days: &[(&str, i32)]) -> BTreeSet<LoggerDay> {
+        days.iter()
+            .map(|(mn, date)| ((*mn).to_owned(), *date))
+            .collect()
+    }
+
+    /// Beijing `hour` o'clock of a day.
+    fn clock(date: i64, hour: i64) -> i64 {
+        date * DAY - BEIJING_OFFSET_MICROS + hour * 3_600_000_000
+    }
+
+    #[test]
+    fn a_day_is_judged_once_when_it_is_an_hour_over_and_again_when_it_changes() {
+        let mut touched = Touched {
+            days: set(&[("A", 10), ("A", 11)]),
+            before: Some(clock(11, 0)),
+            ..Touched::default()
+        };
+        assert!(days(&touched, 15, clock(11, 0)).is_empty());
+        assert_eq!(days(&touched, 15, clock(11, 1)), set(&[("A", 10)]));
+        touched.before = Some(clock(11, 1));
+        assert!(days(&touched, 15, clock(11, 2)).is_empty());
+        touched.stirred = set(&[("A", 10)]);
+        let again = days(&touched, 15, clock(13, 2));
+        assert_eq!(again, set(&[("A", 10), ("A", 11), ("A", 12)]));
+    }
+
+    #[test]
+    fn portions_hold_whole_loggers() {
+        let all = set(&[("A", 100), ("A", 101), ("B", 100), ("C", 300)]);
+        assert_eq!(with_lookback(&all, 10).len(), 12 + 11 + 11);
+        let portions = portions(&all, 10, 23);
+        assert_eq!(portions.len(), 2);
+        assert_eq!(portions[0], set(&[("A", 100), ("A", 101), ("B", 100)]));
+    }
+}

@@ -1,0 +1,114 @@
+//! Where a new finding belongs: to an open case, to one whose rectification did not last, or to none.
+//!
+//! After approval a case is looked back on. The same kind of finding on the same outlet that began
+//! after the measures and before the end of the look-back is a relapse: the case is reopened, with
+//! the new finding merged into it. What began before the measures is the old trouble, told late, and
+//! merges quietly. A look-back that ends in silence closes the case (a timer of the machine).
+//!
+//! Order after downtime: a finding from inside the look-back goes before its end even when both are
+//! applied on the same day; and when the end was applied first, the closed case is reopened, because
+//! the relapse was there. Either way the same state comes out.
+
+use super::calendar::beijing_text;
+use super::case::Case;
+use super::desk::Desk;
+use super::error::Error;
+use super::service::Service;
+use super::step::{Actor, Input};
+use super::store::Tx;
+
+/// Reason code of a reopening by the look-back.
+const RELAPSE: &str = "relapse";
+
+/// What a finding becomes part of.
+pub(super) enum Parent {
+    /// An open case.
+    Open(Case),
+    /// A case that was rectified, as the look-back shows in vain.
+    Relapsed(Case),
+    /// Nothing: it is a clue of its own.
+    None,
+}
+
+impl Service {
+    /// Looks for the case a finding belongs to, after deadlines that passed took effect on it.
+    pub(super) async fn parent_of(
+        &self,
+        tx: &mut dyn Tx,
+        case: &Case,
+        now: i64,
+    ) -> Result<Parent, Error> {
+        let began = case.window_start;
+        let open = tx
+            .open_case_on(&case.subject, &case.rule_group, &case.case_id)
+            .await?;
+        if let Some(mut open) = open {
+            if open.state == "look_back" && open.is_relapse(began) {
+                return Ok(Parent::Relapsed(open));
+            }
+            while open.timer_at.is_some_and(|at| at <= now) {
+                let moves = self.expire(&open)?;
+                open = self.record(tx, &open, moves, now).await?;
+            }
+            if self
+                .machine()
+                .state(&open.state)
+                .is_some_and(|state| !state.is_final)
+            {
+                return Ok(Parent::Open(open));
+            }
+        }
+        let closed = tx
+            .looked_back_on(&case.subject, &case.rule_group, began)
+            .await?;
+        Ok(match closed {
+            Some(closed) if closed.is_relapse(began) => Parent::Relapsed(closed),
+            _ => Parent::None,
+        })
+    }
+
+    /// Merges a finding's case into an open one.
+    pub(super) async fn merge(
+        &self,
+        tx: &mut dyn Tx,
+        parent: &Case,
+        case: &Case,
+        now: i64,
+    ) -> Result<(), Error> {
+        let engine = Actor::engine();
+        let input = Input::default().with("parent", &parent.case_id);
+        let moves = self.desk.step(case, "merge", &engine, &input, now)?;
+        self.record(tx, case, moves, now).await?;
+        let input = Input::default().with("merged", &case.case_id);
+        let absorbed = Desk::mark(parent, "absorb", &engine, input, now, |after| {
+            after.fire_count += 1;
+            after.window_end = after.window_end.max(case.window_end);
+            self.desk.worsen(after, case.severity);
+        });
+        self.record(tx, parent, vec![absorbed], now).await?;
+        Ok(())
+    }
+
+    /// Reopens a case by a relapse and merges the finding into it.
+    pub(super) async fn reopen(
+        &self,
+        tx: &mut dyn Tx,
+        parent: &Case,
+        case: &Case,
+        now: i64,
+    ) -> Result<(), Error> {
+        let since = beijing_text(case.window_start);
+        let mut input = Input::default()
+            .with("reason", RELAPSE)
+            .with("relapse_at", &since);
+        input.note = Some(format!(
+            "回头看期间同类异常再次出现（{} {since}）/ back during the look-back: {}",
+            case.rule_id, case.reason
+        ));
+        let moves = self
+            .desk
+            .step(parent, "relapse", &Actor::engine(), &input, now)?;
+        let reopened = self.record(tx, parent, moves, now).await?;
+        self.merge(tx, &reopened, case, now).await
+    }
+}

@@ -1,0 +1,410 @@
+//! A case by hand: an officer's, an enterprise's and a reviewer's commands, from finding to file.
+//!
+//! Every step is told its time (`--at`), so that deadlines pass when the test says so.
+
+use nonsite_generator::Scale;
+use serde_json::Value as Json;
+
+use crate::harness::sandbox::{Output, Sandbox};
+use crate::harness::topics;
+use crate::pipeline::province;
+
+/// A Monday after the data; working hours in Beijing.
+const MONDAY: &str = "2027-03-01 09:00:00";
+
+/// When the rules look: after the data, and after the marking deadline of what they found.
+const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+08:00"];
+
+/// Who acts: name and role.
+type Who = (&'static str, &'static str);
+const ANALYST: Who = ("ana", "analyst");
+const ENTERPRISE: Who = ("plant", "enterprise");
+const OFFICER: Who = ("o-1", "officer");
+const REVIEWER: Who = ("rev", "reviewer");
+const SECOND: Who = ("rev-2", "reviewer");
+const LEGAL: Who = ("law", "legal");
+const ARCHIVIST: Who = ("arch", "archivist");
+
+/// `nonsite review STEP CASE --by NAME --role ROLE --at TIME ...`.
+fn step(sandbox: &Sandbox, at: &str, who: Who, words: &[&str], papers: &[&str]) -> Output {
+    let who = [
+        "--by", who.0, "--role", who.1, "--at", at, "--format", "json",
+    ];
+    sandbox.run(&[&["review"][..], words, &who, papers].concat())
+}
+
+/// A step that works; the state it led to.
+fn walk(sandbox: &Sandbox, at: &str, who: Who, words: &[&str], papers: &[&str]) -> String {
+    let after = step(sandbox, at, who, words, papers).done().json();
+    after["state"].as_str().unwrap().to_owned()
+}
+
+/// Cases in triage, the worst first.
+fn waiting(sandbox: &Sandbox) -> Vec<Json> {
+    let list = [
+        "review", "list", "--state", "triage", "--limit", "0", "--format", "json",
+    ];
+    match sandbox.run(&list).done().json() {
+        Json::Array(cases) => cases,
+        other => panic!("no list: {other}"),
+    }
+}
+
+fn id(case: &Json) -> &str {
+    case["case_id"].as_str().unwrap()
+}
+
+/// The way of every case that ends in rectification, up to the submission.
+fn to_submitted(sandbox: &Sandbox, case: &str) {
+    let steps: [(Who, &[&str], &[&str], &str); 5] = [
+        (
+            ANALYST,
+            &["dispatch", case],
+            &["--channel", "client"],
+            "dispatched",
+        ),
+        (
+            ANALYST,
+            &["deliver", case],
+            &["--receipt", "read 09:05"],
+            "self_check",
+        ),
+        (
+            ENTERPRISE,
+            &["answer", case],
+            &["--cause", "abatement_fault", "--statement", "循环泵故障"],
+            "answered",
+        ),
+        (OFFICER, &["verify", case], &[], "verify_off"),
+        (
+            OFFICER,
+            &["rectify", case],
+            &[
+                "--act",
+                "act-1",
+                "--officers",
+                "o-1,o-2",
+                "--measures",
+                "更换循环泵",
+            ],
+            "rectify",
+        ),
+    ];
+    for (who, words, papers, state) in steps {
+        assert_eq!(walk(sandbox, MONDAY, who, words, papers), state);
+    }
+    submit(sandbox, case);
+}
+
+fn submit(sandbox: &Sandbox, case: &str) {
+    sandbox.write("pump.jpg", b"a photograph");
+    let papers = [
+        "--measures",
+        "已更换",
+        "--measure-date",
+        "2027-03-01",
+        "--promise",
+        "厂长",
+        "--attach",
+        "pump.jpg",
+    ];
+    assert_eq!(
+        walk(sandbox, MONDAY, ENTERPRISE, &["submit", case], &papers),
+        "submitted"
+    );
+}
+
+#[test]
+fn a_case_is_walked_from_finding_to_file() {
+    let mut sandbox = Sandbox::new("casework");
+    let alerts = sandbox.topic_name("alerts");
+    topics::create(&alerts, 1);
+    sandbox.set("alerts.topic", alerts.as_str());
+    let scale = Scale {
+        points: 16,
+        days: 2,
+        factors: 6,
+        ..Scale::default()
+    };
+    let (summary, _) = province(&mut sandbox, scale);
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+    assert!(summary.end.as_str() < CONFIRMED[0]);
+    // The loggers are silent after the data; days later all findings are past their marking time.
+    for as_of in CONFIRMED {
+        sandbox.run(&["detect", "--once", "--as-of", as_of]).done();
+    }
+    let taken = sandbox.run(&["review", "take", "--at", MONDAY]).done();
+    assert!(
+        taken
+            .stderr
+            .contains("no public holidays are known for 2027")
+    );
+    let cases = waiting(&sandbox);
+    assert!(cases.len() >= 8, "{} cases", cases.len());
+
+    one_case_to_the_end(&sandbox, id(by_severity(&cases, "S3")));
+    two_persons_for_a_serious_one(&sandbox, id(by_severity(&cases, "S2")));
+    one_goes_on_site(&sandbox);
+    two_people_want_the_same(&sandbox);
+    look_back_ends_by_itself(&sandbox, id(by_severity(&cases, "S3")));
+
+    let audit = sandbox
+        .run(&["review", "audit", "--format", "json"])
+        .done()
+        .json();
+    assert_eq!(audit["fault"], Json::Null, "{audit}");
+    let head = audit["head"].as_str().unwrap();
+    sandbox
+        .run(&["review", "audit", "--expect-head", head])
+        .done();
+    let elsewhere = "0".repeat(63) + "1";
+    sandbox
+        .run(&["review", "audit", "--expect-head", &elsewhere])
+        .exits(1);
+    analysts_join_the_mirror(&sandbox, audit["rows"].as_i64().unwrap());
+}
+
+fn by_severity<'a>(cases: &'a [Json], severity: &str) -> &'a Json {
+    cases
+        .iter()
+        .find(|case| case["severity"] == severity)
+        .unwrap_or_else(|| panic!("no {severity} case among {}", cases.len()))
+}
+
+fn one_case_to_the_end(sandbox: &Sandbox, case: &str) {
+    // What is not possible says why, and what is.
+    step(sandbox, MONDAY, ARCHIVIST, &["close", case], &[])
+        .exits(2)
+        .complains(&[
+            "`triage`",
+            "`close` is not possible",
+            "Possible now: dismiss (analyst)",
+        ]);
+    step(
+        sandbox,
+        MONDAY,
+        OFFICER,
+        &["dispatch", case],
+        &["--channel", "sms"],
+    )
+    .exits(2)
+    .complains(&["role `officer` may not", "analyst"]);
+    step(sandbox, MONDAY, ANALYST, &["dispatch", case], &[])
+        .exits(2)
+        .complains(&["missing: `channel`", "--NAME VALUE"]);
+    step(
+        sandbox,
+        MONDAY,
+        ANALYST,
+        &["dispatch", "cffffffffffffffff"],
+        &[],
+    )
+    .exits(2)
+    .complains(&["there is no case", "review list"]);
+    to_submitted(sandbox, case);
+    // The officers of the act do not review it.
+    for handler in [("o-1", "reviewer"), ("o-2", "reviewer")] {
+        step(
+            sandbox,
+            MONDAY,
+            handler,
+            &["approve", case],
+            &["--opinion", "ok"],
+        )
+        .exits(2)
+        .complains(&["handled this case and may not review it"]);
+    }
+    let items = ["--items", "缺少更换后照片"];
+    assert_eq!(
+        walk(sandbox, MONDAY, REVIEWER, &["return", case], &items),
+        "returned"
+    );
+    submit(sandbox, case);
+    let opinion = ["--opinion", "整改到位"];
+    assert_eq!(
+        walk(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion),
+        "look_back"
+    );
+    let shown = sandbox
+        .run(&["review", "show", case, "--at", MONDAY])
+        .done();
+    for text in [
+        "回头看",
+        "timeline (Beijing)",
+        "returned 1 time,",
+        "pump.jpg",
+        "then close",
+    ] {
+        assert!(
+            shown.stdout.contains(text),
+            "no `{text}` in\n{}",
+            shown.stdout
+        );
+    }
+}
+
+fn two_persons_for_a_serious_one(sandbox: &Sandbox, case: &str) {
+    to_submitted(sandbox, case);
+    let opinion = ["--opinion", "整改到位"];
+    let approve = |who| walk(sandbox, MONDAY, who, &["approve", case], &opinion);
+    assert_eq!(approve(REVIEWER), "submitted", "one signature");
+    step(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion)
+        .exits(2)
+        .complains(&["a second person has to"]);
+    assert_eq!(approve(SECOND), "look_back");
+}
+
+fn one_goes_on_site(sandbox: &Sandbox) {
+    let cases = waiting(sandbox);
+    let case = id(by_severity(&cases, "S3"));
+    assert_eq!(
+        walk(
+            sandbox,
+            MONDAY,
+            ANALYST,
+            &["triage", case, "--decision", "verify"],
+            &[]
+        ),
+        "verify_off"
+    );
+    let doubt = ["--reason", "explanation contradicts the data"];
+    assert_eq!(
+        walk(sandbox, MONDAY, OFFICER, &["escalate", case], &doubt),
+        "to_onsite"
+    );
+    let visit = ["--act", "act-2", "--officers", "o-1,o-2"];
+    step(sandbox, MONDAY, OFFICER, &["onsite", case], &visit)
+        .exits(2)
+        .complains(&["approval form"]);
+    let visit = [&visit[..], &["--approval", "form-7"]].concat();
+    assert_eq!(
+        walk(sandbox, MONDAY, OFFICER, &["onsite", case], &visit),
+        "onsite_done"
+    );
+    let facts = ["--officers", "o-1,o-2", "--facts", "超标排放"];
+    assert_eq!(
+        walk(sandbox, MONDAY, OFFICER, &["file", case], &facts),
+        "filing"
+    );
+    let number = ["--field", "case_no=2027-1"];
+    assert_eq!(
+        walk(
+            sandbox,
+            MONDAY,
+            LEGAL,
+            &["do", "accept_case", case],
+            &number
+        ),
+        "case"
+    );
+    let decision = ["--field", "decision=2027-1-1"];
+    assert_eq!(
+        walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &decision),
+        "closed"
+    );
+}
+
+/// Two people ask for one case, and six for the next one, all at the same time.
+fn two_people_want_the_same(sandbox: &Sandbox) {
+    let claim = |name: &'static str, case: Option<&str>| {
+        let mut words = vec!["review", "claim"];
+        words.extend(case);
+        words.extend([
+            "--by", name, "--role", "analyst", "--at", MONDAY, "--format", "json",
+        ]);
+        let mut command = sandbox.command(&words);
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let cases = waiting(sandbox);
+    let wanted = id(cases.last().unwrap());
+    let racers = ["ana", "bo"].map(|name| claim(name, Some(wanted)));
+    let mut codes: Vec<i32> = Vec::new();
+    for racer in racers {
+        let output = racer.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        codes.extend(output.status.code());
+        assert!(
+            output.status.success() || said.contains("has claimed the case"),
+            "{said}"
+        );
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 2], "one has it, the other is told who");
+
+    let racers = ["c", "d", "e", "f", "g", "h"].map(|name| claim(name, None));
+    let mut got = Vec::new();
+    for racer in racers {
+        let output = racer.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let case: Json = serde_json::from_slice(&output.stdout).unwrap();
+        if !case.is_null() {
+            got.push(id(&case).to_owned());
+        }
+    }
+    let handed_out = got.len();
+    assert_eq!(
+        handed_out,
+        6.min(cases.len() - 1),
+        "nobody waits while there is work"
+    );
+    got.push(wanted.to_owned());
+    got.sort();
+    got.dedup();
+    assert_eq!(got.len(), handed_out + 1, "no case is handed out twice");
+}
+
+fn look_back_ends_by_itself(sandbox: &Sandbox, case: &str) {
+    let tick = |at: &str| {
+        let output = sandbox
+            .run(&["review", "tick", "--at", at, "--format", "json"])
+            .done();
+        output.json().as_array().unwrap().iter().any(|fired| {
+            fired["case_id"] == case && fired["from"] == "look_back" && fired["to"] == "closed"
+        })
+    };
+    assert!(!tick("2027-03-08 23:59:00"), "the seventh day is not over");
+    assert!(tick("2027-03-30 12:00:00"));
+    let shown = sandbox
+        .run(&["review", "show", case, "--format", "json"])
+        .done()
+        .json();
+    let closed = shown["events"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&closed["action"], &closed["actor"]),
+        (&Json::from("close"), &Json::from("engine"))
+    );
+    assert!(
+        closed["effective_at"].as_i64() < closed["at"].as_i64(),
+        "as of its end"
+    );
+}
+
+fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
+    let mirror = || {
+        sandbox
+            .run(&["review", "mirror", "--format", "json"])
+            .done()
+            .json()
+    };
+    assert_eq!(mirror()["events"], rows);
+    let again = mirror();
+    assert_eq!(
+        (&again["events"], &again["cases"]),
+        (&Json::from(0), &Json::from(0))
+    );
+    assert_eq!(
+        sandbox.count("SELECT count(*) AS n FROM review_events"),
+        rows
+    );
+    let closed = sandbox.query(
+        "SELECT a.reason, c.state FROM review_cases c JOIN anomalies a USING (anomaly_id) \
+         WHERE c.state = 'closed'",
+    );
+    assert!(
+        closed.len() >= 2,
+        "the archived and the looked back on: {closed:?}"
+    );
+}
