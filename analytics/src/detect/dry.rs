@@ -2,7 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
-use super::run::evaluate;
+use super::evaluate::evaluate;
 use super::state::State;
 use super::touched::{Touched, days};
 use crate::session::{Error, Session};

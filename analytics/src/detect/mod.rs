@@ -25,6 +25,7 @@ mod commit;
 mod compose;
 pub(crate) mod dry;
 mod episode;
+mod evaluate;
 pub mod evidence;
 mod faults;
 pub mod golden;
@@ -32,6 +33,7 @@ mod inputs;
 mod judge;
 mod long;
 pub mod masses;
+mod quiet;
 pub mod record;
 pub mod replay;
 pub mod rule;
@@ -42,7 +44,8 @@ mod touched;
 
 pub use catalogue::{Catalogue, Config};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
-pub use run::{Options, Report, RuleReport, run};
+pub use quiet::Memory;
+pub use run::{Options, Report, RuleReport, run, run_again};
 pub use service::Service;
 
 #[cfg(test)]

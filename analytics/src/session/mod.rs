@@ -267,6 +267,17 @@ impl Session {
         Ok(())
     }
 
+    /// A session with the same functions, settings and memory, and no tables.
+    pub(crate) fn bare(&self) -> Self {
+        let ctx =
+            SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
+        crate::functions::register(&ctx, &self.units);
+        Self {
+            ctx,
+            ..self.clone()
+        }
+    }
+
     /// Registers rows under `name`, replacing a table or view of that name.
     pub(crate) fn put(&self, name: &str, batch: RecordBatch) -> Result<(), Error> {
         let what = format!("table `{name}`");
