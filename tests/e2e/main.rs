@@ -24,3 +24,4 @@ mod plain;
 mod plants;
 mod rebalance;
 mod store_faults;
+mod supporting;

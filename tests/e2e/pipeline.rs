@@ -156,6 +156,82 @@ fn tables_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
         count("SELECT count(DISTINCT act_id) FROM inspections"),
         summary.inspections.acts
     );
+    documents_hold_what_was_sent(sandbox, summary);
+}
+
+/// Documents by type: every message is in its table, and every id stands once, by its last version.
+fn documents_hold_what_was_sent(sandbox: &Sandbox, summary: &Summary) {
+    let sent = &summary.documents;
+    assert!(sent.late > 0 && sent.faulty > 0, "{sent:?}");
+    let mut faulty = 0;
+    for (kind, table, id, history) in [
+        ("mark", "marks", "mark_id", Some("marks_history")),
+        (
+            "filing",
+            "equipment_filings",
+            "filing_id",
+            Some("filings_history"),
+        ),
+        (
+            "ticket",
+            "maintenance_tickets",
+            "ticket_id",
+            Some("tickets_history"),
+        ),
+        (
+            "window",
+            "control_windows",
+            "window_id",
+            Some("windows_history"),
+        ),
+        (
+            "execution_report",
+            "execution_reports",
+            "report_id",
+            Some("reports_history"),
+        ),
+        (
+            "manual_result",
+            "manual_results",
+            "result_id",
+            Some("manual_history"),
+        ),
+        ("binding", "mn_bindings", "binding_id", None),
+        ("process_point", "process_points", "point_id", None),
+    ] {
+        let count = |sql: &str| sandbox.count(sql) as u64;
+        let messages = count(&format!("SELECT count(DISTINCT kafka_offset) FROM {table}"));
+        assert_eq!(
+            messages,
+            sent.documents.get(kind).copied().unwrap_or(0),
+            "{kind}"
+        );
+        let ids = count(&format!("SELECT count(DISTINCT {id}) FROM {table}"));
+        assert_eq!(ids, sent.ids.get(kind).copied().unwrap_or(0), "{kind}");
+        let bad = count(&format!(
+            "SELECT count(DISTINCT kafka_offset) FROM {table} WHERE NOT doc_valid"
+        ));
+        faulty += bad;
+        if let Some(history) = history {
+            let latest = count(&format!(
+                "SELECT count(DISTINCT {id}) FROM {history} WHERE latest"
+            ));
+            assert_eq!(latest + bad, ids, "{history}");
+        }
+    }
+    assert_eq!(faulty, sent.faulty);
+    // What the packets say of the instruments agrees with what was filed, except where hidden.
+    let differing = sandbox.count(
+        "SELECT count(*) FROM equipment_parameters p JOIN filed_parameters f
+           ON f.mn = p.mn AND f.factor = p.factor AND f.parameter = p.parameter
+          AND p.in_force_from >= f.in_force_from AND p.in_force_from < f.in_force_to
+         WHERE abs(p.value - f.value) > f.tolerance",
+    ) as u64;
+    let hidden = summary.episodes.get("parameter_change").copied();
+    assert_eq!(Some(differing), hidden);
+    let unmarked =
+        sandbox.count("SELECT count(*) FROM facility_values WHERE role IS NULL OR running IS NULL");
+    assert_eq!(unmarked, 0, "every power value is filed as a facility's");
 }
 
 /// Present anomalies, each once.

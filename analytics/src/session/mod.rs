@@ -243,7 +243,6 @@ impl Session {
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
         self.share(&session.ctx, crate::views::DOCUMENTS).await?;
-        crate::views::register(&session.ctx, &["process_values"]).await?;
         Ok(session)
     }
 

@@ -192,7 +192,7 @@ async fn a_logger_exchanged_between_permits_is_bound_from_its_day() {
 }
 
 #[tokio::test]
-async fn process_values_know_what_they_are_measured_at() {
+async fn facility_values_know_what_they_are_measured_at() {
     let point = json!({
         "type": "process_point", "point_id": "P", "version": 1, "recorded_at": "2026-01-01 00:00:00",
         "mn": "E", "factor": "kiln_fan", "facility": "MF0001", "role": "production",
@@ -233,7 +233,7 @@ async fn process_values_know_what_they_are_measured_at() {
     let session = with_tables(&[later, point], given).await;
     let rows = query(
         &session,
-        "SELECT factor, running, facility, value_text FROM process_values ORDER BY factor, data_time",
+        "SELECT factor, running, facility, value_text FROM facility_values ORDER BY factor, data_time",
     )
     .await;
     assert_eq!(rows.len(), 4);

@@ -44,7 +44,7 @@ pub const VIEWS: [(&str, &str); 27] = [
         "process_points_in_force",
         include_str!("process_points_in_force.sql"),
     ),
-    ("process_values", include_str!("process_values.sql")),
+    ("facility_values", include_str!("facility_values.sql")),
 ];
 
 /// Views over documents and equipment states, in dependency order. They are small next to the

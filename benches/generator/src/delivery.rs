@@ -33,6 +33,8 @@ pub(crate) struct Entry {
 pub(crate) enum Content {
     /// Readings: how many factors, and their granularity.
     Readings(u32, &'static str),
+    /// Readings of a time that was sent before: rows, but no new readings.
+    Again(u32, &'static str),
     /// Rows of device states.
     States(u32),
 }
@@ -131,6 +133,11 @@ impl Outbox {
         let readings = match content {
             Content::Readings(readings, granularity) => {
                 counts.distinct_readings += u64::from(readings);
+                count_rows(counts, u64::from(readings), granularity);
+                readings
+            }
+            Content::Again(readings, granularity) => {
+                counts.resent += 1;
                 count_rows(counts, u64::from(readings), granularity);
                 readings
             }

@@ -44,6 +44,10 @@ pub(crate) struct HourPlan {
     pub(crate) mark: Mark,
     /// Nothing runs.
     pub(crate) stopped: bool,
+    /// Treatment stands still while production runs.
+    pub(crate) treatment_off: bool,
+    /// Channel whose converted values are reported too low.
+    pub(crate) wrong_conversion: Option<usize>,
     /// How packets leave.
     pub(crate) line: Line,
 }
@@ -84,6 +88,8 @@ impl HourPlan {
             sample: 1.0,
             mark: Mark::N,
             stopped: false,
+            treatment_off: false,
+            wrong_conversion: None,
             line: Line::Up,
         };
         for episode in episodes {
@@ -102,6 +108,9 @@ impl HourPlan {
                 | Kind::LimitTightened
                 | Kind::BeforeTightening
                 | Kind::RelaxedLimit
+                | Kind::FalseMark
+                | Kind::OverRange
+                | Kind::Rewritten
                 | Kind::MarkedExceed => Some(Effect::Level(episode.level)),
                 Kind::AtLimit => Some(Effect::Exact(episode.level)),
                 Kind::Constant => Some(Effect::Frozen),
@@ -118,7 +127,10 @@ impl HourPlan {
                         Mark::C
                     };
                 }
-                Kind::Maintained => plan.mark = Mark::M,
+                Kind::Maintained | Kind::FalseMark => plan.mark = Mark::M,
+                Kind::FalseStop => plan.mark = Mark::F,
+                Kind::TreatmentOff => plan.treatment_off = true,
+                Kind::ConvertedWrong => plan.wrong_conversion = episode.channel,
                 Kind::Stopped => {
                     plan.mark = Mark::F;
                     plan.stopped = true;

@@ -28,6 +28,18 @@ pub enum Kind {
     HourIncomplete,
     /// Slope of an analyser changed, said only by a parameter packet.
     ParameterChange,
+    /// Treatment stands still while production runs, seen in the power of both.
+    TreatmentOff,
+    /// Marked as stopped while everything runs.
+    FalseStop,
+    /// Hours over the limit marked as maintenance days later, without a ticket.
+    FalseMark,
+    /// Converted values too low for the oxygen reported with them.
+    ConvertedWrong,
+    /// Values above the measuring range the analyser reports.
+    OverRange,
+    /// Hours over the limit whose hour packets come again hours later with lower values.
+    Rewritten,
     /// The permit limit is lowered during the run and the old level is kept.
     LimitTightened,
     /// Year-to-date mass passes the permitted annual mass.
@@ -50,6 +62,8 @@ pub enum Kind {
     GapBackfilled,
     /// Look-alike: values in their usual range, marked M.
     Maintained,
+    /// Look-alike: slope of an analyser changed with a ticket and a filing.
+    FiledChange,
 }
 
 impl Kind {
@@ -67,6 +81,12 @@ impl Kind {
             Self::Offline => "offline",
             Self::HourIncomplete => "hour_incomplete",
             Self::ParameterChange => "parameter_change",
+            Self::TreatmentOff => "treatment_off",
+            Self::FalseStop => "false_stop",
+            Self::FalseMark => "false_mark",
+            Self::ConvertedWrong => "converted_wrong",
+            Self::OverRange => "over_range",
+            Self::Rewritten => "rewritten",
             Self::LimitTightened => "limit_tightened",
             Self::MassOver => "mass_over",
             Self::PermitExpired => "permit_expired",
@@ -78,6 +98,7 @@ impl Kind {
             Self::Stopped => "stopped",
             Self::GapBackfilled => "gap_backfilled",
             Self::Maintained => "maintained",
+            Self::FiledChange => "filed_change",
         }
     }
 
@@ -95,6 +116,12 @@ impl Kind {
             Self::Offline => &["T01", "T02"],
             Self::HourIncomplete => &["T02"],
             Self::ParameterChange => &["Q16"],
+            Self::TreatmentOff => &["W01"],
+            Self::FalseStop => &["Q20"],
+            Self::FalseMark => &["Q19"],
+            Self::ConvertedWrong => &["Q14"],
+            Self::OverRange => &["E01", "Q05"],
+            Self::Rewritten => &["E01", "Q33"],
             Self::MassOver => &["P06"],
             Self::PermitExpired | Self::PermitExpiring => &["P02"],
             _ => &[],
@@ -113,6 +140,12 @@ impl Kind {
             Self::Dilution => &["Q08", "Q25", "Q35"],
             Self::Offline => &["T03", "T04", "Q31"],
             Self::HourIncomplete => &["T01", "T03", "T04"],
+            Self::ParameterChange => &["Q13", "Q27"],
+            Self::TreatmentOff => &["W02", "W03"],
+            Self::FalseStop => &["Q19", "Q21", "W04", "W09", "W12"],
+            Self::FalseMark => &["Q18"],
+            Self::ConvertedWrong => &["X08"],
+            Self::OverRange | Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q09"],
             Self::MassOver => &["P07", "P08"],
             Self::PermitExpired => &["P01", "P03"],
             _ => &[],
@@ -127,13 +160,14 @@ impl Kind {
             }
             Self::Stopped => &["E01", "Q01", "Q03", "Q04", "T01", "T02"],
             Self::GapBackfilled => &["T01", "T02"],
-            Self::Maintained => &["E01", "E03", "Q01", "Q03", "Q04"],
+            Self::Maintained => &["E01", "E03", "Q01", "Q03", "Q04", "Q19"],
+            Self::FiledChange => &["Q16"],
             _ => &[],
         }
     }
 
     /// Faults in the order in which they are placed.
-    pub(crate) const FAULTS: [Self; 15] = [
+    pub(crate) const FAULTS: [Self; 21] = [
         Self::ExceedHour,
         Self::Offline,
         Self::Constant,
@@ -149,13 +183,20 @@ impl Kind {
         Self::ParameterChange,
         Self::Dilution,
         Self::PermitExpiring,
+        Self::FalseMark,
+        Self::FalseStop,
+        Self::ConvertedWrong,
+        Self::OverRange,
+        Self::Rewritten,
+        Self::TreatmentOff,
     ];
 
     /// Look-alikes in the order in which they are placed.
-    pub(crate) const DECOYS: [Self; 4] = [
+    pub(crate) const DECOYS: [Self; 5] = [
         Self::MarkedExceed,
         Self::RelaxedLimit,
         Self::GapBackfilled,
         Self::AtLimit,
+        Self::FiledChange,
     ];
 }

@@ -80,7 +80,26 @@ pub struct Point {
     pub channels: Vec<Channel>,
 }
 
+/// Upper end of an analyser's measuring range, as a multiple of the hourly limit at the level it is
+/// measured at in normal operation.
+pub(crate) const RANGE_OF_LIMIT: f64 = 3.0;
+
 impl Point {
+    /// Whether its logger reports the power of production and treatment (ST 44 of the 2025 edition).
+    pub fn has_power(&self) -> bool {
+        self.edition == Edition::E2025 && self.medium == Medium::Air && !self.json
+    }
+
+    /// Upper end of the measuring range of a channel, as measured; none without an hourly limit.
+    pub fn range(&self, channel: usize) -> Option<f64> {
+        let channel = self.channels.get(channel)?;
+        let basis = match self.reference_oxygen {
+            Some(reference) if channel.converted => (21.0 - self.oxygen) / (21.0 - reference),
+            _ => 1.0,
+        };
+        Some((channel.hour_limit? * RANGE_OF_LIMIT * basis).round())
+    }
+
     /// Position of oxygen among the channels.
     pub fn oxygen_channel(&self) -> Option<usize> {
         (self.medium == Medium::Air)

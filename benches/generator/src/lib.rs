@@ -38,6 +38,7 @@ pub mod province;
 pub mod replay;
 pub mod scale;
 mod stamp;
+pub mod supporting;
 pub mod truth;
 
 pub use message::{Message, Topic, Topics};

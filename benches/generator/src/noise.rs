@@ -22,6 +22,8 @@ pub(crate) enum Domain {
     Delivery = 4,
     /// Inspections of one unit.
     Inspections = 5,
+    /// Documents of one point.
+    Documents = 6,
 }
 
 /// One random stream.

@@ -41,8 +41,8 @@ pub(crate) struct About {
     pub(crate) late: bool,
 }
 
-/// Rows of device states a parameter packet makes: PolId, slope and intercept.
-pub(crate) const PARAMETER_ROWS: u32 = 3;
+/// Codes under which the power of production and of treatment is reported, kW.
+pub(crate) const POWER_CODES: [&str; 2] = ["d20105", "d20106"];
 
 const PASSWORD: &str = "123456";
 
@@ -220,21 +220,42 @@ pub(crate) fn device_state(out: &mut Vec<u8>, point: &Point, at: i64, running: b
     writer.finish()
 }
 
-/// Parameters of one analyser (CN 3020): slope and intercept.
+/// Mean power of production and treatment in an interval (ST 44, CN 2051), in tenths of a kW.
+pub(crate) fn power(out: &mut Vec<u8>, point: &Point, about: &About, tenths: [i64; 2]) -> usize {
+    let head = PacketHead {
+        st: "44",
+        ..head(point, about.cn, about.sent_at, about.late)
+    };
+    let mut writer = PacketWriter::begin(out, &head);
+    writer.data_time(about.data_time);
+    for (code, tenths) in POWER_CODES.into_iter().zip(tenths) {
+        writer.next_item().number(code, "Avg", real(tenths, 1), 1);
+        writer.text(code, "Flag", "N");
+    }
+    writer.finish()
+}
+
+/// Parameters of one analyser (CN 3020): slope, intercept and, where it has one, range. Gives the
+/// length and the number of rows of device states.
 pub(crate) fn parameters(
     out: &mut Vec<u8>,
     point: &Point,
     at: i64,
     channel: usize,
     slope: f64,
-) -> usize {
+) -> (usize, u32) {
     let mut writer = PacketWriter::begin(out, &head(point, "3020", at, false));
     writer
         .data_time(at)
         .parameter("PolId", point.channels[channel].wire_code);
     writer.next_item().number("i13008", "Info", slope, 3);
     writer.next_item().number("i13007", "Info", 0.0, 3);
-    writer.finish()
+    let mut rows = 3;
+    if let Some(range) = point.range(channel) {
+        writer.next_item().number("i13001", "Info", range, 0);
+        rows += 1;
+    }
+    (writer.finish(), rows)
 }
 
 /// Heartbeat (CN 9015), empty.

@@ -154,6 +154,8 @@ fn permit(scale: &Scale, layout: &Layout, unit: &Unit, case: PermitCase) -> Perm
             .collect(),
         bindings: points
             .iter()
+            // Some loggers were exchanged after the permit was issued: filed as documents.
+            .filter(|point| !crate::supporting::is_bound_elsewhere(point))
             .map(|point| Binding {
                 mn: point.mn.clone(),
                 outlet: point.outlet_code.clone(),
@@ -251,7 +253,7 @@ fn limit(
 }
 
 /// Mass of a channel in tonnes over `hours` of normal operation.
-fn expected_mass(point: &Point, channel: &Channel, hours: f64) -> Option<f64> {
+pub(crate) fn expected_mass(point: &Point, channel: &Channel, hours: f64) -> Option<f64> {
     let flow = point.channels[point.flow_channel()?].base;
     // mg/m3 x m3/s, or mg/L x L/s: both are mg/s.
     let per_second = channel.base * flow * 0.9;

@@ -168,7 +168,18 @@ impl Planner<'_> {
                 return false;
             }
             Kind::AtLimit if !air || point.reference_oxygen.is_some() => return false,
-            Kind::ParameterChange if point.json || point.edition == Edition::E2005 => return false,
+            Kind::FalseMark | Kind::OverRange if !air => return false,
+            Kind::Rewritten if !air || point.json => return false,
+            Kind::ConvertedWrong if point.reference_oxygen.is_none() => return false,
+            Kind::FalseStop if point.reference_oxygen.is_none() || point.channels.len() <= 7 => {
+                return false;
+            }
+            Kind::TreatmentOff if !point.has_power() => return false,
+            Kind::ParameterChange | Kind::FiledChange
+                if point.json || point.edition == Edition::E2005 =>
+            {
+                return false;
+            }
             Kind::LimitTightened
             | Kind::RelaxedLimit
             | Kind::MassOver
@@ -182,12 +193,19 @@ impl Planner<'_> {
         let start = day * 24 + 2 + self.noise.below(13) as u32;
         let pick = match kind {
             Kind::Spike => Some(0),
-            Kind::Negative | Kind::Zero | Kind::Constant | Kind::ParameterChange => {
-                Some(self.noise.below(3))
-            }
-            Kind::ExceedHour | Kind::ExceedDayAir | Kind::MarkedExceed | Kind::AtLimit => {
-                Some(self.noise.below(3))
-            }
+            Kind::Negative
+            | Kind::Zero
+            | Kind::Constant
+            | Kind::ParameterChange
+            | Kind::FiledChange
+            | Kind::ConvertedWrong => Some(self.noise.below(3)),
+            Kind::ExceedHour
+            | Kind::ExceedDayAir
+            | Kind::MarkedExceed
+            | Kind::AtLimit
+            | Kind::FalseMark
+            | Kind::OverRange
+            | Kind::Rewritten => Some(self.noise.below(3)),
             Kind::ExceedDayWater => Some(self.noise.below(4)),
             _ => None,
         };
@@ -202,6 +220,11 @@ impl Planner<'_> {
                 noise.between(1.3, 2.6),
                 hour_limit,
             ),
+            Kind::FalseMark => (start, 6 + noise.below(2) as u32, 1.6, hour_limit),
+            Kind::OverRange => (start, 2, 1.2 * crate::layout::RANGE_OF_LIMIT, hour_limit),
+            Kind::Rewritten => (start, 2, 1.35, hour_limit),
+            Kind::ConvertedWrong | Kind::TreatmentOff => (start, 3, 0.0, None),
+            Kind::FalseStop => (start, 6 + noise.below(3) as u32, 0.0, None),
             Kind::MarkedExceed => (start, 2 + noise.below(2) as u32, 1.6, hour_limit),
             Kind::AtLimit => (start, 2, 1.0, hour_limit),
             Kind::Spike => (start + 4, 1, 0.9, hour_limit),

@@ -5,6 +5,7 @@
 //! values that were sent, as the standard asks (HJ 212-2017 Annex D). Whether a packet leaves is
 //! decided by the hour its data belong to.
 
+mod further;
 mod rollup;
 
 use nonsite_schemas::time::beijing_day_start;
@@ -19,6 +20,9 @@ use crate::process::{HourPlan, Line, Process, Sample, convert, rhythm};
 use crate::scale::Scale;
 use crate::stamp::{HOUR, SECOND, weekday};
 use crate::truth::Counts;
+
+/// Slope of an analyser after a change that was filed.
+pub(crate) const FILED_SLOPE: f64 = 0.97;
 
 /// Where a point's messages and counts of one hour go.
 #[derive(Debug, Default)]
@@ -123,7 +127,7 @@ impl PointRun {
                 batch.counts.lost += 1;
                 continue;
             }
-            self.minute_values(point, plan.mark);
+            self.minute_values(point, &plan);
             self.dispatch(
                 scale,
                 point,
@@ -134,6 +138,9 @@ impl PointRun {
                 until,
                 batch,
             );
+            if point.has_power() {
+                self.power(point, &plan, data_time, cadence, resume, until, batch);
+            }
             if let Some(every) = scale.realtime_s {
                 self.realtime(
                     scale, point, data_time, cadence, every, resume, until, batch,
@@ -143,9 +150,10 @@ impl PointRun {
         if plan.line == Line::Lost {
             batch.counts.lost += 1;
         } else {
-            self.hour_values(scale, point, plan.mark, hour);
+            self.hour_values(scale, point, &plan, hour);
             let sent_at = until + self.outbox.seconds(60.0, 240.0);
             self.dispatch(scale, point, "2061", start, sent_at, resume, until, batch);
+            self.rewrite(point, hour, start, sent_at, until, batch);
         }
         if hour % 24 == 23 {
             if self.day_values(point) {
@@ -276,16 +284,24 @@ impl PointRun {
         let changed = self
             .episodes
             .iter()
-            .find(|episode| episode.kind == Kind::ParameterChange && episode.first_hour == hour)
-            .and_then(|episode| episode.channel);
-        if let Some(at) = changed {
-            self.slopes[at] = 0.85;
+            .find(|episode| {
+                matches!(episode.kind, Kind::ParameterChange | Kind::FiledChange)
+                    && episode.first_hour == hour
+            })
+            .and_then(|episode| Some((episode.channel?, episode.kind)));
+        if let Some((at, kind)) = changed {
+            self.slopes[at] = if kind == Kind::FiledChange {
+                FILED_SLOPE
+            } else {
+                0.85
+            };
         }
+        let changed = changed.map(|(at, _)| at);
         for (at, slope) in self.slopes.into_iter().enumerate() {
             if hour.is_multiple_of(24) || changed == Some(at) {
                 let sent_at = start + 600 * SECOND + at as i64 * SECOND;
-                let length = packet::parameters(buffer, point, sent_at, at, slope);
-                let rows = Content::States(packet::PARAMETER_ROWS);
+                let (length, rows) = packet::parameters(buffer, point, sent_at, at, slope);
+                let rows = Content::States(rows);
                 self.outbox.send(
                     "3020", rows, sent_at, length, until, buffer, entries, counts,
                 );

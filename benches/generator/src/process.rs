@@ -26,6 +26,8 @@ pub(crate) struct Sample {
 pub(crate) struct Process {
     noise: Noise,
     load: f64,
+    /// Load of the last interval, 0.3 to 1.2.
+    at_load: f64,
     load_keep: f64,
     keep: f64,
     states: Vec<State>,
@@ -73,6 +75,7 @@ impl Process {
         Self {
             noise,
             load,
+            at_load: 0.0,
             load_keep: (-cadence / 10_800.0).exp(),
             keep: (-cadence / 2_400.0).exp(),
             states,
@@ -90,6 +93,7 @@ impl Process {
     ) {
         self.load = ar(self.load, self.load_keep, self.noise.bits());
         let load = (rhythm + 0.05 * self.load).clamp(0.3, 1.2);
+        self.at_load = load;
         let oxygen_at = (point.medium == Medium::Air && samples.len() > OXYGEN).then_some(OXYGEN);
         // Oxygen first: levels held at reference oxygen follow from it.
         let mut oxygen = None;
@@ -102,6 +106,17 @@ impl Process {
                 *sample = self.sample(at, plan, load, oxygen, point);
             }
         }
+    }
+
+    /// Power of production and treatment in the last interval, tenths of a kW: both follow the load,
+    /// and a little is drawn while they stand still.
+    pub(crate) fn power(&self, plan: &HourPlan) -> [i64; 2] {
+        if plan.stopped {
+            return [31, 4];
+        }
+        let production = (4_200.0 * self.at_load).round() as i64;
+        let treatment = (820.0 + 130.0 * self.at_load).round() as i64;
+        [production, if plan.treatment_off { 4 } else { treatment }]
     }
 
     fn sample(

@@ -19,6 +19,7 @@ use crate::plan::Plan;
 use crate::point::{Batch, PointRun};
 use crate::scale::{Scale, ScaleError};
 use crate::stamp::{HOUR, rfc3339};
+use crate::supporting::{self, DocumentCounts};
 use crate::truth::{self, Counts, MassCrossing, Summary, TruthRow, add};
 
 /// A province being generated: an iterator of messages in the order of arrival.
@@ -38,6 +39,7 @@ pub struct Province {
     counts: Counts,
     permits: PermitCounts,
     inspections: InspectionCounts,
+    supporting: DocumentCounts,
 }
 
 impl Province {
@@ -67,7 +69,12 @@ impl Province {
                 json(&document.body),
             ),
         });
-        let mut documents: Vec<_> = permit_documents.chain(acts).collect();
+        let (papers, supporting) = supporting::documents(&scale, &layout, &plan);
+        let papers = papers.into_iter().map(|document| Document {
+            arrival: document.arrival,
+            body: (Topic::Documents, document.body.key, document.body.json),
+        });
+        let mut documents: Vec<_> = permit_documents.chain(acts).chain(papers).collect();
         documents.sort_by_key(|document| std::cmp::Reverse(document.arrival));
         let runs = layout
             .points
@@ -95,6 +102,7 @@ impl Province {
             counts: Counts::default(),
             permits,
             inspections,
+            supporting,
         })
     }
 
@@ -152,6 +160,7 @@ impl Province {
             counts: self.counts.clone(),
             modbus_stations,
             permits: self.permits,
+            documents: self.supporting.clone(),
             inspections: self.inspections,
             episodes,
         }

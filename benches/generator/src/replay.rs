@@ -128,7 +128,8 @@ fn template(message: Message, start: i64) -> Option<Template> {
             .position(|window| window == what)
             .map(|at| at + what.len())
     };
-    find(b";CN=2051;").filter(|_| message.topic == Topic::Hj212)?;
+    // Power comes in packets of its own and is no part of what a round repeats.
+    find(b";CN=2051;").filter(|_| message.topic == Topic::Hj212 && find(b";ST=44;").is_none())?;
     let data_time_at = find(b"DataTime=")?;
     let digits = &message.payload[data_time_at..data_time_at + 14];
     let data_time = nonsite_schemas::hj212::parse_beijing_digits(digits)? - start;

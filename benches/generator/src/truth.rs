@@ -143,6 +143,8 @@ pub struct Summary {
     pub modbus_stations: BTreeMap<String, String>,
     /// Permit documents and how many of them have faults.
     pub permits: crate::permits::PermitCounts,
+    /// Documents about how readings came about, by type.
+    pub documents: crate::supporting::DocumentCounts,
     /// What the ratio has to be under the default policy.
     pub inspections: crate::inspections::InspectionCounts,
     /// Episodes by kind.
@@ -277,6 +279,13 @@ const fn describe(kind: Kind) -> &'static str {
         Kind::Offline => "no packet of these hours was ever sent",
         Kind::HourIncomplete => "half of the minute packets of the hour were never sent",
         Kind::ParameterChange => "slope 0.85 instead of 1.000 in the parameter packet of this hour",
+        Kind::TreatmentOff => "treatment draws no power while production does",
+        Kind::FalseStop => "marked F and as stopped, values and power of full operation",
+        Kind::FalseMark => "over the limit, marked M days after the deadline, no ticket",
+        Kind::ConvertedWrong => "converted values at 0.8 of what the oxygen gives",
+        Kind::OverRange => "above the measuring range of the analyser, mark N",
+        Kind::Rewritten => "over the limit; hour packets sent again three hours later at 0.6",
+        Kind::FiledChange => "slope 0.97 with a ticket and a filing of the same hour",
         Kind::LimitTightened => "over the limit of the permit version in force since before",
         Kind::MarkedExceed => "over the limit, marked maintenance or calibration",
         Kind::RelaxedLimit => "over the former limit, within the limit in force",

@@ -28,7 +28,7 @@ impl Sink for Tally {
         assert!(value.value.is_some(), "{} {}", head.mn, value.factor);
         assert!(value.flag.is_some(), "{} {}", head.mn, value.factor);
         assert!(
-            matches!(value.factor.as_bytes()[0], b'a' | b'w'),
+            matches!(value.factor.as_bytes()[0], b'a' | b'w' | b'd'),
             "{} is not mapped",
             value.factor
         );

@@ -147,7 +147,9 @@ fn hours_are_over_their_limit_exactly_where_labelled() {
                 hour.value
             };
             let labels = labels(&world, mn, factor, *at);
-            let expected = labels.contains("exceed_hour") || labels.contains("limit_tightened");
+            let expected = ["exceed_hour", "limit_tightened", "over_range"]
+                .iter()
+                .any(|kind| labels.contains(kind));
             assert_eq!(
                 value > *limit,
                 expected,

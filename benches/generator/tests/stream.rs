@@ -120,6 +120,13 @@ fn every_flaw_and_every_kind_of_fault_is_there() {
         "stopped",
         "gap_backfilled",
         "maintained",
+        "treatment_off",
+        "false_stop",
+        "false_mark",
+        "converted_wrong",
+        "over_range",
+        "rewritten",
+        "filed_change",
     ] {
         assert!(kinds.contains(kind), "{kind} is missing from {kinds:?}");
     }

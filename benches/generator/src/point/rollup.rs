@@ -8,7 +8,7 @@ use super::PointRun;
 use crate::factor::Role;
 use crate::layout::{Medium, Point};
 use crate::packet::{COU_DECIMALS, Values};
-use crate::process::{Mark, Sample, convert};
+use crate::process::{HourPlan, Mark, Sample, convert};
 use crate::scale::Scale;
 use crate::stamp::power_of_ten;
 
@@ -39,16 +39,26 @@ impl Sum {
     }
 }
 
+/// A converted value as it is reported: too low where the plan says so.
+fn reported(zs: Option<i64>, channel: usize, plan: &HourPlan) -> Option<i64> {
+    if plan.wrong_conversion == Some(channel) {
+        zs.map(|zs| zs * 4 / 5)
+    } else {
+        zs
+    }
+}
+
 impl PointRun {
     /// Values of the interval the samples are of.
-    pub(super) fn minute_values(&mut self, point: &Point, mark: Mark) {
+    pub(super) fn minute_values(&mut self, point: &Point, plan: &HourPlan) {
         let oxygen = point.oxygen_channel().map(|at| self.samples[at].avg as f64);
         self.values.clear();
-        for (channel, sample) in point.channels.iter().zip(&self.samples) {
+        for (at, (channel, sample)) in point.channels.iter().zip(&self.samples).enumerate() {
             let zs = match (channel.converted, point.reference_oxygen, oxygen) {
                 (true, Some(reference), Some(oxygen)) => convert(sample.avg, reference, oxygen),
                 _ => None,
             };
+            let zs = reported(zs, at, plan);
             self.values.push(Values {
                 min: sample.min,
                 avg: sample.avg,
@@ -56,13 +66,14 @@ impl PointRun {
                 zs,
                 cou: None,
                 decimals: channel.factor.decimals,
-                mark,
+                mark: plan.mark,
             });
         }
     }
 
     /// Hour means from the minute values that were sent; adds them to the day.
-    pub(super) fn hour_values(&mut self, scale: &Scale, point: &Point, mark: Mark, hour: u32) {
+    pub(super) fn hour_values(&mut self, scale: &Scale, point: &Point, plan: &HourPlan, hour: u32) {
+        let mark = plan.mark;
         let mean = |sum: &Sum| (sum.total as f64 * 10.0 / sum.count as f64).round() as i64;
         let oxygen = point
             .oxygen_channel()
@@ -88,6 +99,7 @@ impl PointRun {
                 (true, Some(reference), Some(oxygen)) => convert(avg, reference, oxygen),
                 _ => None,
             };
+            let zs = reported(zs, at, plan);
             let cou = volume.and_then(|volume| {
                 // mg/m3 x m3 = mg; mg/L x m3 = g.
                 let per_kg = if point.medium == Medium::Water {

@@ -1,6 +1,6 @@
--- Power and process values: the current copy of every reading of ST 44 (electricity), 45 (production
+-- Power and process values with the facility they are measured at: the current copy of every reading of ST 44 (electricity), 45 (production
 -- conditions), 51 and 52 (treatment), of codes d, p, e and g, and of every code filed as a process
--- point; with what it was measured at. `running` compares with the point's own threshold and is null
+-- point. `running` compares with the point's own threshold and is null
 -- where none is filed. Restrict by `date`, as with `readings`.
 SELECT r.mn, r.factor, p.point_id, p.permit_no, p.facility, p.name, p.role, p.quantity, p.unit,
        p.outlets, p.linked, p.on_above, p.rated, p.low, p.high,
