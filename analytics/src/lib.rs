@@ -1,7 +1,9 @@
 //! Detection, ratio, review and SQL over the tables
 
 pub mod alert;
+pub mod backtest;
 pub mod detect;
+pub mod feedback;
 #[cfg(test)]
 mod fixtures;
 pub mod functions;

@@ -115,6 +115,12 @@ fn show(report: &Report, json: bool) {
         report.alerts,
         report.ms
     );
+    if !report.suspended.is_empty() {
+        println!(
+            "suspended from dispatch (stored, not alerted, not queued): {}; see `nonsite rules precision`",
+            report.suspended.join(", ")
+        );
+    }
 }
 
 fn table(report: &Report) -> Listing {

@@ -1,5 +1,8 @@
 //! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
 
+mod backtest;
+mod precision;
+
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +40,12 @@ enum Action {
     /// Check every rule: front matter, parameters, that its query runs and returns the columns of
     /// the contract, and its golden cases (`golden/ID.toml` next to the rules).
     Test,
+    /// Recall, precision, false alarms and delay of every rule on known faults; nothing is written.
+    Backtest(backtest::Args),
+    /// What verification said about each rule's findings, and which rules are suspended.
+    Precision(precision::Precision),
+    /// Dispatch the findings of a suspended rule again.
+    Lift(precision::Lift),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
     CheckSeries {
         /// File to read, `-` for standard input.
@@ -48,7 +57,14 @@ enum Action {
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     match args.action {
         Action::CheckSeries { file } => check_series(&file),
-        Action::List { format } => list(&catalogue(settings)?, format),
+        Action::Backtest(args) => backtest::run(&args, &catalogue(settings)?, settings).await,
+        Action::Precision(args) => {
+            precision::precision(&args, &catalogue(settings)?, settings).await
+        }
+        Action::Lift(args) => {
+            precision::lift_suspension(&args, &catalogue(settings)?, settings).await
+        }
+        Action::List { format } => list(&catalogue(settings)?, settings, format).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
         Action::Test => test(&catalogue(settings)?).await,
     }
@@ -70,7 +86,9 @@ fn all(catalogue: &Catalogue) -> impl Iterator<Item = &Configured> {
     catalogue.rules().iter().chain(catalogue.off())
 }
 
-fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
+async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
+    let standings = precision::stand(catalogue, settings, None).await?;
+    let standing = |id: &str| standings.iter().find(|standing| standing.rule_id == id);
     let mut listing = Listing::new(&[
         "id",
         "version",
@@ -80,6 +98,7 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
         "severity",
         "window",
         "runs",
+        "dispatch",
         "parameters",
     ]);
     for configured in all(catalogue) {
@@ -103,12 +122,16 @@ fn list(catalogue: &Catalogue, format: Format) -> anyhow::Result<Exit> {
                 "off"
             }
             .to_owned(),
+            standing(&rule.id)
+                .map(precision::dispatch)
+                .unwrap_or_default(),
             values.join(" "),
         ]);
     }
     let items: Vec<_> = all(catalogue)
         .map(|configured| {
             let mut item = described(configured);
+            item["standing"] = json!(standing(&configured.rule.id));
             item["runs"] = json!(catalogue.runs(&configured.rule.id));
             item
         })

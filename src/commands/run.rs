@@ -123,11 +123,13 @@ async fn round(
 ) -> anyhow::Result<()> {
     let report = detection.once(None, false).await.map_err(detect::classed)?;
     let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
+    let suspended = report.suspended.iter().cloned().collect();
     let taken = queue
-        .take_anomalies(&load_findings(session.ctx()).await?)
+        .take_dispatched(&load_findings(session.ctx()).await?, &suspended)
         .await?;
     // Findings before deadlines: a relapse goes before the end of the look-back it lies in.
     let fired = queue.tick().await?;
+    let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
     queue.mirror(&settings.store.path).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
@@ -135,6 +137,8 @@ async fn round(
         opened = report.opened,
         withdrawn = report.withdrawn,
         clues = taken.triage,
+        held = taken.held,
+        verdicts,
         deadlines = fired.len(),
         alerts = delivered,
         ms = report.ms,

@@ -14,6 +14,7 @@ mod ledger;
 
 mod casework;
 mod command_line;
+mod determinism;
 mod documents;
 mod garbage;
 mod kill;

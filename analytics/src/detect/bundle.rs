@@ -109,7 +109,7 @@ impl Bundle {
             "extraction.json",
             json!({
                 "extracted_by": extraction.by, "extracted_at": beijing(extraction.at),
-                "tool": record::engine(),
+                "tool": record::engine(&session),
                 "signatures": [signature("提取人 officer"), signature("见证人 second officer")],
             })
             .to_string(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rule::{Number, Rule};
+use crate::feedback::Suspension;
 use crate::session::Error;
 
 mod built_in {
@@ -29,6 +30,8 @@ pub struct Config {
     pub params: BTreeMap<String, BTreeMap<String, Number>>,
     /// Logger-days evaluated at once; bounds the memory of a run over a long history.
     pub logger_days: usize,
+    /// When a rule whose findings are mostly wrong stops being dispatched.
+    pub suspension: Suspension,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
             enabled: Vec::new(),
             params: BTreeMap::new(),
             logger_days: 10_000,
+            suspension: Suspension::default(),
         }
     }
 }
@@ -91,6 +95,7 @@ impl Catalogue {
         if config.logger_days == 0 {
             return Err(fault("logger_days", "must be at least 1".to_owned()));
         }
+        config.suspension.validate()?;
         let mut rules = BTreeMap::new();
         let mut golden: BTreeMap<String, String> = BTreeMap::new();
         for (name, text) in built_in::RULES {
@@ -182,6 +187,14 @@ impl Catalogue {
             }],
             off: Vec::new(),
             golden: BTreeMap::new(),
+        }
+    }
+
+    /// Pretends a rule has this version, so that a test does not follow the catalogue.
+    #[cfg(test)]
+    pub(crate) fn set_version(&mut self, id: &str, version: i32) {
+        for configured in self.rules.iter_mut().filter(|c| c.rule.id == id) {
+            configured.rule.version = version;
         }
     }
 

@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use super::anomaly::Anomaly;
 use super::catalogue::Catalogue;
 use super::evaluate::Evaluation;
+use super::faults;
 use super::inputs::day_batch;
 use super::masses::daily_masses;
 use super::run::Report;
@@ -92,14 +93,22 @@ impl Writer {
         fingerprint: i64,
         as_of: i64,
     ) -> Result<usize, Error> {
-        let alerts = self.alerts(session, evaluation, as_of).await?;
+        let alerts = self
+            .alerts(session, evaluation, &report.suspended, as_of)
+            .await?;
+        faults::after("alerts");
         self.outcomes(session, catalogue, evaluation, report, as_of)
             .await?;
+        faults::after("outcomes");
         self.runs(catalogue, evaluation, report, as_of).await?;
+        faults::after("runs");
         self.masses(session, evaluation).await?;
+        faults::after("masses");
         super::record::write(&self.store, session, catalogue, &report.run_id, as_of).await?;
+        faults::after("inputs");
         self.findings(session, evaluation, fingerprint, as_of)
             .await?;
+        faults::after("findings");
         Ok(alerts)
     }
 
@@ -107,6 +116,7 @@ impl Writer {
         &self,
         session: &Session,
         evaluation: &Evaluation,
+        suspended: &[String],
         as_of: i64,
     ) -> Result<usize, Error> {
         let state = &evaluation.state;
@@ -114,7 +124,7 @@ impl Writer {
             .opened()
             .iter()
             .filter_map(|id| state.get(id))
-            .filter(|a| a.is_open())
+            .filter(|a| a.is_open() && !suspended.contains(&a.rule_id))
             .collect();
         let withdrawn: Vec<&Anomaly> = state
             .withdrawn()

@@ -32,12 +32,14 @@ pub struct Inputs {
     pub engine: String,
 }
 
-/// The program's version and a hash over the views that rules read.
-pub fn engine() -> String {
+/// The program's version and a hash over the views that rules read and the units that readings are
+/// stated to be in.
+pub fn engine(session: &Session) -> String {
     let mut hash = Sha256::new();
     for (name, sql) in VIEWS {
         hash.update(format!("{name}\n{sql}\n"));
     }
+    hash.update(format!("{:?}", session.units().stated()));
     let views = hex::encode(hash.finalize());
     format!(
         "nonsite {} views {}",
@@ -88,7 +90,7 @@ pub(super) async fn write(
     let row = json!({
         "run_id": run_id, "as_of": as_of, "readings_version": session.version("readings_raw"),
         "table_versions": json!(versions).to_string(), "rules": Value::Object(rules).to_string(),
-        "engine": engine(),
+        "engine": engine(session),
     });
     add(store, &tables::detect_inputs(), vec![row]).await
 }

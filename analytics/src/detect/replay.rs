@@ -130,8 +130,11 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
     }
     let then = session::open_versions(store, config, &inputs.versions).await?;
     let catalogue = Catalogue::of(rule, values);
+    // Changed days, so that rules that look back over many days judge them, too.
+    let days = days(&recorded);
     let touched = Touched {
-        days: days(&recorded),
+        stirred: days.clone(),
+        days,
         ..Touched::default()
     };
     let evaluation = evaluate(
@@ -173,7 +176,7 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
         run_id: inputs.run_id,
         readings_version: recorded.readings_version,
         as_of: inputs.as_of,
-        engine_changed: inputs.engine != record::engine(),
+        engine_changed: inputs.engine != record::engine(&now),
         engine: inputs.engine,
         equal: differences.is_empty(),
         differences,

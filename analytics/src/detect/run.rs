@@ -14,6 +14,7 @@ use super::evidence::beijing;
 use super::quiet::{self, Memory};
 use super::state::State;
 use super::touched;
+use crate::feedback;
 use crate::session::{self, Error, Session};
 
 /// What a run is told.
@@ -69,6 +70,8 @@ pub struct Report {
     pub open: usize,
     /// Alerts put into the outbox.
     pub alerts: usize,
+    /// Rules that are suspended from dispatch: their findings are stored and make no alert.
+    pub suspended: Vec<String>,
     /// Wall time in milliseconds.
     pub ms: u64,
 }
@@ -146,6 +149,10 @@ pub async fn run_again(
         opened: evaluation.state.opened().len(),
         withdrawn: evaluation.state.withdrawn().len(),
         open: evaluation.state.open().count(),
+        suspended: feedback::suspended(&session, catalogue, &config.suspension, options.as_of)
+            .await?
+            .into_iter()
+            .collect(),
         ..Report::default()
     };
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.

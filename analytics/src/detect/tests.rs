@@ -4,3 +4,4 @@ mod golden;
 mod replay;
 mod rules;
 mod runs;
+mod suspension;

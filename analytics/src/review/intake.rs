@@ -4,6 +4,8 @@
 //! later run says about a known finding is compared with what the case knows, and only a difference
 //! makes an audit row.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -76,6 +78,8 @@ pub struct Intake {
     pub reopened: u64,
     /// Cases marked because their finding was withdrawn.
     pub withdrawn: u64,
+    /// Not queued, because their rule is suspended from dispatch.
+    pub held: u64,
     /// Findings that were known and said nothing new, or were withdrawn before they were ever taken.
     pub unchanged: u64,
 }
@@ -87,6 +91,19 @@ impl Service {
     /// # Errors
     /// [`Error::Store`]; what was taken before stays taken.
     pub async fn take_anomalies(&self, findings: &[Finding]) -> Result<Intake, Error> {
+        self.take_dispatched(findings, &BTreeSet::new()).await
+    }
+
+    /// The same, except that findings of these rules open no case and become no clue. That they
+    /// were withdrawn is still told to the cases they have.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was taken before stays taken.
+    pub async fn take_dispatched(
+        &self,
+        findings: &[Finding],
+        suspended: &BTreeSet<String>,
+    ) -> Result<Intake, Error> {
         let mut order: Vec<&Finding> = findings.iter().collect();
         // Worst first, so that others merge into the worst; then by time, then by id.
         order.sort_by(|left, right| {
@@ -101,12 +118,22 @@ impl Service {
             let mut tx = self.store.begin().await?;
             let now = self.clock.now_micros();
             let known = tx.case(&Case::id_of(&finding.anomaly_id)).await?;
+            let held = suspended.contains(&finding.rule_id);
+            let held_before = intake.held;
             let changed = match known {
+                Some(case) if held && case.withdrawn == finding.withdrawn => {
+                    intake.held += u64::from(case.state == "reminded");
+                    false
+                }
                 Some(case) => {
                     self.known(tx.as_mut(), &case, finding, now, &mut intake)
                         .await?
                 }
                 None if finding.withdrawn.is_some() => false,
+                None if held => {
+                    intake.held += 1;
+                    false
+                }
                 None => {
                     self.open_case(tx.as_mut(), finding, now, &mut intake)
                         .await?;
@@ -115,7 +142,7 @@ impl Service {
             };
             if changed {
                 tx.commit().await?;
-            } else {
+            } else if intake.held == held_before {
                 intake.unchanged += 1;
             }
         }
@@ -276,7 +303,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         look_back_until: None,
         return_count: 0,
         extension_count: 0,
-        handlers: std::collections::BTreeSet::new(),
+        handlers: BTreeSet::new(),
         signature: None,
         rule_match: None,
         true_cause: None,

@@ -1,6 +1,7 @@
 //! `nonsite anomaly`: findings with what proves them, computed again, and judged by people.
 
 mod chart;
+pub(crate) mod feedback;
 mod list;
 mod show;
 
@@ -53,6 +54,8 @@ enum Action {
         /// The anomaly; its id may be shortened.
         id: String,
     },
+    /// Say whether a finding was right, and what the true cause was.
+    Feedback(feedback::Args),
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -79,6 +82,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             );
             Ok(sound(&bundle))
         }
+        Action::Feedback(told) => feedback::run(&told, settings).await,
         Action::Replay { id } => {
             let outcome = replay(&settings.store.path, &settings.session, &id)
                 .await

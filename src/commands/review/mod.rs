@@ -6,6 +6,8 @@ mod show;
 use std::sync::Arc;
 
 use clap::{Subcommand, ValueEnum};
+use nonsite_analytics::detect::Catalogue;
+use nonsite_analytics::feedback::suspended;
 use nonsite_analytics::review::{
     Actor, Case, Config, Error, Filter, Service, StoreError, document, load_findings, mermaid,
 };
@@ -403,19 +405,26 @@ impl Desk {
             .await
             .map_err(classed)?;
         let findings = load_findings(session.ctx()).await?;
-        let taken = self.service.take_anomalies(&findings).await?;
+        let catalogue = Catalogue::load(&settings.detect).map_err(classed)?;
+        let suspension = &settings.detect.suspension;
+        let now = self.clock.now_micros();
+        let suspended = suspended(&session, &catalogue, suspension, now)
+            .await
+            .map_err(classed)?;
+        let taken = self.service.take_dispatched(&findings, &suspended).await?;
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {
             println!(
                 "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} unchanged",
+                 {} held, {} unchanged",
                 findings.len(),
                 taken.triage,
                 taken.reminded,
                 taken.merged,
                 taken.reopened,
                 taken.withdrawn,
+                taken.held,
                 taken.unchanged
             );
         }

@@ -34,7 +34,7 @@ const HOUR_FORMULA: &str =
 const DAY_FORMULA: &str = "gas: value = mean of the n_used valid hours, converted = value * (21 - ref_o2) / (21 - o2); water: value = mass / volume_m3";
 
 /// Beijing time of an instant, RFC 3339.
-pub(super) fn beijing(micros: i64) -> String {
+pub(crate) fn beijing(micros: i64) -> String {
     let zone = chrono::FixedOffset::east_opt(8 * 3_600);
     match (chrono::DateTime::from_timestamp_micros(micros), zone) {
         (Some(time), Some(zone)) => time
