@@ -37,6 +37,8 @@ enum Action {
     /// Check every rule: front matter, parameters, that its query runs and returns the columns of
     /// the contract, and its golden cases (`golden/ID.toml` next to the rules).
     Test,
+    /// The windows that rules flag in an export of a plant, one by one, without a broker.
+    Events(super::rules_events::Args),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
     CheckSeries {
         /// File to read, `-` for standard input.
@@ -48,6 +50,7 @@ enum Action {
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     match args.action {
         Action::CheckSeries { file } => check_series(&file),
+        Action::Events(args) => super::rules_events::run(args, settings).await,
         Action::List { format } => list(&catalogue(settings)?, format),
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
         Action::Test => test(&catalogue(settings)?).await,

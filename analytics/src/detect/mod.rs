@@ -31,12 +31,14 @@ mod inputs;
 mod judge;
 mod long;
 pub mod masses;
+pub mod plant;
 mod quiet;
 pub mod record;
 pub mod replay;
 pub mod rule;
 mod run;
 mod service;
+mod shared;
 mod state;
 mod touched;
 

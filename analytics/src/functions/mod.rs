@@ -1,17 +1,19 @@
 //! Functions that SQL lacks, and what marks and factors mean.
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
-//! aggregates that walk a series once ([`hours`], [`walks`], [`contacts`]), window functions with one flag per
-//! row ([`windows`]), and scalar functions ([`scalars`], [`units`]). `docs/sql.md` lists them.
+//! aggregates that walk a series once ([`hours`], [`walks`], [`stretches`], [`contacts`]), window functions with one flag per
+//! row ([`windows`]), and scalar functions ([`scalars`], [`days`], [`units`]). `docs/sql.md` lists them.
 
 pub mod check;
 mod columns;
 mod contacts;
+mod days;
 mod fold;
 mod hours;
 pub mod marks;
 mod scalars;
 pub mod series;
+mod stretches;
 pub mod units;
 mod walks;
 mod windows;
@@ -30,10 +32,12 @@ pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(contacts::ContactIslands));
     ctx.register_udaf(fold::aggregate(walks::OrderedSum));
     ctx.register_udaf(fold::aggregate(walks::UsualStep));
+    ctx.register_udaf(fold::aggregate(stretches::RunsWhere));
     for function in windows::all() {
         ctx.register_udwf(function);
     }
-    for function in scalars::all().into_iter().chain(units::all(units)) {
+    let scalars = scalars::all().into_iter().chain(days::all());
+    for function in scalars.chain(units::all(units)) {
         ctx.register_udf(function);
     }
 }

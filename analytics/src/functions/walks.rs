@@ -29,7 +29,7 @@ pub(super) fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn longs(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+pub(super) fn longs(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     let mut builder = Int64Builder::new();
     values
         .into_iter()
@@ -37,7 +37,7 @@ fn longs(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn numbers(values: impl IntoIterator<Item = f64>) -> ArrayRef {
+pub(super) fn numbers(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     let mut builder = Float64Builder::new();
     values
         .into_iter()
