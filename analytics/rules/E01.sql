@@ -38,34 +38,20 @@ max = 10.0
 unit = "1"
 doc = "an hour at or above this multiple of the limit is S2"
 ---*/
+WITH judged AS (
+  SELECT *,
+         CASE WHEN why IS NULL AND valid_seconds < $min_valid_minutes * 60 THEN 'too_few_valid_minutes'
+              ELSE why END AS problem
+  FROM hours_judged
+  WHERE hour + INTERVAL '1 hour' <= $as_of
+)
 SELECT mn, factor, outlet_uid, permit_no, permit_version,
        hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
        observed, limit_value, unit, 1 AS points,
-       CASE WHEN why IS NOT NULL THEN 'not_evaluated'
+       CASE WHEN problem IS NOT NULL THEN 'not_evaluated'
             WHEN observed > limit_value * $factor THEN 'flagged'
             ELSE 'passed' END AS outcome,
-       why,
-       CASE WHEN mark <> 'missing' THEN mark_exemption(mark) END AS exempt,
+       problem AS why, exempt,
        CASE WHEN observed >= limit_value * $severe_ratio THEN 'S2' END AS severity,
        NULL AS detail
-FROM (
-  SELECT h.mn, h.factor, h.hour, h.mark, l.outlet_uid, l.permit_no, l.permit_version,
-         l.limit_value, l.unit,
-         CASE WHEN l.basis = 'converted' THEN h.converted ELSE h.value END AS observed,
-         CASE WHEN mark_class(h.mark) NOT IN ('normal', 'over_range') AND h.mark <> 'missing'
-                   THEN concat('marked_', mark_class(h.mark))
-              WHEN NOT h.valid OR h.n_valid * h.interval_s < $min_valid_minutes * 60
-                   THEN 'too_few_valid_minutes'
-              WHEN b.mn IS NULL THEN 'no_permit'
-              WHEN l.unit_problem IS NOT NULL THEN l.unit_problem
-              WHEN l.limit_value IS NULL THEN 'no_limit'
-              WHEN NOT is_gas(h.factor) AND h.flow = 0.0 THEN 'not_discharging'
-              WHEN l.basis = 'converted' AND h.converted IS NULL THEN 'no_conversion'
-         END AS why
-  FROM hourly h
-  LEFT JOIN mn_limits l
-    ON l.mn = h.mn AND l.factor = h.factor AND l.averaging = 'hour'
-   AND h.hour >= l.in_force_from AND h.hour < l.in_force_to
-  LEFT JOIN (SELECT DISTINCT mn FROM mn_outlets) b ON b.mn = h.mn
-  WHERE is_concentration(h.factor) AND h.hour + INTERVAL '1 hour' <= $as_of
-)
+FROM judged

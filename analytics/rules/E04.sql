@@ -20,36 +20,22 @@ unit = "1"
 doc = "the limit is multiplied by this before comparing"
 ---*/
 -- pH (w01001) and suspended solids (w01012) are not judged by a daily mean.
+WITH judged AS (
+  SELECT *,
+         CASE WHEN stopped THEN 'stopped' WHEN NOT valid THEN 'too_few_valid_hours' ELSE why END AS problem
+  FROM days_judged
+  WHERE NOT is_gas(factor) AND factor NOT IN ('w01001', 'w01012') AND day_start + INTERVAL '24 hours' <= $as_of
+)
 SELECT mn, factor, outlet_uid, permit_no, permit_version,
        day_start AS window_start, day_start + INTERVAL '24 hours' AS window_end,
-       value AS observed, limit_value, unit, n_used AS points,
-       CASE WHEN why IS NOT NULL THEN 'not_evaluated'
-            WHEN value > limit_value * $factor THEN 'flagged'
+       observed, limit_value, unit, n_used AS points,
+       CASE WHEN problem IS NOT NULL THEN 'not_evaluated'
+            WHEN observed > limit_value * $factor THEN 'flagged'
             ELSE 'passed' END AS outcome,
-       why,
+       problem AS why,
        CASE WHEN n_stopped > 0 THEN 'M3' WHEN n_instrument > 0 THEN 'M1' END AS exempt,
        NULL AS severity,
-       CASE WHEN why IS NULL AND value > limit_value * $factor
+       CASE WHEN problem IS NULL AND observed > limit_value * $factor
             THEN concat('{"hours_used":', n_used, ',"volume_m3":', volume_m3,
                         ',"hours_dropped":', dropped, '}') END AS detail
-FROM (
-  SELECT d.*, l.outlet_uid, l.permit_no, l.permit_version, l.limit_value, l.unit,
-         CASE WHEN d.n_due = 0 THEN 'stopped'
-              WHEN NOT d.valid THEN 'too_few_valid_hours'
-              WHEN b.mn IS NULL THEN 'no_permit'
-              WHEN l.unit_problem IS NOT NULL THEN l.unit_problem
-              WHEN l.limit_value IS NULL THEN 'no_limit'
-              WHEN d.volume_m3 IS NULL THEN 'no_flow'
-              WHEN d.value IS NULL THEN 'no_value'
-         END AS why
-  FROM (
-    SELECT *, arrow_cast(date, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours' AS day_start
-    FROM daily
-    WHERE NOT is_gas(factor) AND is_concentration(factor) AND factor NOT IN ('w01001', 'w01012')
-  ) d
-  LEFT JOIN mn_limits l
-    ON l.mn = d.mn AND l.factor = d.factor AND l.averaging = 'day'
-   AND d.day_start >= l.in_force_from AND d.day_start < l.in_force_to
-  LEFT JOIN (SELECT DISTINCT mn FROM mn_outlets) b ON b.mn = d.mn
-  WHERE d.day_start + INTERVAL '24 hours' <= $as_of
-)
+FROM judged

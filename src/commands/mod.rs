@@ -12,6 +12,7 @@ mod quarantine;
 mod ratio;
 mod review;
 mod rules;
+mod rules_events;
 mod run;
 mod schema;
 mod sql;

@@ -46,6 +46,8 @@ enum Action {
     Precision(precision::Precision),
     /// Dispatch the findings of a suspended rule again.
     Lift(precision::Lift),
+    /// The windows that rules flag in an export of a plant, one by one, without a broker.
+    Events(super::rules_events::Args),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
     CheckSeries {
         /// File to read, `-` for standard input.
@@ -65,6 +67,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             precision::lift_suspension(&args, &catalogue(settings)?, settings).await
         }
         Action::List { format } => list(&catalogue(settings)?, settings, format).await,
+        Action::Events(args) => super::rules_events::run(args, settings).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
         Action::Test => test(&catalogue(settings)?).await,
     }

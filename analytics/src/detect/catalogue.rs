@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::plant::Sheets;
 use super::rule::{Number, Rule};
 use crate::feedback::Suspension;
 use crate::session::Error;
@@ -28,6 +29,8 @@ pub struct Config {
     pub enabled: Vec<String>,
     /// Parameters that differ from a rule's defaults: `[detect.params.E01] factor = 1.1`.
     pub params: BTreeMap<String, BTreeMap<String, Number>>,
+    /// Folder with plant sheets (`*.toml`): which values are which signal, and a plant's thresholds.
+    pub plants_dir: Option<PathBuf>,
     /// Logger-days evaluated at once; bounds the memory of a run over a long history.
     pub logger_days: usize,
     /// When a rule whose findings are mostly wrong stops being dispatched.
@@ -42,6 +45,7 @@ impl Default for Config {
             disabled: Vec::new(),
             enabled: Vec::new(),
             params: BTreeMap::new(),
+            plants_dir: None,
             logger_days: 10_000,
             suspension: Suspension::default(),
         }
@@ -77,6 +81,7 @@ pub struct Catalogue {
     rules: Vec<Configured>,
     off: Vec<Configured>,
     golden: BTreeMap<String, String>,
+    sheets: Sheets,
 }
 
 impl Catalogue {
@@ -143,7 +148,16 @@ impl Catalogue {
             (configured.rule.enabled || config.enabled.contains(id))
                 && !config.disabled.contains(id)
         });
-        Ok(Self { rules, off, golden })
+        let sheets = match &config.plants_dir {
+            Some(folder) => Sheets::folder(folder)?,
+            None => Sheets::default(),
+        };
+        Ok(Self {
+            rules,
+            off,
+            golden,
+            sheets,
+        })
     }
 
     /// The rules that are switched off.
@@ -168,6 +182,7 @@ impl Catalogue {
             rules: vec![Configured::new(found.rule.clone(), given)?],
             off: Vec::new(),
             golden: BTreeMap::new(),
+            sheets: self.sheets.clone(),
         })
     }
 
@@ -187,6 +202,7 @@ impl Catalogue {
             }],
             off: Vec::new(),
             golden: BTreeMap::new(),
+            sheets: Sheets::default(),
         }
     }
 
@@ -203,6 +219,16 @@ impl Catalogue {
         &self.rules
     }
 
+    /// What is known about plants' process values.
+    pub fn sheets(&self) -> &Sheets {
+        &self.sheets
+    }
+
+    /// The same rules with other sheets.
+    pub fn with_sheets(self, sheets: Sheets) -> Self {
+        Self { sheets, ..self }
+    }
+
     /// The rule with this id, switched on or not.
     pub fn get(&self, id: &str) -> Option<&Configured> {
         self.rules
@@ -211,7 +237,7 @@ impl Catalogue {
             .find(|configured| configured.rule.id == id)
     }
 
-    /// A number that changes when any rule, its text or its parameters change; such a change calls
+    /// A number that changes when any rule, its text, its parameters or a plant's sheet change; such a change calls
     /// for a full run.
     pub fn fingerprint(&self) -> i64 {
         let mut hash = Sha256::new();
@@ -223,6 +249,7 @@ impl Catalogue {
             ));
             hash.update(&rule.sql);
         }
+        hash.update(self.sheets.digest());
         let digest = hash.finalize();
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);

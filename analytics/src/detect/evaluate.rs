@@ -21,9 +21,11 @@ use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::long;
 use super::marks::Marks;
 use super::masses::{FRESH, daily_masses};
+use super::plant;
 use super::quiet::Memory;
 use super::rule::Rule;
 use super::run::RuleReport;
+use super::shared;
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
 use crate::session::{Error, Session};
@@ -218,6 +220,10 @@ impl Judging<'_> {
     ) -> Result<(), Error> {
         let as_of = self.as_of;
         let version = self.session.version("readings_raw");
+        if which != Which::Clock {
+            plant::prepare(run, self.catalogue.sheets()).await?;
+            shared::register(run).await?;
+        }
         let outlets = Outlets::load(run).await?;
         let marks = Marks::load(run).await?;
         for (n, configured) in self.catalogue.rules().iter().enumerate() {

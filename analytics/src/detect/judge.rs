@@ -301,6 +301,8 @@ pub async fn test_rules(
     let session = crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
     let none = BTreeSet::new();
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
+    super::plant::prepare(&run, catalogue.sheets()).await?;
+    super::shared::register(&run).await?;
     let mut outcomes = Vec::new();
     for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new()).await;

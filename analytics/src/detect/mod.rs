@@ -35,12 +35,14 @@ mod long;
 mod marks;
 pub mod masses;
 pub mod page;
+pub mod plant;
 mod quiet;
 pub mod record;
 pub mod replay;
 pub mod rule;
 mod run;
 mod service;
+mod shared;
 mod state;
 mod touched;
 

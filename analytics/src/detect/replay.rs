@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::evaluate::evaluate;
+use super::plant::Sheets;
 use super::record;
 use super::rule::Number;
 use super::state::State;
@@ -102,6 +103,16 @@ pub async fn find(session: &Session, id: &str) -> Result<Anomaly, Error> {
 
 /// Computes a finding again and compares it with what the table has.
 pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<Replay, Error> {
+    replay_with(store, config, &Sheets::default(), id).await
+}
+
+/// The same with the plants' sheets as they are now: a sheet that changed since is a difference.
+pub async fn replay_with(
+    store: &Path,
+    config: &session::Config,
+    sheets: &Sheets,
+    id: &str,
+) -> Result<Replay, Error> {
     let now = session::open_tables(store, config).await?;
     let recorded = find(&now, id).await?;
     let asked = |what: String| Error::Asked {
@@ -129,7 +140,7 @@ pub async fn replay(store: &Path, config: &session::Config, id: &str) -> Result<
         )));
     }
     let then = session::open_versions(store, config, &inputs.versions).await?;
-    let catalogue = Catalogue::of(rule, values);
+    let catalogue = Catalogue::of(rule, values).with_sheets(sheets.clone());
     // Changed days, so that rules that look back over many days judge them, too.
     let days = days(&recorded);
     let touched = Touched {

@@ -2,8 +2,8 @@
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
 //! aggregates that walk a series once ([`hours`], [`walks`], [`patterns`], [`shape`], [`copies`],
-//! [`contacts`]), window functions ([`windows`], [`trailing`]), and scalar functions ([`scalars`],
-//! [`days`], [`units`]). `docs/sql.md` lists them.
+//! [`stretches`], [`contacts`]), window functions ([`windows`], [`trailing`]), and scalar functions
+//! ([`scalars`], [`days`], [`units`]). `docs/sql.md` lists them.
 
 pub mod check;
 mod columns;
@@ -17,6 +17,7 @@ mod patterns;
 mod scalars;
 pub mod series;
 mod shape;
+mod stretches;
 mod trailing;
 pub mod units;
 mod walks;
@@ -42,6 +43,7 @@ pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(shape::DescribeSeries));
     ctx.register_udaf(fold::aggregate(shape::CompareSeries));
     ctx.register_udaf(fold::aggregate(copies::CopiedDays));
+    ctx.register_udaf(fold::aggregate(stretches::RunsWhere));
     for function in windows::all().into_iter().chain(trailing::all()) {
         ctx.register_udwf(function);
     }

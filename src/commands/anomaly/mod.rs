@@ -7,8 +7,9 @@ mod show;
 
 use std::path::PathBuf;
 
+use nonsite_analytics::detect::Catalogue;
 use nonsite_analytics::detect::bundle::{Bundle, Extraction};
-use nonsite_analytics::detect::replay::{Replay, replay};
+use nonsite_analytics::detect::replay::{Replay, replay_with};
 use nonsite_analytics::review::beijing_text;
 use nonsite_analytics::session::Error;
 use nonsite_schemas::time::{Clock, SystemClock};
@@ -84,7 +85,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         }
         Action::Feedback(told) => feedback::run(&told, settings).await,
         Action::Replay { id } => {
-            let outcome = replay(&settings.store.path, &settings.session, &id)
+            let catalogue = Catalogue::load(&settings.detect).map_err(refused)?;
+            let (store, sheets) = (&settings.store.path, catalogue.sheets());
+            let outcome = replay_with(store, &settings.session, sheets, &id)
                 .await
                 .map_err(refused)?;
             tell(&outcome, args.format)?;

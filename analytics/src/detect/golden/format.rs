@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::super::plant::Unit;
 use super::super::rule::Number;
 
 /// One file: the cases of one rule.
@@ -45,6 +46,9 @@ pub(super) struct Case {
     /// Permit documents with their binding and limits.
     #[serde(default)]
     pub(super) permit: Vec<Document>,
+    /// Units of plant sheets.
+    #[serde(default)]
+    pub(super) unit: Vec<Unit>,
     /// Rows of any table, by its name.
     #[serde(default)]
     pub(super) tables: BTreeMap<String, Vec<toml::Table>>,
@@ -106,6 +110,8 @@ pub(super) struct Document {
     pub(super) status: Option<String>,
     /// Name of the unit.
     pub(super) unit_name: Option<String>,
+    /// Management class: key, simplified or registration.
+    pub(super) class: Option<String>,
     /// Industry codes, comma list.
     pub(super) industry: Option<String>,
     /// Outlet code (DA001, DW001 for water).

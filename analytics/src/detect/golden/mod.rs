@@ -18,6 +18,7 @@ use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::evaluate::{Evaluation, evaluate};
 use super::evidence::beijing;
+use super::plant::Sheets;
 use super::run::RuleReport;
 use super::state::State;
 use super::touched::{Touched, days};
@@ -73,7 +74,8 @@ pub async fn check(catalogue: &Catalogue, id: &str, text: &str) -> Result<Outcom
         ..Outcome::default()
     };
     for case in &file.case {
-        let catalogue = catalogue.only(id, &case.params)?;
+        let sheets = Sheets::of(case.unit.clone())?;
+        let catalogue = catalogue.only(id, &case.params)?.with_sheets(sheets);
         let evaluation = judged(&catalogue, case)
             .await
             .map_err(|error| fault(format!("case `{}`: {error}", case.name)))?;

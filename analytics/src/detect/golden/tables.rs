@@ -231,7 +231,7 @@ fn permit(
             "valid_from": document.valid_from.as_deref().unwrap_or("2020-01-01"),
             "valid_to": document.valid_to.as_deref().unwrap_or("2099-12-31"),
             "status": document.status.as_deref().unwrap_or("valid"),
-            "industry_codes": document.industry,
+            "industry_codes": document.industry, "mgmt_class": document.class,
         })],
     )];
     let bound_from = document.bound_from.as_deref().map_or(Ok(issued), at)?;

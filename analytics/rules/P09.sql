@@ -1,0 +1,53 @@
+/*---
+id = "P09"
+version = 1
+name_zh = "特殊时段超许可"
+name_en = "special-period limit exceeded"
+group = "permit"
+severity = "S2"
+basis = "Regulation on Pollutant Permit Management art. 35 (special periods)"
+granularity = "day"
+exempts = ["M1", "M2"]
+reason_zh = "许可证 {permit_no}：特殊时段内 {start} 起的自然日，{factor} 为 {observed} {unit}，超过特殊时段许可 {limit} {unit}。"
+reason_en = "Permit {permit_no}: {factor} was {observed} {unit} on the day from {start} within a special period, above the {limit} {unit} allowed then."
+---*/
+-- Within a declared period: mass of a day against the permitted mass per day, and a gas day's mean
+-- against the special limit.
+WITH windows AS (
+  SELECT p.permit_no, p.version, p.period_id, p.starts_at, p.ends_at
+  FROM permit_periods p
+  JOIN permit_documents d
+    ON d.kafka_topic = p.kafka_topic AND d.kafka_partition = p.kafka_partition
+   AND d.kafka_offset = p.kafka_offset AND d.permit_no = p.permit_no AND d.version = p.version
+  WHERE p.doc_valid AND d.superseded_at IS NULL
+),
+masses AS (
+  SELECT l.permit_no, l.version, l.level, l.outlet_uid, l.factor, l.mass_t, m.date,
+         ordered_sum(m.mass_kg, day_start(m.date)) / 1000.0 AS total_t, sum(m.hours) AS hours
+  FROM permitted_masses l
+  JOIN windows w ON w.permit_no = l.permit_no AND w.version = l.version AND w.period_id = l.period_id
+  JOIN permit_masses m
+    ON m.permit_no = l.permit_no AND m.factor = l.factor
+   AND (l.level <> 'outlet' OR m.outlet_uid = l.outlet_uid)
+   AND day_start(m.date) >= w.starts_at AND day_start(m.date) + INTERVAL '24 hours' <= w.ends_at
+  WHERE l.period = 'special_day' AND day_start(m.date) + INTERVAL '24 hours' <= $as_of
+  GROUP BY l.permit_no, l.version, l.level, l.outlet_uid, l.factor, l.mass_t, m.date
+),
+days AS (
+  SELECT *, CASE WHEN stopped THEN 'stopped' WHEN NOT valid THEN 'too_few_valid_hours' ELSE why END AS problem
+  FROM days_judged
+  WHERE is_gas(factor) AND special AND day_start + INTERVAL '24 hours' <= $as_of
+)
+SELECT CAST(NULL AS VARCHAR) AS mn, factor, outlet_uid, permit_no, version AS permit_version,
+       day_start(date) AS window_start, day_start(date) + INTERVAL '24 hours' AS window_end,
+       total_t AS observed, mass_t AS limit_value, 't' AS unit, hours AS points,
+       CASE WHEN total_t > mass_t THEN 'flagged' ELSE 'passed' END AS outcome,
+       NULL AS why, NULL AS exempt, NULL AS severity, concat('{"level":"', level, '"}') AS detail
+FROM masses
+UNION ALL
+SELECT mn, factor, outlet_uid, permit_no, permit_version, day_start, day_start + INTERVAL '24 hours',
+       observed, limit_value, unit, n_used,
+       CASE WHEN problem IS NOT NULL THEN 'not_evaluated' WHEN observed > limit_value THEN 'flagged'
+            ELSE 'passed' END,
+       problem, NULL, NULL, NULL
+FROM days
