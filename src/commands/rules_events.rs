@@ -56,8 +56,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let bench = Workbench::new(folder.path(), &catalogue);
     let file = args.file.clone();
     let handle = Handle::current();
+    let split_timeout_s = settings.ingest.split_timeout_s;
     let (report, bench, refused) = tokio::task::spawn_blocking(move || {
-        let mut sink = Rows::new(bench, handle)?;
+        let mut sink = Rows::new(bench, handle, split_timeout_s)?;
         let report = import::import(&file, &mapping, &Options::default(), &mut sink, &mut |_| {})
             .map_err(|error| {
             if error.is_usage() {
@@ -147,10 +148,10 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(bench: Workbench, handle: Handle) -> anyhow::Result<Self> {
+    fn new(bench: Workbench, handle: Handle, split_timeout_s: u64) -> anyhow::Result<Self> {
         Ok(Self {
             bench,
-            decoder: RecordDecoder::new(std::sync::Arc::new(Stations::default()))?,
+            decoder: RecordDecoder::new(std::sync::Arc::new(Stations::default()), split_timeout_s)?,
             topic: Topic {
                 name: "export".to_owned(),
                 format: TopicFormat::Json,
