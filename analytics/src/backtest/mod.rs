@@ -1,7 +1,7 @@
 //! How good the rules are: findings held against faults that are known to be in the data.
 //!
 //! The rules run over a whole store in memory; nothing is written, so parameters can be tried on
-//! real tables. [`truth`] is the list of known faults, [`score`] compares.
+//! real tables. [`truth`] is the list of known faults, [`mod@score`] compares.
 
 pub mod score;
 pub mod truth;

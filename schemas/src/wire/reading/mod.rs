@@ -1,7 +1,7 @@
 //! Readings as JSON: one object, or a list of objects, per message.
 //!
-//! The reader hands over the same [`Head`](crate::hj212::Head) and
-//! [`Value`](crate::hj212::Value) as the HJ 212 decoder, so that readings have one way into the
+//! The reader hands over the same [`Head`] and
+//! [`Value`] as the HJ 212 decoder, so that readings have one way into the
 //! tables. It works in two steps: [`fields`] notes where each field's text is, without building a
 //! tree and without allocating for a single reading; [`meaning`] says what the texts mean.
 //!
