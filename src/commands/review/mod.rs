@@ -241,9 +241,9 @@ fn exit_code(error: anyhow::Error) -> anyhow::Error {
             | Error::NothingToClaim(_)
             | Error::NotAPerson,
         ) => Usage(error.to_string()).into(),
-        Some(Error::Store(StoreError::Open { .. } | StoreError::Busy { .. })) => {
-            Unreachable(error.to_string()).into()
-        }
+        Some(Error::Store(
+            StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
+        )) => Unreachable(error.to_string()).into(),
         _ => error,
     }
 }
