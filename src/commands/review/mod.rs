@@ -204,6 +204,20 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     desk.run(args.action, settings).await.map_err(exit_code)
 }
 
+/// `nonsite audit verify`, which is `nonsite review audit` by another name.
+pub(crate) async fn audit(
+    settings: &Settings,
+    expect_head: Option<String>,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let args = Args {
+        action: Action::Audit { expect_head },
+        format,
+        at: None,
+    };
+    run(args, settings).await
+}
+
 /// The instant to act at, and what the audit row says it came through.
 fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
     match at {

@@ -19,8 +19,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::{ConnectOptions, Connection, Row};
 
 use super::case::Case;
 use super::event::Event;
@@ -70,15 +70,19 @@ impl PostgresStore {
                 format!("{}ms", FROZEN.as_millis()),
             ),
         ]);
+        let open = |source| StoreError::Open {
+            database: database.clone(),
+            source,
+        };
+        // A pool waits for a server that refuses connections; a person wants to know at once.
+        let probe = options.connect().await.map_err(open)?;
+        probe.close().await.map_err(open)?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(busy_timeout + Duration::from_secs(30))
             .connect_with(options)
             .await
-            .map_err(|source| StoreError::Open {
-                database: database.clone(),
-                source,
-            })?;
+            .map_err(open)?;
         let store = Self { pool, database };
         store.migrate().await?;
         Ok(store)
