@@ -19,10 +19,17 @@ pub(crate) enum Target {
     Inspections,
     Marks,
     EquipmentFilings,
+    MaintenanceTickets,
+    ControlWindows,
+    ExecutionReports,
+    ExecutionReportItems,
+    ManualResults,
+    MnBindings,
+    ProcessPoints,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::ReadingsRaw,
         Self::DeviceStates,
         Self::Quarantine,
@@ -35,6 +42,13 @@ impl Target {
         Self::Inspections,
         Self::Marks,
         Self::EquipmentFilings,
+        Self::MaintenanceTickets,
+        Self::ControlWindows,
+        Self::ExecutionReports,
+        Self::ExecutionReportItems,
+        Self::ManualResults,
+        Self::MnBindings,
+        Self::ProcessPoints,
     ];
 
     /// The tables that messages of `content` become rows of.
@@ -51,7 +65,18 @@ impl Target {
                 Self::Quarantine,
             ],
             Content::Inspections => &[Self::Inspections, Self::Quarantine],
-            Content::Documents => &[Self::Marks, Self::EquipmentFilings, Self::Quarantine],
+            Content::Documents => &[
+                Self::Marks,
+                Self::EquipmentFilings,
+                Self::MaintenanceTickets,
+                Self::ControlWindows,
+                Self::ExecutionReports,
+                Self::ExecutionReportItems,
+                Self::ManualResults,
+                Self::MnBindings,
+                Self::ProcessPoints,
+                Self::Quarantine,
+            ],
         }
     }
 
@@ -77,6 +102,13 @@ impl Target {
             Self::Inspections => "inspections",
             Self::Marks => "marks",
             Self::EquipmentFilings => "equipment_filings",
+            Self::MaintenanceTickets => "maintenance_tickets",
+            Self::ControlWindows => "control_windows",
+            Self::ExecutionReports => "execution_reports",
+            Self::ExecutionReportItems => "execution_report_items",
+            Self::ManualResults => "manual_results",
+            Self::MnBindings => "mn_bindings",
+            Self::ProcessPoints => "process_points",
         }
     }
 
@@ -94,6 +126,13 @@ impl Target {
             Self::Inspections => tables::inspections(),
             Self::Marks => tables::marks(),
             Self::EquipmentFilings => tables::equipment_filings(),
+            Self::MaintenanceTickets => tables::maintenance_tickets(),
+            Self::ControlWindows => tables::control_windows(),
+            Self::ExecutionReports => tables::execution_reports(),
+            Self::ExecutionReportItems => tables::execution_report_items(),
+            Self::ManualResults => tables::manual_results(),
+            Self::MnBindings => tables::mn_bindings(),
+            Self::ProcessPoints => tables::process_points(),
         }
     }
 }

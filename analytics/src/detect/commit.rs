@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 
 use super::anomaly::Anomaly;
 use super::catalogue::Catalogue;
+use super::evaluate::Evaluation;
 use super::inputs::day_batch;
 use super::masses::daily_masses;
-use super::run::{Evaluation, Report};
+use super::run::Report;
 use super::touched::{Markers, PERMIT_TABLES};
 use crate::alert;
 use crate::session::{Error, Session, append, ensure, replace_partitions, rows, transaction};

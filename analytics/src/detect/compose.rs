@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use nonsite_schemas::hj212::reference;
 use serde_json::Value;
 
 use super::anomaly::{Anomaly, Phase, Status};
@@ -107,11 +108,14 @@ pub(super) fn anomaly(
     let rule = &configured.rule;
     let worst = finding.worst();
     let (start, end) = (finding.start(), finding.end());
-    let binding = match (worst.mn.as_deref(), worst.permit_no.as_deref()) {
-        (Some(mn), _) => outlets.of(mn, worst.factor.as_deref(), worst.start),
-        (None, Some(permit_no)) => outlets.permit(permit_no, worst.permit_version, worst.start),
-        (None, None) => None,
-    };
+    let logger = worst.mn.as_deref();
+    // A permit that has run out binds no logger any more, but still says whose it is.
+    let binding = logger
+        .and_then(|mn| outlets.of(mn, worst.factor.as_deref(), worst.start))
+        .or_else(|| {
+            let permit_no = worst.permit_no.as_deref()?;
+            outlets.permit(permit_no, worst.permit_version, worst.start)
+        });
     let bound = |name: &str| {
         binding
             .and_then(|row| row.get(name))
@@ -172,12 +176,25 @@ pub(super) fn anomaly(
     let (zh, en) = rule
         .sentence(worst.say.as_deref())
         .unwrap_or((&rule.reason_zh, &rule.reason_en));
-    anomaly.reason = format!("{} / {}", filled(zh, &anomaly), filled(en, &anomaly));
+    // A factor is called by its name; its code, which the data have, stands behind it.
+    let code = anomaly.factor.clone().unwrap_or_else(|| "-".to_owned());
+    let (zh_name, en_name) = match reference::factor(&code) {
+        Some(factor) => (
+            format!("{}（{code}）", factor.name_zh),
+            format!("{} ({code})", factor.name_en),
+        ),
+        None => (code.clone(), code),
+    };
+    anomaly.reason = format!(
+        "{} / {}",
+        filled(zh, &zh_name, &anomaly),
+        filled(en, &en_name, &anomaly)
+    );
     anomaly
 }
 
 /// Fills a sentence's placeholders.
-fn filled(template: &str, anomaly: &Anomaly) -> String {
+fn filled(template: &str, factor: &str, anomaly: &Anomaly) -> String {
     let number = |value: Option<f64>| {
         value.map_or_else(
             || "-".to_owned(),
@@ -194,7 +211,7 @@ fn filled(template: &str, anomaly: &Anomaly) -> String {
         .replace("{end}", &time(anomaly.window_end))
         .replace("{day}", &beijing(anomaly.window_start)[..10])
         .replace("{points}", &anomaly.points.to_string())
-        .replace("{factor}", &text(&anomaly.factor))
+        .replace("{factor}", factor)
         .replace("{mn}", &text(&anomaly.mn))
         .replace("{permit_no}", &text(&anomaly.permit_no))
         .replace("{unit_name}", &text(&anomaly.unit_name))

@@ -99,6 +99,15 @@ async fn refresh(run: &Session, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Stretches of time in which loggers of `{source}` were heard, by day.
+pub(super) const CONTACTS: &str = "
+SELECT mn, date, i['from_time'] AS from_time, i['to_time'] AS to_time, i['last_data'] AS last_data
+FROM (SELECT mn, date, unnest(islands) AS i FROM (
+        SELECT mn, date, contact_islands(data_time, granularity, period_s) AS islands
+        FROM {source}
+        WHERE granularity IN ('realtime', 'minute', 'hour')
+        GROUP BY mn, date))";
+
 /// Table `silences`: per logger the times without any data, the last one open at `as_of`.
 ///
 /// A silence may begin before the days at hand or end after them; for loggers without data at the
@@ -109,17 +118,7 @@ async fn silences(
     known: Option<&BTreeSet<LoggerDay>>,
     as_of: i64,
 ) -> Result<(), Error> {
-    let islands = |source: &str| {
-        format!(
-            "SELECT mn, date, i['from_time'] AS from_time, i['to_time'] AS to_time,
-                    i['last_data'] AS last_data
-             FROM (SELECT mn, date, unnest(islands) AS i FROM (
-                     SELECT mn, date, contact_islands(data_time, granularity, period_s) AS islands
-                     FROM {source}
-                     WHERE granularity IN ('realtime', 'minute', 'hour')
-                     GROUP BY mn, date))"
-        )
-    };
+    let islands = |source: &str| CONTACTS.replace("{source}", source);
     run.materialise("contacts", &islands("readings_raw"))
         .await?;
     let heard = days(run, "SELECT DISTINCT mn, date FROM contacts").await?;

@@ -22,7 +22,7 @@ use super::touched::{LoggerDay, Touched};
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 /// How long after its end a day is judged: one hour.
-const SETTLE: i64 = 3_600_000_000;
+pub(super) const SETTLE: i64 = 3_600_000_000;
 
 /// Longest look-back of the rules that run, in days; nothing when none looks back that far.
 pub(super) fn lookback(catalogue: &Catalogue) -> Option<i32> {

@@ -24,12 +24,14 @@ pub mod catalogue;
 mod commit;
 mod compose;
 mod episode;
+mod evaluate;
 pub mod evidence;
 pub mod golden;
 mod inputs;
 mod judge;
 mod long;
 pub mod masses;
+mod quiet;
 pub mod record;
 pub mod replay;
 pub mod rule;
@@ -40,7 +42,8 @@ mod touched;
 
 pub use catalogue::{Catalogue, Config};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
-pub use run::{Options, Report, RuleReport, run};
+pub use quiet::Memory;
+pub use run::{Options, Report, RuleReport, run, run_again};
 pub use service::Service;
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use serde_json::{Map, Value};
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::evaluate::evaluate;
 use super::record;
 use super::rule::Number;
-use super::run::evaluate;
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
 use crate::session::{self, Error, Session, rows};

@@ -165,6 +165,10 @@ pub struct Rule {
     /// the rule judges days that are over, see [`Rule::long`].
     #[serde(default)]
     pub lookback_h: u32,
+    /// Whether time alone can make it fire: such a rule reads `silences` and `core` only, and is
+    /// asked at every run.
+    #[serde(default)]
+    pub clock: bool,
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -9,7 +9,8 @@ use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::time::Clock;
 
 use super::catalogue::{Catalogue, Config};
-use super::run::{Options, Report, run};
+use super::quiet::Memory;
+use super::run::{Options, Report, run_again};
 use crate::alert::publish;
 use crate::session::{self, Error};
 
@@ -23,6 +24,7 @@ pub struct Service {
     kafka: KafkaSettings,
     alerts: publish::Config,
     clock: Arc<dyn Clock>,
+    memory: Arc<tokio::sync::Mutex<Memory>>,
 }
 
 impl Service {
@@ -46,6 +48,7 @@ impl Service {
             kafka,
             alerts,
             clock,
+            memory: Arc::default(),
         })
     }
 
@@ -58,12 +61,14 @@ impl Service {
     pub async fn once(&self, as_of: Option<i64>, full: bool) -> Result<Report, Error> {
         let as_of = as_of.unwrap_or_else(|| self.clock.now_micros());
         let options = Options { as_of, full };
-        run(
+        let mut memory = self.memory.lock().await;
+        run_again(
             &self.store,
             &self.config,
             &self.session,
             &self.catalogue,
             options,
+            &mut memory,
         )
         .await
     }

@@ -57,12 +57,18 @@ impl State {
         self.by_id.get(id)
     }
 
-    /// Takes over a finding; keeps when it was first seen.
+    /// Takes over a finding; keeps when it was first seen. One that says what is already stored
+    /// leaves the stored row alone, with the run that wrote it.
     pub(super) fn found(&mut self, mut finding: Anomaly) {
         let id = finding.anomaly_id.clone();
         if let Some(known) = self.by_id.get(&id) {
             finding.first_seen_at = known.first_seen_at;
-            if *known == finding {
+            let same = Anomaly {
+                readings_version: known.readings_version,
+                last_seen_at: known.last_seen_at,
+                ..finding.clone()
+            };
+            if *known == same {
                 return;
             }
             if !known.is_open() {

@@ -4,7 +4,7 @@
 //! Causes, each found without reading more than it names:
 //! - files added to `readings_raw` since the version judged last (compaction does not count);
 //! - new permit documents: all days of the loggers they bind;
-//! - the clock: hours that closed since the last run, and loggers that were silent then;
+//! - the clock: hours that closed since the last run (silences are looked for in [`super::quiet`]);
 //! - a changed rule or parameter, a time before the last run's, a lost log, or `--full`: everything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,11 @@ use deltalake::kernel::{Action, Add};
 use deltalake::logstore::get_actions;
 use nonsite_schemas::time::beijing_day;
 
-use super::state::State;
+use super::long::SETTLE;
 use crate::session::{Error, Session, load, rows};
 
 /// Microseconds per hour.
 const HOUR: i64 = 3_600_000_000;
-/// How far back the clock looks for loggers that may have fallen silent.
-const CLOCK_BACK: i64 = 3 * HOUR;
 
 /// A logger and a Beijing day.
 pub(super) type LoggerDay = (String, i32);
@@ -85,7 +83,6 @@ pub(super) async fn find(
     rules: i64,
     as_of: i64,
     full: bool,
-    state: &State,
 ) -> Result<Touched, Error> {
     let everything = full
         || markers.readings.is_none()
@@ -103,7 +100,7 @@ pub(super) async fn find(
     found.extend(of_permits(session, markers).await?);
     let stirred = found.clone();
     if let Some(before) = markers.as_of {
-        found.extend(of_clock(session, before, as_of, state).await?);
+        found.extend(of_clock(session, before, as_of).await?);
     }
     let same_day = markers
         .as_of
@@ -272,22 +269,14 @@ async fn of_clock(
     session: &Session,
     before: i64,
     as_of: i64,
-    state: &State,
 ) -> Result<BTreeSet<LoggerDay>, Error> {
     let mut found = BTreeSet::new();
-    for anomaly in state.open() {
-        // A silence that was open then has grown, or ended.
-        if anomaly.window_end == before
-            && let Some(mn) = &anomaly.mn
-        {
-            found.insert((mn.clone(), beijing_day(anomaly.window_start)));
-        }
-    }
     if before.div_euclid(HOUR) != as_of.div_euclid(HOUR) {
         let sql = format!(
             "SELECT DISTINCT mn, date FROM readings_raw
              WHERE date BETWEEN arrow_cast({}, 'Date32') AND arrow_cast({}, 'Date32')",
-            beijing_day(before - CLOCK_BACK),
+            // The hour that was running then is judged now, and so is a day that has settled.
+            beijing_day(before.div_euclid(HOUR) * HOUR - SETTLE),
             beijing_day(as_of)
         );
         found.extend(days(session, &sql).await?);

@@ -243,6 +243,7 @@ impl Session {
         // than a small run's rules.
         crate::views::register(&session.ctx, &["readings"]).await?;
         self.share(&session.ctx, crate::views::DOCUMENTS).await?;
+        crate::views::register(&session.ctx, &["process_values"]).await?;
         Ok(session)
     }
 
@@ -264,6 +265,17 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A session with the same functions, settings and memory, and no tables.
+    pub(crate) fn bare(&self) -> Self {
+        let ctx =
+            SessionContext::new_with_config_rt(self.ctx.copied_config(), self.ctx.runtime_env());
+        crate::functions::register(&ctx, &self.units);
+        Self {
+            ctx,
+            ..self.clone()
+        }
     }
 
     /// Registers rows under `name`, replacing a table or view of that name.

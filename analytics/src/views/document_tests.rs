@@ -1,3 +1,4 @@
+use arrow::record_batch::RecordBatch;
 use nonsite_schemas::tables;
 use nonsite_schemas::wire::Origin;
 use nonsite_schemas::wire::documents::{self, DocumentTables};
@@ -9,7 +10,15 @@ use crate::session::{Config, Session, in_memory};
 const END: &str = "9999-12-31";
 
 /// A session over documents in the order of their arrival, one per second from `at(2026-06-01)`.
-async fn documents(messages: &[Value]) -> Session {
+pub(super) async fn documents(messages: &[Value]) -> Session {
+    with_tables(messages, Vec::new()).await
+}
+
+/// The same beside other tables.
+pub(super) async fn with_tables(
+    messages: &[Value],
+    mut given: Vec<(&'static str, RecordBatch)>,
+) -> Session {
     let mut tables = DocumentTables::new().expect("tables");
     for (offset, message) in (0..).zip(messages) {
         let origin = Origin {
@@ -20,7 +29,7 @@ async fn documents(messages: &[Value]) -> Session {
         };
         documents::decode(message.to_string().as_bytes(), &origin, &mut tables).expect("document");
     }
-    let given = tables.finish().expect("rows");
+    given.extend(tables.finish().expect("rows"));
     in_memory(
         given,
         &Config {

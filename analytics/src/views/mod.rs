@@ -11,12 +11,13 @@ use datafusion::prelude::SessionContext;
 use crate::session::Error;
 
 /// Name and query of every view, each after the ones it reads.
-pub const VIEWS: [(&str, &str); 18] = [
+pub const VIEWS: [(&str, &str); 27] = [
     ("readings", include_str!("readings.sql")),
     ("series_hours", include_str!("series_hours.sql")),
     ("hour_companions", include_str!("hour_companions.sql")),
     ("permit_documents", include_str!("permit_documents.sql")),
     ("limits_in_force", include_str!("limits_in_force.sql")),
+    ("bindings_in_force", include_str!("bindings_in_force.sql")),
     ("mn_outlets", include_str!("mn_outlets.sql")),
     ("mn_limits", include_str!("mn_limits.sql")),
     ("reference_oxygen", include_str!("reference_oxygen.sql")),
@@ -33,6 +34,17 @@ pub const VIEWS: [(&str, &str); 18] = [
     ("filings_history", include_str!("filings_history.sql")),
     ("filed_parameters", include_str!("filed_parameters.sql")),
     ("equipment_events", include_str!("equipment_events.sql")),
+    ("tickets_history", include_str!("tickets_history.sql")),
+    ("windows_history", include_str!("windows_history.sql")),
+    ("unit_windows", include_str!("unit_windows.sql")),
+    ("reports_history", include_str!("reports_history.sql")),
+    ("report_figures", include_str!("report_figures.sql")),
+    ("manual_history", include_str!("manual_history.sql")),
+    (
+        "process_points_in_force",
+        include_str!("process_points_in_force.sql"),
+    ),
+    ("process_values", include_str!("process_values.sql")),
 ];
 
 /// Views over documents and equipment states, in dependency order. They are small next to the
@@ -44,6 +56,14 @@ pub const DOCUMENTS: &[&str] = &[
     "filings_history",
     "filed_parameters",
     "equipment_events",
+    "tickets_history",
+    "windows_history",
+    "unit_windows",
+    "reports_history",
+    "report_figures",
+    "manual_history",
+    "bindings_in_force",
+    "process_points_in_force",
 ];
 
 /// The query behind a view.
@@ -68,6 +88,8 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
     Ok(())
 }
 
+#[cfg(test)]
+mod document_kinds_tests;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]

@@ -88,7 +88,14 @@ fn keys(table: Target) -> &'static str {
         | Target::PermitPeriods
         | Target::Inspections
         | Target::Marks
-        | Target::EquipmentFilings => "*",
+        | Target::EquipmentFilings
+        | Target::MaintenanceTickets
+        | Target::ControlWindows
+        | Target::ExecutionReports
+        | Target::ExecutionReportItems
+        | Target::ManualResults
+        | Target::MnBindings
+        | Target::ProcessPoints => "*",
     }
 }
 

@@ -18,13 +18,19 @@ mod alerts_published;
 mod anomalies;
 mod anomaly_feedback;
 mod columns;
+mod control_windows;
 mod detect_inputs;
 mod detect_runs;
 mod device_states;
 mod equipment_filings;
+mod execution_report_items;
+mod execution_reports;
 mod inspections;
+mod maintenance_tickets;
+mod manual_results;
 mod markdown;
 mod marks;
+mod mn_bindings;
 mod operator_actions;
 mod permit_bindings;
 mod permit_limits;
@@ -32,6 +38,7 @@ mod permit_mass_limits;
 mod permit_outlets;
 mod permit_periods;
 mod permits;
+mod process_points;
 mod quarantine;
 mod quarantine_redriven;
 mod ratio_snapshots;
@@ -50,13 +57,19 @@ pub use alerts_published::alerts_published;
 pub use anomalies::anomalies;
 pub use anomaly_feedback::anomaly_feedback;
 pub use columns::{COMMENT, timestamp_type};
+pub use control_windows::control_windows;
 pub use detect_inputs::detect_inputs;
 pub use detect_runs::detect_runs;
 pub use device_states::device_states;
 pub use equipment_filings::equipment_filings;
+pub use execution_report_items::execution_report_items;
+pub use execution_reports::execution_reports;
 pub use inspections::inspections;
+pub use maintenance_tickets::maintenance_tickets;
+pub use manual_results::manual_results;
 pub use markdown::markdown;
 pub use marks::marks;
+pub use mn_bindings::mn_bindings;
 pub use operator_actions::operator_actions;
 pub use permit_bindings::permit_bindings;
 pub use permit_limits::permit_limits;
@@ -64,6 +77,7 @@ pub use permit_mass_limits::permit_mass_limits;
 pub use permit_outlets::permit_outlets;
 pub use permit_periods::permit_periods;
 pub use permits::permits;
+pub use process_points::process_points;
 pub use quarantine::quarantine;
 pub use quarantine_redriven::quarantine_redriven;
 pub use ratio_snapshots::ratio_snapshots;
@@ -107,6 +121,13 @@ pub fn all() -> Vec<TableDef> {
         inspections(),
         marks(),
         equipment_filings(),
+        maintenance_tickets(),
+        control_windows(),
+        execution_reports(),
+        execution_report_items(),
+        manual_results(),
+        mn_bindings(),
+        process_points(),
         anomalies(),
         alerts(),
         alerts_published(),

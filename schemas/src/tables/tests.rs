@@ -108,6 +108,13 @@ fn rows_from_kafka_carry_their_origin() {
         "inspections",
         "marks",
         "equipment_filings",
+        "maintenance_tickets",
+        "control_windows",
+        "execution_reports",
+        "execution_report_items",
+        "manual_results",
+        "mn_bindings",
+        "process_points",
     ] {
         let table = by_name(name).unwrap();
         for column in [

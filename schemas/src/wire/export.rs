@@ -9,7 +9,9 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::alert::Alert;
-use super::documents::{Filing, Mark};
+use super::documents::{
+    ExecutionReport, Filing, LoggerBinding, ManualResult, Mark, ProcessPoint, Ticket, Window,
+};
 use super::inspection::Inspection;
 use super::permit::Permit;
 use super::reading::ReadingMessage;
@@ -27,18 +29,36 @@ pub enum Message {
     Mark,
     /// A version of an equipment filing.
     Filing,
+    /// A version of a maintenance ticket.
+    Ticket,
+    /// A version of an emergency or staggered-production order.
+    Window,
+    /// A version of a permit execution report.
+    ExecutionReport,
+    /// A version of the results of manual monitoring.
+    ManualResult,
+    /// A version of a logger's binding to an outlet.
+    Binding,
+    /// A version of a power or process point.
+    ProcessPoint,
     /// An alert going out.
     Alert,
 }
 
 impl Message {
     /// Every message type.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::Reading,
         Self::Permit,
         Self::Inspection,
         Self::Mark,
         Self::Filing,
+        Self::Ticket,
+        Self::Window,
+        Self::ExecutionReport,
+        Self::ManualResult,
+        Self::Binding,
+        Self::ProcessPoint,
         Self::Alert,
     ];
 
@@ -50,6 +70,12 @@ impl Message {
             Self::Inspection => "inspection",
             Self::Mark => "mark",
             Self::Filing => "filing",
+            Self::Ticket => "ticket",
+            Self::Window => "window",
+            Self::ExecutionReport => "execution_report",
+            Self::ManualResult => "manual_result",
+            Self::Binding => "binding",
+            Self::ProcessPoint => "process_point",
             Self::Alert => "alert",
         }
     }
@@ -62,6 +88,12 @@ impl Message {
             Self::Inspection => schema_of::<Inspection>(),
             Self::Mark => schema_of::<Mark>(),
             Self::Filing => schema_of::<Filing>(),
+            Self::Ticket => schema_of::<Ticket>(),
+            Self::Window => schema_of::<Window>(),
+            Self::ExecutionReport => schema_of::<ExecutionReport>(),
+            Self::ManualResult => schema_of::<ManualResult>(),
+            Self::Binding => schema_of::<LoggerBinding>(),
+            Self::ProcessPoint => schema_of::<ProcessPoint>(),
             Self::Alert => schema_of::<Alert>(),
         };
         let mut text = format!("{:#}", sorted(schema.to_value()));

@@ -16,8 +16,9 @@ use serde::Serialize;
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::evaluate::{Evaluation, evaluate};
 use super::evidence::beijing;
-use super::run::{Evaluation, RuleReport, evaluate};
+use super::run::RuleReport;
 use super::state::State;
 use super::touched::{Touched, days};
 use crate::session::{self, Error};

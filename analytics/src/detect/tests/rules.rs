@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::detect::anomaly::Anomaly;
 use crate::detect::catalogue::{Catalogue, Config};
-use crate::detect::run::{Evaluation, RuleReport, evaluate};
+use crate::detect::evaluate::{Evaluation, evaluate};
+use crate::detect::run::RuleReport;
 use crate::detect::state::State;
 use crate::detect::touched::{Touched, days};
 use crate::fixtures::{Permit, at, minutes, session, table};

@@ -5,7 +5,7 @@ use std::path::Path;
 use nonsite_schemas::tables;
 use serde_json::{Map, Value, json};
 
-use crate::detect::{Catalogue, Config, Options, Report, run};
+use crate::detect::{Catalogue, Config, Memory, Options, Report, run, run_again};
 use crate::fixtures::{Permit, at, minutes, permits, query, reading, table};
 use crate::session::{self, append, ensure};
 
@@ -243,7 +243,7 @@ async fn the_same_data_give_the_same_bytes_on_any_number_of_threads() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_new_means_no_work_and_a_permit_reopens_its_days() {
     let store = tempfile::tempdir().expect("folder");
-    let as_of = at("2025-06-01 10:30");
+    let as_of = at("2025-06-01 10:20");
     add(store.path(), batch(0..10)).await;
     let first = detect(store.path(), as_of, false, 1).await;
     assert!(first.full);
@@ -285,6 +285,98 @@ async fn nothing_new_means_no_work_and_a_permit_reopens_its_days() {
     let rows = open(store.path()).await;
     let exceeding: Vec<_> = rows.iter().filter(|row| row["rule_id"] == "E01").collect();
     assert!(!exceeding.is_empty() && exceeding.iter().all(|row| row["phase"] == "confirmed"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silence_is_told_at_the_next_run_and_nothing_is_written_in_between() {
+    const MINUTE: i64 = 60_000_000;
+    let store = tempfile::tempdir().expect("folder");
+    let start = at("2025-06-01 08:00");
+    // A sends until 10:00, B goes on.
+    add(store.path(), minutes("A", "a21026", start, 10, 12, 5.5)).await;
+    add(store.path(), minutes("B", "a21026", start, 10, 30, 5.5)).await;
+    let end = start + 2 * HOUR;
+    let config = Config::default();
+    let catalogue = Catalogue::load(&config).expect("rules");
+    let session_config = session::Config {
+        partitions: 1,
+        ..session::Config::default()
+    };
+    let mut memory = Memory::default();
+    let look = async |minutes: i64, memory: &mut Memory| {
+        let options = Options {
+            as_of: end + minutes * MINUTE,
+            full: false,
+        };
+        let report = run_again(
+            store.path(),
+            &config,
+            &session_config,
+            &catalogue,
+            options,
+            memory,
+        )
+        .await
+        .expect("run");
+        let session = session::open_tables(store.path(), &session_config)
+            .await
+            .expect("session");
+        (report, session.version("anomalies"))
+    };
+    let (first, mut version) = look(10, &mut memory).await;
+    assert!(first.full);
+    assert_eq!(first.opened, 0);
+    // Minutes after 10:00: what is told then; between the marks nothing is written.
+    for (minutes, told) in [
+        (20, None),
+        (30, None),
+        (31, Some(30)),
+        (32, Some(30)),
+        (45, Some(30)),
+        (118, Some(30)),
+    ] {
+        // The hour that closes at 11:00 is judged with all that it brings.
+        let before = version;
+        let (report, now) = look(minutes, &mut memory).await;
+        version = now;
+        let silent: Vec<i64> = open(store.path())
+            .await
+            .iter()
+            .filter(|row| row["rule_id"] == "T01" && row["mn"] == "A")
+            .filter_map(|row| Some(row["window_end"].as_i64()? - end))
+            .map(|micros| micros / MINUTE)
+            .collect();
+        assert_eq!(silent, Vec::from_iter(told), "{minutes}");
+        match minutes {
+            31 => assert_eq!((report.opened, report.logger_days), (1, 0), "{report:?}"),
+            118 => {}
+            _ => assert_eq!(before, now, "nothing to say at {minutes}: {report:?}"),
+        }
+    }
+    // A process that starts anew finds the same.
+    let mut fresh = Memory::default();
+    look(121, &mut fresh).await;
+    let row = open(store.path())
+        .await
+        .into_iter()
+        .find(|row| row["rule_id"] == "T01" && row["mn"] == "A")
+        .expect("silence");
+    assert_eq!(row["severity"], json!("S3"));
+    assert_eq!(row["window_end"], json!(end + 120 * MINUTE));
+    // And so does a run over everything.
+    let once = tempfile::tempdir().expect("folder");
+    add(once.path(), minutes("A", "a21026", start, 10, 12, 5.5)).await;
+    add(once.path(), minutes("B", "a21026", start, 10, 30, 5.5)).await;
+    detect(once.path(), end + 121 * MINUTE, true, 1).await;
+    let plain = |rows: Vec<Map<String, Value>>| -> Vec<Value> {
+        rows.into_iter()
+            .map(|row| json!([row["anomaly_id"], row["window_end"], row["reason"]]))
+            .collect()
+    };
+    assert_eq!(
+        plain(open(store.path()).await),
+        plain(open(once.path()).await)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

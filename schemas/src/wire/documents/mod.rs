@@ -14,9 +14,15 @@
 //!   order by `version`, then by `recorded_at`;
 //! - refused (and quarantined) is only what is not JSON, has no known `type`, or no id.
 
+mod binding;
 mod filing;
+mod manual;
 mod mark;
+mod process_point;
+mod report;
 mod tables;
+mod ticket;
+mod window;
 
 use serde::Deserialize;
 
@@ -25,9 +31,16 @@ use super::fault::Fault;
 use super::{Instant, Origin};
 use crate::reason::Reason;
 
+pub use binding::{BindingType, LoggerBinding};
 pub use filing::{Filing, FilingType, Parameter};
+pub use manual::{ManualResult, ManualResultType, ManualValue, Purpose};
 pub use mark::{Attachment, Mark, MarkCode, MarkScope, MarkSource, MarkType};
+pub use process_point::{ProcessPoint, ProcessPointType, Quantity, Role};
+pub use report::{ExecutionReport, ExecutionReportType, ReportItem, ReportPeriod, ReportStatus};
 pub use tables::DocumentTables;
+pub use ticket::{Ticket, TicketKind, TicketStatus, TicketType};
+pub use window::{UnitMeasures, Window, WindowType};
+
 use tables::Envelope;
 
 /// Defines the `type` of one document: a closed list with a single value, its default.
@@ -89,6 +102,12 @@ pub fn decode(
     match typed.value.r#type.as_str() {
         "mark" => take::<Mark>(message, origin, tables),
         "filing" => take::<Filing>(message, origin, tables),
+        "ticket" => take::<Ticket>(message, origin, tables),
+        "window" => take::<Window>(message, origin, tables),
+        "execution_report" => take::<ExecutionReport>(message, origin, tables),
+        "manual_result" => take::<ManualResult>(message, origin, tables),
+        "binding" => take::<LoggerBinding>(message, origin, tables),
+        "process_point" => take::<ProcessPoint>(message, origin, tables),
         other => Err(Refused {
             reason: Reason::DocumentFault,
             detail: format!(
@@ -101,7 +120,16 @@ pub fn decode(
 }
 
 /// The values of `type`.
-pub const TYPES: &[&str] = &["mark", "filing"];
+pub const TYPES: &[&str] = &[
+    "mark",
+    "filing",
+    "ticket",
+    "window",
+    "execution_report",
+    "manual_result",
+    "binding",
+    "process_point",
+];
 
 fn take<T: Rowed>(
     message: &[u8],

@@ -3,7 +3,7 @@
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::tables::{self, Cell, Rows, TableDef};
+use crate::tables::{self, Cell, Rows};
 use crate::wire::fault::{self, Fault};
 use crate::wire::{Instant, Origin};
 
@@ -49,6 +49,13 @@ impl<'a> Envelope<'a> {
 pub struct DocumentTables {
     pub(super) marks: Rows,
     pub(super) filings: Rows,
+    pub(super) tickets: Rows,
+    pub(super) windows: Rows,
+    pub(super) reports: Rows,
+    pub(super) report_items: Rows,
+    pub(super) manual_results: Rows,
+    pub(super) bindings: Rows,
+    pub(super) process_points: Rows,
 }
 
 impl DocumentTables {
@@ -60,16 +67,28 @@ impl DocumentTables {
         Ok(Self {
             marks: Rows::new(tables::marks())?,
             filings: Rows::new(tables::equipment_filings())?,
+            tickets: Rows::new(tables::maintenance_tickets())?,
+            windows: Rows::new(tables::control_windows())?,
+            reports: Rows::new(tables::execution_reports())?,
+            report_items: Rows::new(tables::execution_report_items())?,
+            manual_results: Rows::new(tables::manual_results())?,
+            bindings: Rows::new(tables::mn_bindings())?,
+            process_points: Rows::new(tables::process_points())?,
         })
     }
 
-    /// The tables documents become rows of.
-    pub fn definitions() -> Vec<TableDef> {
-        vec![tables::marks(), tables::equipment_filings()]
-    }
-
-    fn all(&mut self) -> [&mut Rows; 2] {
-        [&mut self.marks, &mut self.filings]
+    fn all(&mut self) -> [&mut Rows; 9] {
+        [
+            &mut self.marks,
+            &mut self.filings,
+            &mut self.tickets,
+            &mut self.windows,
+            &mut self.reports,
+            &mut self.report_items,
+            &mut self.manual_results,
+            &mut self.bindings,
+            &mut self.process_points,
+        ]
     }
 
     /// The rows collected, by table; empty afterwards.

@@ -207,7 +207,10 @@ proptest! {
         names in proptest::collection::vec("[a-z_]{1,12}", 0..6),
         numbers in proptest::collection::vec(any::<f64>(), 0..6),
     ) {
-        let mut document = json!({"type": kind, "mark_id": "1", "filing_id": "1"});
+        let mut document = json!({"type": kind});
+        for id in ["mark", "filing", "ticket", "window", "report", "result", "binding", "point"] {
+            document[format!("{id}_id")] = json!("1");
+        }
         for (name, number) in names.iter().zip(numbers) {
             document[name] = json!(number);
         }
@@ -218,3 +221,5 @@ proptest! {
         }
     }
 }
+
+mod kinds;

@@ -1,0 +1,387 @@
+//! The rules of a run over what it looks at: stretch by stretch, rule by rule, in memory.
+//!
+//! First what is judged by the hour, day by day, then the rules that look back over many days,
+//! logger by logger, and on their own the rules that the clock alone can make fire. All of them
+//! share one state, so that "everything" and "only what is new" end in the same anomalies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+
+use super::anomaly::Anomaly;
+use super::catalogue::{Catalogue, Config, Configured};
+use super::compose::{Outlets, anomaly};
+use super::episode::merge;
+use super::evidence;
+use super::inputs;
+use super::judge::{Unjudged, Verdicts, WindowKey, judge};
+use super::long;
+use super::masses::{FRESH, daily_masses};
+use super::quiet::Memory;
+use super::rule::Rule;
+use super::run::RuleReport;
+use super::state::State;
+use super::touched::{LoggerDay, Touched};
+use crate::session::{Error, Session};
+
+/// Everything judged in one run, before it is written.
+#[derive(Debug)]
+pub(super) struct Evaluation {
+    pub(super) state: State,
+    pub(super) rules: Vec<RuleReport>,
+    pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
+    pub(super) core: BTreeSet<LoggerDay>,
+    /// Days judged by the rules that look back over many days.
+    pub(super) core_long: BTreeSet<LoggerDay>,
+    /// Masses of the judged days.
+    pub(super) masses: Vec<RecordBatch>,
+}
+
+impl Evaluation {
+    /// Nothing was judged; time alone may confirm what stands.
+    pub(super) fn idle(catalogue: &Catalogue, mut state: State, as_of: i64) -> Self {
+        state.mature(as_of);
+        Self {
+            state,
+            rules: reports(catalogue),
+            unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            core: BTreeSet::new(),
+            core_long: BTreeSet::new(),
+            masses: Vec::new(),
+        }
+    }
+}
+
+/// An empty report per rule.
+fn reports(catalogue: &Catalogue) -> Vec<RuleReport> {
+    catalogue
+        .rules()
+        .iter()
+        .map(|configured| RuleReport {
+            rule: configured.rule.id.clone(),
+            ..RuleReport::default()
+        })
+        .collect()
+}
+
+/// Milliseconds since an instant.
+pub(super) fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Judges logger-days, stretch by stretch.
+pub(super) async fn evaluate(
+    session: &Session,
+    catalogue: &Catalogue,
+    config: &Config,
+    touched: &Touched,
+    state: State,
+    as_of: i64,
+) -> Result<Evaluation, Error> {
+    let runs = Judging {
+        session,
+        catalogue,
+        as_of,
+    };
+    let memory = &mut Memory::default();
+    runs.touched(touched, config.logger_days, state, memory)
+        .await
+}
+
+/// Which rules are judged over a prepared session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that look back a day at most.
+    Day,
+    /// Those that look back over many days.
+    Long,
+    /// Those that the clock alone can make fire.
+    Clock,
+}
+
+impl Which {
+    fn has(self, rule: &Rule) -> bool {
+        match self {
+            Self::Day => !rule.long(),
+            Self::Long => rule.long(),
+            Self::Clock => rule.clock,
+        }
+    }
+}
+
+/// What all rules of a run are judged with.
+pub(super) struct Judging<'a> {
+    pub(super) session: &'a Session,
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) as_of: i64,
+}
+
+impl Judging<'_> {
+    /// All rules over what was touched.
+    pub(super) async fn touched(
+        &self,
+        touched: &Touched,
+        most: usize,
+        state: State,
+        memory: &mut Memory,
+    ) -> Result<Evaluation, Error> {
+        let (session, catalogue, as_of) = (self.session, self.catalogue, self.as_of);
+        let mut work = Evaluation {
+            state,
+            rules: reports(catalogue),
+            unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            core: BTreeSet::new(),
+            core_long: BTreeSet::new(),
+            masses: Vec::new(),
+        };
+        // A silence may begin where a day with data ends, so the day after is judged with it.
+        let days: BTreeSet<LoggerDay> = touched
+            .days
+            .iter()
+            .flat_map(|(mn, date)| [(mn.clone(), *date), (mn.clone(), date + 1)])
+            .collect();
+        let known = touched.full.then_some(&touched.days);
+        if touched.full {
+            memory.forget();
+        }
+        let stretches = stretches(&days, most);
+        let last = stretches.len() - 1;
+        for (at, stretch) in stretches.into_iter().enumerate() {
+            let core = extended(stretch, &work.state, catalogue);
+            let run = inputs::prepare(session, &core, known, as_of).await?;
+            memory.learn(&run, as_of).await?;
+            work.core.extend(core.iter().cloned());
+            let fresh = run.rows("masses of the judged days", FRESH).await?;
+            work.masses.extend(fresh);
+            yearly(session, &run, &work.core, &work.masses).await?;
+            self.rules(&run, Which::Day, &core, at == last, &mut work)
+                .await?;
+        }
+        if touched.full {
+            memory.is_whole();
+        }
+        if let Some(lookback) = long::lookback(catalogue) {
+            let days = long::days(touched, lookback, as_of);
+            let days = long::extended(days, &work.state, catalogue);
+            let portions = long::portions(&days, lookback, most);
+            let last = portions.len().saturating_sub(1);
+            for (at, core) in portions.into_iter().enumerate() {
+                let run = inputs::prepare_long(session, &core, lookback, known, as_of).await?;
+                yearly(session, &run, &work.core, &work.masses).await?;
+                self.rules(&run, Which::Long, &core, at == last, &mut work)
+                    .await?;
+                work.core_long.extend(core);
+            }
+        }
+        work.state.mature(as_of);
+        Ok(work)
+    }
+
+    /// The rules of the clock over the logger-days named. What other rules said about these days
+    /// stays as it is.
+    pub(super) async fn quiet(
+        &self,
+        days: &BTreeSet<LoggerDay>,
+        memory: &mut Memory,
+        work: &mut Evaluation,
+    ) -> Result<(), Error> {
+        if days.is_empty() {
+            return Ok(());
+        }
+        let core = extended(days.clone(), &work.state, self.catalogue);
+        let run = inputs::prepare(self.session, &core, None, self.as_of).await?;
+        memory.learn(&run, self.as_of).await?;
+        self.rules(&run, Which::Clock, &core, false, work).await?;
+        work.state.mature(self.as_of);
+        Ok(())
+    }
+
+    /// Runs some of the rules over a prepared session.
+    async fn rules(
+        &self,
+        run: &Session,
+        which: Which,
+        core: &BTreeSet<LoggerDay>,
+        registry: bool,
+        work: &mut Evaluation,
+    ) -> Result<(), Error> {
+        let as_of = self.as_of;
+        let version = self.session.version("readings_raw");
+        let outlets = Outlets::load(run).await?;
+        for (n, configured) in self.catalogue.rules().iter().enumerate() {
+            if !which.has(&configured.rule) {
+                continue;
+            }
+            let began = Instant::now();
+            let state = &mut work.state;
+            let mine: Vec<String> = state
+                .open()
+                .filter(|anomaly| anomaly.rule_id == configured.rule.id)
+                .filter(|anomaly| concerns(anomaly, core, registry))
+                .map(|anomaly| anomaly.anomaly_id.clone())
+                .collect();
+            let ask: BTreeSet<WindowKey> = mine
+                .iter()
+                .filter_map(|id| state.get(id))
+                .map(window_key)
+                .collect();
+            let mut verdicts = judge(run, configured, as_of, core, registry, &ask).await?;
+            let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
+            findings.retain(|finding| finding.core());
+            let evidence = evidence::collect(run, configured, &findings).await?;
+            let mut found = BTreeSet::new();
+            for (finding, evidence) in findings.iter().zip(evidence) {
+                let anomaly = anomaly(configured, finding, evidence, &outlets, as_of, version);
+                found.insert(anomaly.anomaly_id.clone());
+                state.found(anomaly);
+            }
+            for id in mine.iter().filter(|id| !found.contains(*id)) {
+                let reason = why_withdrawn(state, id, configured, &verdicts);
+                state.disproved(id, reason, as_of, version);
+            }
+            let report = &mut work.rules[n];
+            report.flagged += verdicts.flagged_count;
+            report.passed += verdicts.passed;
+            for (why, count) in verdicts.not_evaluated {
+                *report.not_evaluated.entry(why).or_default() += count;
+            }
+            work.unjudged[n].append(&mut verdicts.unjudged);
+            report.ms += millis(began);
+        }
+        Ok(())
+    }
+}
+
+/// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
+async fn yearly(
+    session: &Session,
+    run: &Session,
+    judged: &BTreeSet<LoggerDay>,
+    masses: &[RecordBatch],
+) -> Result<(), Error> {
+    let what = "daily masses";
+    let def = daily_masses();
+    session.put("judged_days", inputs::day_batch(judged)?)?;
+    let mut all = session
+        .rows(
+            what,
+            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
+                    m.mass_kg, m.hours, m.hours_missing, m.date
+             FROM daily_masses m
+             LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
+        )
+        .await?;
+    all.extend(masses.iter().cloned());
+    let mut columns = Vec::new();
+    for batch in all {
+        columns.push(
+            RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
+                .map_err(|error| Error::query(what)(error.into()))?,
+        );
+    }
+    let all =
+        concat_batches(&def.schema, &columns).map_err(|error| Error::query(what)(error.into()))?;
+    run.put("daily_masses", all)
+}
+
+/// Cuts logger-days into stretches of whole days of at most `most` logger-days each (a single day
+/// may be more). There is always at least one, for the rules that judge permits.
+fn stretches(days: &BTreeSet<LoggerDay>, most: usize) -> Vec<BTreeSet<LoggerDay>> {
+    let mut by_date: BTreeMap<i32, Vec<&LoggerDay>> = BTreeMap::new();
+    for day in days {
+        by_date.entry(day.1).or_default().push(day);
+    }
+    let mut stretches = vec![BTreeSet::new()];
+    for loggers in by_date.into_values() {
+        let filled = stretches.last().map_or(0, BTreeSet::len);
+        if filled > 0 && filled + loggers.len() > most {
+            stretches.push(BTreeSet::new());
+        }
+        if let Some(stretch) = stretches.last_mut() {
+            stretch.extend(loggers.into_iter().cloned());
+        }
+    }
+    stretches
+}
+
+/// Adds the days of standing findings that touch the judged days (with one day between), until
+/// nothing more touches: a finding is always judged whole.
+fn extended(
+    mut core: BTreeSet<LoggerDay>,
+    state: &State,
+    catalogue: &Catalogue,
+) -> BTreeSet<LoggerDay> {
+    let mut rest: Vec<(&str, i32, i32)> = state
+        .open()
+        .filter(|anomaly| !long::is_long(catalogue, anomaly))
+        .filter_map(|anomaly| {
+            let (first, last) = anomaly.days();
+            Some((anomaly.mn.as_deref()?, first, last))
+        })
+        .collect();
+    loop {
+        let before = rest.len();
+        let mut add = Vec::new();
+        rest.retain(|(mn, first, last)| {
+            let near = ((*mn).to_owned(), first - 1)..=((*mn).to_owned(), last + 1);
+            let touches = core.range(near).next().is_some();
+            if touches {
+                // A silence of months has no rows inside: its ends are enough.
+                if last - first > 31 {
+                    add.extend([((*mn).to_owned(), *first), ((*mn).to_owned(), *last)]);
+                } else {
+                    add.extend((*first..=*last).map(|date| ((*mn).to_owned(), date)));
+                }
+            }
+            !touches
+        });
+        core.extend(add);
+        if rest.len() == before {
+            return core;
+        }
+    }
+}
+
+/// Whether this run decides about a standing finding.
+fn concerns(anomaly: &Anomaly, core: &BTreeSet<LoggerDay>, registry: bool) -> bool {
+    let Some(mn) = &anomaly.mn else {
+        return registry;
+    };
+    let (first, last) = anomaly.days();
+    core.range((mn.clone(), first)..=(mn.clone(), last))
+        .next()
+        .is_some()
+}
+
+/// A finding's first window, as a rule can be asked about it.
+fn window_key(anomaly: &Anomaly) -> WindowKey {
+    let subject = anomaly.mn.clone().or_else(|| anomaly.permit_no.clone());
+    (subject, anomaly.factor.clone(), anomaly.window_start)
+}
+
+fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Verdicts) -> String {
+    let Some(anomaly) = state.get(id) else {
+        return String::new();
+    };
+    if anomaly.rule_version != configured.rule.version {
+        return format!(
+            "replaced by version {} of the rule",
+            configured.rule.version
+        );
+    }
+    if anomaly.params_hash != configured.params_hash {
+        return "the rule's parameters changed".to_owned();
+    }
+    let said = verdicts.asked.get(&window_key(anomaly));
+    match said.map(|said| (said.passed, said.why.as_deref().unwrap_or("unknown"))) {
+        Some((true, "unknown")) => "later data: the window now passes".to_owned(),
+        Some((true, why)) => format!("no longer applies: {why}"),
+        Some((false, why)) => format!("later data: not evaluated, {why}"),
+        None => {
+            "later data: the window is no longer flagged, or part of another finding".to_owned()
+        }
+    }
+}
