@@ -2,6 +2,7 @@
 //! prints the result. No logic lives here.
 
 mod anomaly;
+mod audit;
 mod demo;
 pub(crate) mod detect;
 mod import;
@@ -29,6 +30,8 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Findings: list, show with evidence, export, compute again.
     Anomaly(anomaly::Args),
+    /// Verify the audit chain of the review queue.
+    Audit(audit::Args),
     /// The whole pipeline on a generated province with known faults.
     Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
@@ -75,6 +78,7 @@ impl Command {
     pub(crate) async fn run(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self {
             Self::Anomaly(args) => anomaly::run(args, settings).await,
+            Self::Audit(args) => audit::run(args, settings).await,
             Self::Demo(args) => demo::run(&args, settings).await,
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use nonsite_analytics::ratio::{
     Act, Cutoff, Decision, Dimension, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
-    compute, is_id, load_acts, parse_as_of, publish, published,
+    compute, forecast, is_id, load_acts, parse_as_of, publish, published,
 };
 use nonsite_analytics::review::beijing_text;
 use nonsite_analytics::session::Session;
@@ -152,6 +152,10 @@ struct Shown<'r> {
     report: &'r RatioReport<'r>,
     sentence: String,
     band_sentence: String,
+    /// Outlook at the end of the period.
+    forecast: Option<nonsite_analytics::ratio::Forecast>,
+    /// Why there is none.
+    no_forecast: Option<&'static str>,
     breakdown: Option<&'static str>,
     groups: Vec<nonsite_analytics::ratio::Group>,
 }
@@ -162,8 +166,11 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
         .map(|dimension| report.by(dimension))
         .unwrap_or_default();
     let target = report.policy.target_percent;
+    let outlook = forecast(report);
     if format == Format::Json {
         let shown = Shown {
+            forecast: outlook.as_ref().ok().cloned(),
+            no_forecast: outlook.as_ref().err().copied(),
             report,
             sentence: report.sentence(),
             band_sentence: report.band.sentence(target),
@@ -213,6 +220,10 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
     );
     println!("{}", report.sentence());
     println!("{}", report.band.sentence(target));
+    match &outlook {
+        Ok(outlook) => println!("{}", outlook.sentence(target)),
+        Err(why) => println!("no forecast: {why}"),
+    }
     let apart = |share: nonsite_analytics::ratio::Share| {
         format!("{} off-site, {} on-site", share.off, share.on)
     };

@@ -6,7 +6,7 @@ use nonsite_generator::Scale;
 use serde_json::Value as Json;
 
 use crate::harness::sandbox::{Output, Sandbox};
-use crate::harness::topics;
+use crate::harness::{postgres, topics};
 use crate::pipeline::province;
 
 /// A Monday after the data; working hours in Beijing.
@@ -133,25 +133,34 @@ fn a_case_is_walked_from_finding_to_file() {
     for as_of in CONFIRMED {
         sandbox.run(&["detect", "--once", "--as-of", as_of]).done();
     }
-    let taken = sandbox.run(&["review", "take", "--at", MONDAY]).done();
-    assert!(
-        taken
-            .stderr
-            .contains("no public holidays are known for 2027")
+    let rows = walk_every_way(&sandbox);
+    analysts_join_the_mirror(&sandbox, rows);
+
+    let team = postgres::address();
+    sandbox.set("review.database", team);
+    assert_eq!(
+        walk_every_way(&sandbox),
+        rows,
+        "the same rows in PostgreSQL"
     );
-    let cases = waiting(&sandbox);
+}
+
+/// Every way of a case, on an empty queue; the length of the audit chain.
+fn walk_every_way(sandbox: &Sandbox) -> i64 {
+    let taken = sandbox.run(&["review", "take", "--at", MONDAY]).done();
+    let warning = "no public holidays are known for 2027";
+    assert!(taken.stderr.contains(warning), "{}", taken.stderr);
+    let cases = waiting(sandbox);
     assert!(cases.len() >= 8, "{} cases", cases.len());
 
-    one_case_to_the_end(&sandbox, id(by_severity(&cases, "S3")));
-    two_persons_for_a_serious_one(&sandbox, id(by_severity(&cases, "S2")));
-    one_goes_on_site(&sandbox);
-    two_people_want_the_same(&sandbox);
-    look_back_ends_by_itself(&sandbox, id(by_severity(&cases, "S3")));
+    one_case_to_the_end(sandbox, id(by_severity(&cases, "S3")));
+    two_persons_for_a_serious_one(sandbox, id(by_severity(&cases, "S2")));
+    one_goes_on_site(sandbox);
+    two_people_want_the_same(sandbox);
+    look_back_ends_by_itself(sandbox, id(by_severity(&cases, "S3")));
 
-    let audit = sandbox
-        .run(&["review", "audit", "--format", "json"])
-        .done()
-        .json();
+    let audit = ["audit", "verify", "--format", "json"];
+    let audit = sandbox.run(&audit).done().json();
     assert_eq!(audit["fault"], Json::Null, "{audit}");
     let head = audit["head"].as_str().unwrap();
     sandbox
@@ -159,9 +168,29 @@ fn a_case_is_walked_from_finding_to_file() {
         .done();
     let elsewhere = "0".repeat(63) + "1";
     sandbox
-        .run(&["review", "audit", "--expect-head", &elsewhere])
+        .run(&["audit", "verify", "--expect-head", &elsewhere])
         .exits(1);
-    analysts_join_the_mirror(&sandbox, audit["rows"].as_i64().unwrap());
+    audit["rows"].as_i64().unwrap()
+}
+
+#[test]
+fn an_address_without_a_server_or_with_a_password_is_refused() {
+    let mut sandbox = Sandbox::without_broker("no-postgres");
+    sandbox.set(
+        "review.database",
+        "postgres://nonsite:secret@localhost/queue",
+    );
+    let refused = sandbox.run(&["review", "counts"]).exits(2);
+    assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
+    refused.complains(&["[review] database", "PGPASSWORD"]);
+    sandbox.set(
+        "review.database",
+        "postgres://nonsite@%2Fno%2Fsuch%2Ffolder/queue",
+    );
+    sandbox
+        .run(&["review", "counts"])
+        .exits(3)
+        .complains(&["cannot be opened", "no%2Fsuch"]);
 }
 
 fn by_severity<'a>(cases: &'a [Json], severity: &str) -> &'a Json {

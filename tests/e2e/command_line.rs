@@ -24,6 +24,7 @@ fn help_and_version_succeed() {
     let sandbox = Sandbox::without_broker("help");
     let help = sandbox.run(&["--help"]).done();
     for command in [
+        "audit",
         "demo",
         "detect",
         "import",

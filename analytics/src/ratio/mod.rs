@@ -26,6 +26,7 @@ mod act;
 mod band;
 mod compute;
 mod decide;
+mod forecast;
 mod merge;
 mod period;
 mod policies;
@@ -52,6 +53,7 @@ pub use act::{Act, Mode, OrgLevel};
 pub use band::{Band, BandPoint};
 pub use compute::compute;
 pub use decide::{Decision, NotCounted, Outcome};
+pub use forecast::{Forecast, forecast};
 pub use period::{Period, PeriodError, parse_as_of};
 pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{

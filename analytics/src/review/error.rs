@@ -97,7 +97,11 @@ impl Error {
     pub fn retry_helps(&self) -> bool {
         matches!(
             self,
-            Self::Store(StoreError::Busy { .. } | StoreError::Conflict { .. })
+            Self::Store(
+                StoreError::Busy { .. }
+                    | StoreError::Conflict { .. }
+                    | StoreError::Unreachable { .. }
+            )
         )
     }
 }

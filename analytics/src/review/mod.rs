@@ -39,6 +39,7 @@ mod intake;
 mod machine;
 mod mirror;
 mod parts;
+mod postgres;
 mod relapse;
 mod service;
 mod settings;
@@ -46,6 +47,7 @@ mod source;
 mod sqlite;
 mod step;
 mod store;
+mod stored;
 mod tick;
 
 #[cfg(test)]
@@ -53,11 +55,15 @@ mod behaviour;
 #[cfg(test)]
 mod concurrency;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod mirror_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_postgres;
 
 pub use audit::AuditReport;
 pub use calendar::{Calendar, beijing_text};
@@ -72,6 +78,7 @@ pub use mirror::Mirrored;
 pub use parts::{
     Counts, DeadlineRule, FieldDef, FourEyes, Role, Severity, State, Transition, UnitKind,
 };
+pub use postgres::PostgresStore;
 pub use service::{Service, Shown};
 pub use settings::Config;
 pub use source::{findings_from_batches, load_findings};

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::event::{Event, GENESIS};
 use super::machine::Machine;
 use super::parts::Role;
+use super::postgres::PostgresStore;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
@@ -43,16 +44,19 @@ pub struct Shown {
 }
 
 impl Service {
-    /// Opens the configured SQLite file.
+    /// Opens the configured SQLite file or PostgreSQL database.
     ///
     /// # Errors
-    /// [`Error::Config`] for a wrong setting, [`Error::Store`] when the file cannot be used.
+    /// [`Error::Config`] for a wrong setting, [`Error::Store`] when the database cannot be used.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let config = &config.with_calendar_file()?;
         config.validate()?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
-        let store = SqliteStore::open(&config.database, patience).await?;
-        Ok(Self::on(Arc::new(store), config, clock))
+        let store: Arc<dyn Store> = match config.postgres() {
+            Some(address) => Arc::new(PostgresStore::open(address, patience).await?),
+            None => Arc::new(SqliteStore::open(&config.database, patience).await?),
+        };
+        Ok(Self::on(store, config, clock))
     }
 
     /// The queue on any store.

@@ -15,7 +15,8 @@ use super::parts::UnitKind;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// SQLite file of the queue; its folder is created. Default `data/review.sqlite`.
+    /// The queue: a SQLite file (its folder is created), or `postgres://user@host:port/database`
+    /// with the password in `PGPASSWORD` or `~/.pgpass`. Default `data/review.sqlite`.
     pub database: PathBuf,
     /// File of public holidays and make-up days, see `docs/review.md`.
     pub calendar: Option<PathBuf>,
@@ -64,8 +65,22 @@ impl Config {
         if self.database.as_os_str().is_empty() {
             return fault(
                 "database",
-                "empty: give the path of the queue's file".to_owned(),
+                "empty: give the path of the queue's file or postgres://user@host/database"
+                    .to_owned(),
             );
+        }
+        if let Some(address) = self.postgres() {
+            match url::Url::parse(address) {
+                // The address stands in messages and configuration files.
+                Ok(parsed) if parsed.password().is_some() => {
+                    return fault(
+                        "database",
+                        "a password in the address: put it into PGPASSWORD or ~/.pgpass".to_owned(),
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => return fault("database", format!("`{address}`: {error}")),
+            }
         }
         if !(1..=720).contains(&self.claim_hours) {
             return fault(
@@ -95,6 +110,13 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    /// The address, when the queue is kept in PostgreSQL.
+    pub(super) fn postgres(&self) -> Option<&str> {
+        self.database
+            .to_str()
+            .filter(|text| text.starts_with("postgres://") || text.starts_with("postgresql://"))
     }
 
     /// The settings with the days of the calendar file among its own.

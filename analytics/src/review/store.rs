@@ -1,8 +1,8 @@
 //! What the queue needs from a database.
 //!
 //! All writing happens inside a [`Tx`] that excludes other writers of the rows it touches from its
-//! first statement on (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: row locks and a lock on the chain's
-//! head). Nothing is visible before [`Tx::commit`]; dropping a transaction undoes it.
+//! first statement on (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: an advisory lock of the
+//! queue). Nothing is visible before [`Tx::commit`]; dropping a transaction undoes it.
 
 use super::case::Case;
 use super::event::Event;
@@ -21,6 +21,16 @@ pub enum StoreError {
     Open {
         /// Path or address.
         database: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The server cannot be reached or ended the session; trying again helps.
+    #[error("review database `{database}` cannot be reached, {what}: {source}; try again")]
+    Unreachable {
+        /// Address.
+        database: String,
+        /// Which statement.
+        what: &'static str,
         /// What the driver said.
         source: sqlx::Error,
     },

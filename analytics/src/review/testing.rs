@@ -125,6 +125,13 @@ impl Bench {
         Self::on(Arc::new(store), config, Some(folder))
     }
 
+    pub(super) async fn postgres(config: &Config) -> Self {
+        let schema = super::testing_postgres::schema().await;
+        let address = super::testing_postgres::address();
+        let store = super::testing_postgres::open(address, &schema).await;
+        Self::on(Arc::new(store), config, None)
+    }
+
     /// The file of a SQLite queue.
     pub(super) fn path(&self) -> std::path::PathBuf {
         self.folder

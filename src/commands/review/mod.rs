@@ -206,6 +206,20 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     desk.run(args.action, settings).await.map_err(exit_code)
 }
 
+/// `nonsite audit verify`, which is `nonsite review audit` by another name.
+pub(crate) async fn audit(
+    settings: &Settings,
+    expect_head: Option<String>,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let args = Args {
+        action: Action::Audit { expect_head },
+        format,
+        at: None,
+    };
+    run(args, settings).await
+}
+
 /// The instant to act at, and what the audit row says it came through.
 fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
     match at {
@@ -243,9 +257,9 @@ fn exit_code(error: anyhow::Error) -> anyhow::Error {
             | Error::NothingToClaim(_)
             | Error::NotAPerson,
         ) => Usage(error.to_string()).into(),
-        Some(Error::Store(StoreError::Open { .. } | StoreError::Busy { .. })) => {
-            Unreachable(error.to_string()).into()
-        }
+        Some(Error::Store(
+            StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
+        )) => Unreachable(error.to_string()).into(),
         _ => error,
     }
 }

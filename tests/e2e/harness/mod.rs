@@ -1,8 +1,9 @@
-//! What every test needs: the broker, a sandbox with commands and processes, topics, packets.
+//! What every test needs: the servers, a sandbox with commands and processes, topics, packets.
 
 pub(crate) mod broker;
 pub(crate) mod data;
 pub(crate) mod packets;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod topics;

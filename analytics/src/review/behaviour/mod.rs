@@ -304,14 +304,24 @@ pub(super) fn config() -> Config {
     }
 }
 
+/// Every test once per store.
 macro_rules! suite {
-    ($store:ident, $bench:expr; $($test:ident),* $(,)?) => {
-        mod $store {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
             use super::*;
             $(
                 #[tokio::test]
                 async fn $test() {
-                    super::$test($bench.await).await;
+                    super::$test(Bench::sqlite(&config()).await).await;
+                }
+            )*
+        }
+        mod postgres {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(Bench::postgres(&config()).await).await;
                 }
             )*
         }
@@ -319,7 +329,6 @@ macro_rules! suite {
 }
 
 suite! {
-    sqlite, Bench::sqlite(&config());
     the_core_path_runs_to_the_end,
     rectification_returned_twice_goes_on_site,
     a_serious_case_is_approved_by_two_persons,

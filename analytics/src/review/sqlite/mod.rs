@@ -21,6 +21,7 @@ use sqlx::sqlite::{
 use super::case::Case;
 use super::event::Event;
 use super::store::{Filter, Store, StoreError, Tx};
+use super::stored;
 use tx::SqliteTx;
 
 /// Connections that only read.
@@ -151,18 +152,9 @@ fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError 
 }
 
 fn case_of(database: &str, row: &SqliteRow) -> Result<Case, StoreError> {
-    let id: String = row
-        .try_get("case_id")
-        .map_err(|error| fault(database, "read a case", error))?;
-    let document: String = row
-        .try_get("document")
-        .map_err(|error| fault(database, "read a case", error))?;
-    serde_json::from_str(&document).map_err(|error| StoreError::Row {
-        database: database.to_owned(),
-        what: "case",
-        id,
-        problem: error.to_string(),
-    })
+    let (id, document) =
+        stored::case_document(row).map_err(|error| fault(database, "read a case", error))?;
+    stored::case(database, id, &document)
 }
 
 fn cases_of(database: &str, rows: &[SqliteRow]) -> Result<Vec<Case>, StoreError> {
@@ -170,42 +162,7 @@ fn cases_of(database: &str, rows: &[SqliteRow]) -> Result<Vec<Case>, StoreError>
 }
 
 fn event_of(database: &str, row: &SqliteRow) -> Result<Event, StoreError> {
-    let read = || -> Result<Event, sqlx::Error> {
-        let json = |column: &str| -> Result<String, sqlx::Error> { row.try_get(column) };
-        let decode = |error: serde_json::Error| sqlx::Error::Decode(Box::new(error));
-        Ok(Event {
-            seq: row.try_get("seq")?,
-            case_id: row.try_get("case_id")?,
-            from_state: row.try_get("from_state")?,
-            to_state: row.try_get("to_state")?,
-            case_version: row.try_get("case_version")?,
-            action: row.try_get("action")?,
-            actor: row.try_get("actor")?,
-            actor_certificate: row.try_get("actor_certificate")?,
-            role: row.try_get("role")?,
-            org_code: row.try_get("org_code")?,
-            at: row.try_get("at")?,
-            effective_at: row.try_get("effective_at")?,
-            reason_code: row.try_get("reason_code")?,
-            note: row.try_get("note")?,
-            fields: serde_json::from_str(&json("fields")?).map_err(decode)?,
-            attachments: serde_json::from_str(&json("attachments")?).map_err(decode)?,
-            client: row.try_get("client")?,
-            rule_version: row.try_get("rule_version")?,
-            policy_version: row.try_get("policy_version")?,
-            case_sha256: row.try_get("case_sha256")?,
-            prev_hash: row.try_get("prev_hash")?,
-            hash: row.try_get("hash")?,
-        })
-    };
-    read().map_err(|error| StoreError::Row {
-        database: database.to_owned(),
-        what: "audit row",
-        id: row
-            .try_get::<i64, _>("seq")
-            .map_or_else(|_| "?".to_owned(), |seq| seq.to_string()),
-        problem: error.to_string(),
-    })
+    stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
 }
 
 /// Texts as a JSON array, the form in which a list is handed to SQLite.

@@ -1,0 +1,82 @@
+//! Rows of either database as cases and audit rows.
+
+use sqlx::{ColumnIndex, Decode, Row, Type};
+
+use super::case::Case;
+use super::event::Event;
+use super::store::StoreError;
+
+/// Id and document of a case's row.
+pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok((row.try_get("case_id")?, row.try_get("document")?))
+}
+
+/// A case from its document.
+pub(super) fn case(database: &str, id: String, document: &str) -> Result<Case, StoreError> {
+    serde_json::from_str(document).map_err(|error| StoreError::Row {
+        database: database.to_owned(),
+        what: "case",
+        id,
+        problem: error.to_string(),
+    })
+}
+
+/// An audit row.
+pub(super) fn event<R>(row: &R) -> Result<Event, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    let json = |column: &str| -> Result<String, sqlx::Error> { row.try_get(column) };
+    let text = |column: &str| -> Result<Option<String>, sqlx::Error> { row.try_get(column) };
+    let decode = |error: serde_json::Error| sqlx::Error::Decode(Box::new(error));
+    Ok(Event {
+        seq: row.try_get("seq")?,
+        case_id: row.try_get("case_id")?,
+        from_state: text("from_state")?,
+        to_state: row.try_get("to_state")?,
+        case_version: row.try_get("case_version")?,
+        action: row.try_get("action")?,
+        actor: row.try_get("actor")?,
+        actor_certificate: text("actor_certificate")?,
+        role: row.try_get("role")?,
+        org_code: text("org_code")?,
+        at: row.try_get("at")?,
+        effective_at: row.try_get("effective_at")?,
+        reason_code: text("reason_code")?,
+        note: text("note")?,
+        fields: serde_json::from_str(&json("fields")?).map_err(decode)?,
+        attachments: serde_json::from_str(&json("attachments")?).map_err(decode)?,
+        client: row.try_get("client")?,
+        rule_version: row.try_get("rule_version")?,
+        policy_version: row.try_get("policy_version")?,
+        case_sha256: row.try_get("case_sha256")?,
+        prev_hash: row.try_get("prev_hash")?,
+        hash: row.try_get("hash")?,
+    })
+}
+
+/// The error of an audit row that cannot be read, with its position.
+pub(super) fn bad_event<R>(database: &str, row: &R, error: &sqlx::Error) -> StoreError
+where
+    R: Row,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    StoreError::Row {
+        database: database.to_owned(),
+        what: "audit row",
+        id: row
+            .try_get::<i64, _>("seq")
+            .map_or_else(|_| "?".to_owned(), |seq| seq.to_string()),
+        problem: error.to_string(),
+    }
+}

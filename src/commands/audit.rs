@@ -1,0 +1,36 @@
+//! `nonsite audit`: the proof that no decision was changed behind the chain's back.
+
+use clap::Subcommand;
+
+use super::review;
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::settings::Settings;
+
+/// The audit chain of the review queue.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Walk the whole chain; exit code 1 names the first broken row.
+    Verify {
+        /// Head of an earlier audit: also notice that the end was cut off.
+        #[arg(long, value_name = "HASH")]
+        expect_head: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let Action::Verify {
+        expect_head,
+        format,
+    } = args.action;
+    review::audit(settings, expect_head, format).await
+}
