@@ -41,6 +41,7 @@ mod mirror;
 mod parts;
 mod postgres;
 mod relapse;
+mod relational;
 mod service;
 mod settings;
 mod source;

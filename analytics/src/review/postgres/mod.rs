@@ -13,20 +13,17 @@
 //! for too long ([`StoreError::Busy`]).
 
 mod sql;
-mod tx;
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use super::case::Case;
-use super::event::Event;
-use super::store::{Filter, Store, StoreError, Tx};
-use super::stored;
-use tx::PostgresTx;
+use super::relational::relational;
+use super::store::StoreError;
+
+relational!(PostgresStore, PostgresTx, Postgres, PgRow);
 
 /// Connections of one program.
 const CONNECTIONS: u32 = 16;
@@ -96,13 +93,11 @@ impl PostgresStore {
     /// All steps a database lacks, in one transaction under the queue's lock: two programs that
     /// start on an empty database do not both create the tables.
     async fn migrate(&self) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await.map_err(self.fault("begin"))?;
-        for statement in [sql::LOCK, sql::SCHEMA_TABLE] {
-            sqlx::query(statement)
-                .execute(&mut *tx)
-                .await
-                .map_err(self.fault("look at the schema"))?;
-        }
+        let mut tx = self.lock().await?;
+        sqlx::query(sql::SCHEMA_TABLE)
+            .execute(&mut *tx)
+            .await
+            .map_err(self.fault("look at the schema"))?;
         let found: i64 = sqlx::query_scalar(sql::SCHEMA_VERSION)
             .fetch_one(&mut *tx)
             .await
@@ -132,8 +127,19 @@ impl PostgresStore {
         tx.commit().await.map_err(self.fault("commit"))
     }
 
-    fn fault(&self, what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-        move |source| fault(&self.database, what, source)
+    /// A transaction under the queue's lock.
+    async fn lock(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut tx = self.pool.begin().await.map_err(self.fault("begin"))?;
+        sqlx::query(sql::LOCK)
+            .execute(&mut *tx)
+            .await
+            .map_err(self.fault("wait for the queue"))?;
+        Ok(tx)
+    }
+
+    /// Reading takes no lock: any connection will do.
+    fn reader(&self) -> &PgPool {
+        &self.pool
     }
 }
 
@@ -160,116 +166,5 @@ fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError 
             what,
             source,
         },
-    }
-}
-
-fn case_of(database: &str, row: &PgRow) -> Result<Case, StoreError> {
-    let (id, document) =
-        stored::case_document(row).map_err(|error| fault(database, "read a case", error))?;
-    stored::case(database, id, &document)
-}
-
-fn cases_of(database: &str, rows: &[PgRow]) -> Result<Vec<Case>, StoreError> {
-    rows.iter().map(|row| case_of(database, row)).collect()
-}
-
-fn event_of(database: &str, row: &PgRow) -> Result<Event, StoreError> {
-    stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
-}
-
-#[async_trait::async_trait]
-impl Store for PostgresStore {
-    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
-        let mut inner = self.pool.begin().await.map_err(self.fault("begin"))?;
-        sqlx::query(sql::LOCK)
-            .execute(&mut *inner)
-            .await
-            .map_err(self.fault("wait for the queue"))?;
-        Ok(Box::new(PostgresTx {
-            inner,
-            database: self.database.clone(),
-        }))
-    }
-
-    async fn case(&self, case_id: &str) -> Result<Option<Case>, StoreError> {
-        let row = sqlx::query(sql::CASE)
-            .bind(case_id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(self.fault("read a case"))?;
-        row.map(|row| case_of(&self.database, &row)).transpose()
-    }
-
-    async fn ids_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar(sql::IDS_LIKE)
-            .bind(prefix)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("look an id up"))
-    }
-
-    async fn cases(&self, filter: &Filter) -> Result<Vec<Case>, StoreError> {
-        let limit = (filter.limit > 0).then(|| i64::from(filter.limit));
-        let rows = sqlx::query(sql::CASES)
-            .bind(&filter.states)
-            .bind(filter.org_code.as_deref())
-            .bind(filter.assignee.as_deref())
-            .bind(filter.open_only)
-            .bind(limit)
-            .bind(i64::from(filter.offset))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("list cases"))?;
-        cases_of(&self.database, &rows)
-    }
-
-    async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(sql::COUNTS)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("count cases"))?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(self.fault("count cases"))
-    }
-
-    async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query(sql::EVENTS_OF)
-            .bind(case_id)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("read the audit rows of a case"))?;
-        rows.iter()
-            .map(|row| event_of(&self.database, row))
-            .collect()
-    }
-
-    async fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query(sql::EVENTS)
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("read the audit chain"))?;
-        rows.iter()
-            .map(|row| event_of(&self.database, row))
-            .collect()
-    }
-
-    async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let rows = sqlx::query(sql::FINGERPRINTS)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(self.fault("read the cases"))?;
-        rows.iter()
-            .map(|row| {
-                let document: String = row.try_get(2)?;
-                let hash = hex::encode(Sha256::digest(document.as_bytes()));
-                Ok((row.try_get(0)?, row.try_get(1)?, hash))
-            })
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(self.fault("read the cases"))
     }
 }

@@ -6,23 +6,20 @@
 //! (`synchronous = FULL`): an approval that was confirmed survives a power cut.
 
 mod sql;
-mod tx;
 
 use std::path::Path;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-use sqlx::Row;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
+use sqlx::{Sqlite, Transaction};
 
-use super::case::Case;
-use super::event::Event;
-use super::store::{Filter, Store, StoreError, Tx};
-use super::stored;
-use tx::SqliteTx;
+use super::relational::relational;
+use super::store::StoreError;
+
+relational!(SqliteStore, SqliteTx, Sqlite, SqliteRow);
 
 /// Connections that only read.
 const READERS: u32 = 4;
@@ -91,11 +88,7 @@ impl SqliteStore {
     /// All steps a database lacks, in one transaction that excludes other processes: two programs
     /// that start on an empty file do not both create the tables.
     async fn migrate(&self) -> Result<(), StoreError> {
-        let mut tx = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(self.fault("begin"))?;
+        let mut tx = self.lock().await?;
         let found: i64 = sqlx::query_scalar("PRAGMA user_version")
             .fetch_one(&mut *tx)
             .await
@@ -127,8 +120,17 @@ impl SqliteStore {
         tx.commit().await.map_err(self.fault("commit"))
     }
 
-    fn fault(&self, what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-        move |source| fault(&self.database, what, source)
+    /// A transaction that excludes other writers from its beginning.
+    async fn lock(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(self.fault("begin"))
+    }
+
+    /// Reading takes no lock.
+    fn reader(&self) -> &SqlitePool {
+        &self.reader
     }
 }
 
@@ -148,126 +150,5 @@ fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError 
             what,
             source,
         }
-    }
-}
-
-fn case_of(database: &str, row: &SqliteRow) -> Result<Case, StoreError> {
-    let (id, document) =
-        stored::case_document(row).map_err(|error| fault(database, "read a case", error))?;
-    stored::case(database, id, &document)
-}
-
-fn cases_of(database: &str, rows: &[SqliteRow]) -> Result<Vec<Case>, StoreError> {
-    rows.iter().map(|row| case_of(database, row)).collect()
-}
-
-fn event_of(database: &str, row: &SqliteRow) -> Result<Event, StoreError> {
-    stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
-}
-
-/// Texts as a JSON array, the form in which a list is handed to SQLite.
-fn json_list(texts: &[String]) -> String {
-    // Texts into memory: this cannot fail.
-    serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
-}
-
-#[async_trait::async_trait]
-impl Store for SqliteStore {
-    async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
-        let inner = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(self.fault("begin"))?;
-        Ok(Box::new(SqliteTx {
-            inner,
-            database: self.database.clone(),
-        }))
-    }
-
-    async fn case(&self, case_id: &str) -> Result<Option<Case>, StoreError> {
-        let row = sqlx::query(sql::CASE)
-            .bind(case_id)
-            .fetch_optional(&self.reader)
-            .await
-            .map_err(self.fault("read a case"))?;
-        row.map(|row| case_of(&self.database, &row)).transpose()
-    }
-
-    async fn ids_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar(sql::IDS_LIKE)
-            .bind(prefix)
-            .bind(limit)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("look an id up"))
-    }
-
-    async fn cases(&self, filter: &Filter) -> Result<Vec<Case>, StoreError> {
-        let limit = if filter.limit == 0 {
-            -1
-        } else {
-            i64::from(filter.limit)
-        };
-        let rows = sqlx::query(sql::CASES)
-            .bind(json_list(&filter.states))
-            .bind(filter.org_code.as_deref())
-            .bind(filter.assignee.as_deref())
-            .bind(filter.open_only)
-            .bind(limit)
-            .bind(filter.offset)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("list cases"))?;
-        cases_of(&self.database, &rows)
-    }
-
-    async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(sql::COUNTS)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("count cases"))?;
-        rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(self.fault("count cases"))
-    }
-
-    async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query(sql::EVENTS_OF)
-            .bind(case_id)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("read the audit rows of a case"))?;
-        rows.iter()
-            .map(|row| event_of(&self.database, row))
-            .collect()
-    }
-
-    async fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query(sql::EVENTS)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("read the audit chain"))?;
-        rows.iter()
-            .map(|row| event_of(&self.database, row))
-            .collect()
-    }
-
-    async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let rows = sqlx::query(sql::FINGERPRINTS)
-            .fetch_all(&self.reader)
-            .await
-            .map_err(self.fault("read the cases"))?;
-        rows.iter()
-            .map(|row| {
-                let document: String = row.try_get(2)?;
-                let hash = hex::encode(Sha256::digest(document.as_bytes()));
-                Ok((row.try_get(0)?, row.try_get(1)?, hash))
-            })
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(self.fault("read the cases"))
     }
 }

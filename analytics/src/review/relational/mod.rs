@@ -1,0 +1,334 @@
+//! The queue in a relational database, said once for both dialects.
+//!
+//! The two databases take the same statements but for those in each dialect's `sql.rs`, and the
+//! library's types differ by database, so [`relational!`] writes the same code for each. A dialect
+//! brings: how it is opened and brought up to date; `lock`, which begins a transaction that excludes
+//! other writers; `reader`, the connections that only read; `fault`, which tells a busy or absent
+//! database from a faulty statement; and `sql::CASES` and `sql::UNCLAIMED`.
+
+pub(super) mod sql;
+
+/// Texts as a JSON array, the form in which a list is handed to either database.
+pub(super) fn json_list(texts: &[String]) -> String {
+    // Texts into memory: this cannot fail.
+    serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// The transaction and the reading half of a store; see the module.
+macro_rules! relational {
+    ($store:ident, $tx:ident, $database:ty, $row:ty) => {
+        use sha2::Digest as _;
+        use sqlx::Row as _;
+
+        use super::case::Case;
+        use super::event::Event;
+        use super::machine::Machine;
+        use super::relational::{json_list, sql as common};
+        use super::store::{Filter, Store, Tx};
+        use super::stored;
+
+        /// The writing transaction; dropped without commit it rolls back.
+        struct $tx {
+            inner: sqlx::Transaction<'static, $database>,
+            database: String,
+        }
+
+        impl $tx {
+            fn fault(&self, what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + use<> {
+                let database = self.database.clone();
+                move |source| fault(&database, what, source)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl Tx for $tx {
+            async fn case(&mut self, case_id: &str) -> Result<Option<Case>, StoreError> {
+                let fault = self.fault("read a case");
+                let row = sqlx::query(common::CASE)
+                    .bind(case_id)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                row.map(|row| case_of(&self.database, &row)).transpose()
+            }
+
+            async fn open_case_on(
+                &mut self,
+                subject: &str,
+                rule_group: &str,
+                except: &str,
+            ) -> Result<Option<Case>, StoreError> {
+                let fault = self.fault("look for an open case");
+                let row = sqlx::query(common::OPEN_ON)
+                    .bind(subject)
+                    .bind(rule_group)
+                    .bind(except)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                row.map(|row| case_of(&self.database, &row)).transpose()
+            }
+
+            async fn looked_back_on(
+                &mut self,
+                subject: &str,
+                rule_group: &str,
+                at: i64,
+            ) -> Result<Option<Case>, StoreError> {
+                let fault = self.fault("look for a finished look-back");
+                let row = sqlx::query(common::LOOKED_BACK_ON)
+                    .bind(subject)
+                    .bind(rule_group)
+                    .bind(at)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                row.map(|row| case_of(&self.database, &row)).transpose()
+            }
+
+            async fn unclaimed(
+                &mut self,
+                states: &[String],
+                org_code: Option<&str>,
+                now: i64,
+                limit: u32,
+                offset: u32,
+            ) -> Result<Vec<Case>, StoreError> {
+                let fault = self.fault("look for work");
+                let rows = sqlx::query(sql::UNCLAIMED)
+                    .bind(json_list(states))
+                    .bind(org_code)
+                    .bind(now)
+                    .bind(i64::from(limit))
+                    .bind(i64::from(offset))
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                cases_of(&self.database, &rows)
+            }
+
+            async fn next_timer(&mut self, now: i64) -> Result<Option<Case>, StoreError> {
+                let fault = self.fault("look for the next timer");
+                let row = sqlx::query(common::NEXT_TIMER)
+                    .bind(now)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                row.map(|row| case_of(&self.database, &row)).transpose()
+            }
+
+            async fn put(&mut self, case: &Case, replaces: Option<&Case>) -> Result<(), StoreError> {
+                let fault = self.fault("store a case");
+                let is_open = Machine::built_in()
+                    .state(&case.state)
+                    .is_none_or(|state| !state.is_final);
+                let statement = if replaces.is_some() {
+                    common::UPDATE
+                } else {
+                    common::INSERT
+                };
+                let mut query = sqlx::query(statement)
+                    .bind(&case.case_id)
+                    .bind(&case.anomaly_id)
+                    .bind(case.version)
+                    .bind(&case.state)
+                    .bind(is_open)
+                    .bind(case.severity.code())
+                    .bind(&case.subject)
+                    .bind(&case.rule_group)
+                    .bind(case.org_code.as_deref())
+                    .bind(case.assignee.as_deref())
+                    .bind(case.claimed_until)
+                    .bind(case.due_at)
+                    .bind(case.timer_at)
+                    .bind(case.opened_at)
+                    .bind(case.document())
+                    .bind(case.look_back_until);
+                if let Some(before) = replaces {
+                    query = query.bind(before.version).bind(&before.state);
+                }
+                let done = query.execute(&mut *self.inner).await.map_err(fault)?;
+                match (done.rows_affected(), replaces) {
+                    (0, Some(before)) => Err(StoreError::Conflict {
+                        case_id: case.case_id.clone(),
+                        version: before.version,
+                    }),
+                    _ => Ok(()),
+                }
+            }
+
+            async fn head(&mut self) -> Result<Option<(i64, String)>, StoreError> {
+                let fault = self.fault("read the head of the chain");
+                let row = sqlx::query(common::HEAD)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                    .transpose()
+                    .map_err(fault)
+            }
+
+            async fn append(&mut self, event: &Event) -> Result<(), StoreError> {
+                let fault = self.fault("append an audit row");
+                let json = |error: serde_json::Error| sqlx::Error::Encode(Box::new(error));
+                let fields = serde_json::to_string(&event.fields)
+                    .map_err(json)
+                    .map_err(&fault)?;
+                let attachments = serde_json::to_string(&event.attachments)
+                    .map_err(json)
+                    .map_err(&fault)?;
+                sqlx::query(common::APPEND)
+                    .bind(event.seq)
+                    .bind(&event.case_id)
+                    .bind(event.from_state.as_deref())
+                    .bind(&event.to_state)
+                    .bind(event.case_version)
+                    .bind(&event.action)
+                    .bind(&event.actor)
+                    .bind(event.actor_certificate.as_deref())
+                    .bind(&event.role)
+                    .bind(event.org_code.as_deref())
+                    .bind(event.at)
+                    .bind(event.effective_at)
+                    .bind(event.reason_code.as_deref())
+                    .bind(event.note.as_deref())
+                    .bind(fields)
+                    .bind(attachments)
+                    .bind(&event.client)
+                    .bind(event.rule_version)
+                    .bind(&event.policy_version)
+                    .bind(&event.case_sha256)
+                    .bind(&event.prev_hash)
+                    .bind(&event.hash)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+                let Self { inner, database } = *self;
+                inner
+                    .commit()
+                    .await
+                    .map_err(|source| fault(&database, "commit", source))
+            }
+        }
+
+        fn case_of(database: &str, row: &$row) -> Result<Case, StoreError> {
+            let (id, document) =
+                stored::case_document(row).map_err(|error| fault(database, "read a case", error))?;
+            stored::case(database, id, &document)
+        }
+
+        fn cases_of(database: &str, rows: &[$row]) -> Result<Vec<Case>, StoreError> {
+            rows.iter().map(|row| case_of(database, row)).collect()
+        }
+
+        fn event_of(database: &str, row: &$row) -> Result<Event, StoreError> {
+            stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
+        }
+
+        impl $store {
+            fn fault(&self, what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+                move |source| fault(&self.database, what, source)
+            }
+        }
+
+        #[async_trait::async_trait]
+        impl Store for $store {
+            async fn begin(&self) -> Result<Box<dyn Tx>, StoreError> {
+                let inner = self.lock().await?;
+                let database = self.database.clone();
+                Ok(Box::new($tx { inner, database }))
+            }
+
+            async fn case(&self, case_id: &str) -> Result<Option<Case>, StoreError> {
+                let row = sqlx::query(common::CASE)
+                    .bind(case_id)
+                    .fetch_optional(self.reader())
+                    .await
+                    .map_err(self.fault("read a case"))?;
+                row.map(|row| case_of(&self.database, &row)).transpose()
+            }
+
+            async fn ids_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+                sqlx::query_scalar(common::IDS_LIKE)
+                    .bind(prefix)
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("look an id up"))
+            }
+
+            async fn cases(&self, filter: &Filter) -> Result<Vec<Case>, StoreError> {
+                // No limit is more than there will ever be.
+                let limit = match filter.limit {
+                    0 => i64::from(u32::MAX),
+                    limit => i64::from(limit),
+                };
+                let rows = sqlx::query(sql::CASES)
+                    .bind(json_list(&filter.states))
+                    .bind(filter.org_code.as_deref())
+                    .bind(filter.assignee.as_deref())
+                    .bind(filter.open_only)
+                    .bind(limit)
+                    .bind(i64::from(filter.offset))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("list cases"))?;
+                cases_of(&self.database, &rows)
+            }
+
+            async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
+                let rows = sqlx::query(common::COUNTS)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("count cases"))?;
+                rows.iter()
+                    .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                    .collect::<Result<_, sqlx::Error>>()
+                    .map_err(self.fault("count cases"))
+            }
+
+            async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError> {
+                let rows = sqlx::query(common::EVENTS_OF)
+                    .bind(case_id)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read the audit rows of a case"))?;
+                rows.iter()
+                    .map(|row| event_of(&self.database, row))
+                    .collect()
+            }
+
+            async fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+                let rows = sqlx::query(common::EVENTS)
+                    .bind(after)
+                    .bind(i64::from(limit))
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read the audit chain"))?;
+                rows.iter()
+                    .map(|row| event_of(&self.database, row))
+                    .collect()
+            }
+
+            async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
+                let rows = sqlx::query(common::FINGERPRINTS)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read the cases"))?;
+                rows.iter()
+                    .map(|row| {
+                        let document: String = row.try_get(2)?;
+                        let hash = hex::encode(sha2::Sha256::digest(document.as_bytes()));
+                        Ok((row.try_get(0)?, row.try_get(1)?, hash))
+                    })
+                    .collect::<Result<_, sqlx::Error>>()
+                    .map_err(self.fault("read the cases"))
+            }
+        }
+    };
+}
+pub(super) use relational;

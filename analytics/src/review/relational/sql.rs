@@ -1,0 +1,49 @@
+//! The statements both dialects understand. What they do not share (the lists of states, how work is
+//! locked, the schema) is in the `sql.rs` of each.
+
+pub(in crate::review) const CASE: &str = "SELECT case_id, document FROM review_cases WHERE case_id = $1";
+
+pub(in crate::review) const IDS_LIKE: &str = "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length($1)) = $1 \
+     ORDER BY case_id LIMIT $2";
+
+pub(in crate::review) const COUNTS: &str =
+    "SELECT state, count(*) FROM review_cases GROUP BY state ORDER BY state";
+
+pub(in crate::review) const OPEN_ON: &str = "SELECT case_id, document FROM review_cases \
+     WHERE subject = $1 AND rule_group = $2 AND case_id <> $3 AND is_open \
+       AND state NOT IN ('detected', 'reminded') \
+     ORDER BY opened_at, case_id LIMIT 1";
+
+pub(in crate::review) const LOOKED_BACK_ON: &str = "SELECT case_id, document FROM review_cases \
+     WHERE subject = $1 AND rule_group = $2 AND look_back_until > $3 AND state = 'closed' \
+     ORDER BY look_back_until DESC, case_id LIMIT 1";
+
+pub(in crate::review) const NEXT_TIMER: &str = "SELECT case_id, document FROM review_cases \
+     WHERE timer_at <= $1 ORDER BY timer_at, case_id LIMIT 1";
+
+pub(in crate::review) const INSERT: &str = "INSERT INTO review_cases \
+     (case_id, anomaly_id, version, state, is_open, severity, subject, rule_group, org_code, \
+      assignee, claimed_until, due_at, timer_at, opened_at, document, look_back_until) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+
+pub(in crate::review) const UPDATE: &str = "UPDATE review_cases \
+     SET version = $3, state = $4, is_open = $5, severity = $6, subject = $7, rule_group = $8, \
+         org_code = $9, assignee = $10, claimed_until = $11, due_at = $12, timer_at = $13, \
+         opened_at = $14, document = $15, look_back_until = $16 \
+     WHERE case_id = $1 AND anomaly_id = $2 AND version = $17 AND state = $18";
+
+pub(in crate::review) const HEAD: &str = "SELECT seq, hash FROM review_events ORDER BY seq DESC LIMIT 1";
+
+pub(in crate::review) const APPEND: &str = "INSERT INTO review_events \
+     (seq, case_id, from_state, to_state, case_version, action, actor, actor_certificate, role, \
+      org_code, at, effective_at, reason_code, note, fields, attachments, client, rule_version, \
+      policy_version, case_sha256, prev_hash, hash) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+             $19, $20, $21, $22)";
+
+pub(in crate::review) const EVENTS_OF: &str = "SELECT * FROM review_events WHERE case_id = $1 ORDER BY seq";
+
+pub(in crate::review) const EVENTS: &str = "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
+
+pub(in crate::review) const FINGERPRINTS: &str =
+    "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
