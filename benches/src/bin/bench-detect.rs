@@ -3,21 +3,17 @@
 //! The day goes through Kafka and `nonsite ingest` into tables first; what is measured is
 //! `nonsite detect --once` on all of it, and a second run that finds nothing new.
 
-use std::path::PathBuf;
-
 use clap::Parser;
-use nonsite_benches::broker::Broker;
+use nonsite_benches::place::Place;
 use nonsite_benches::run::Nonsite;
 use nonsite_generator::{ProduceOptions, Province, Scale, Topics, produce};
-use nonsite_schemas::settings::KafkaSettings;
 use serde::Serialize;
 
 /// Measures detection over a generated period.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Brokers to use; one is started if left out.
-    #[arg(long)]
-    brokers: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Points.
     #[arg(long, default_value_t = 1_000)]
     points: usize,
@@ -30,12 +26,6 @@ struct Args {
     /// Seconds between minute packets.
     #[arg(long, default_value_t = 600)]
     cadence: u32,
-    /// Binary to measure [default: the nonsite beside this program].
-    #[arg(long)]
-    nonsite: Option<PathBuf>,
-    /// Folder for broker data and tables; a temporary one if left out. The truth is written there.
-    #[arg(long)]
-    dir: Option<PathBuf>,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -56,16 +46,7 @@ struct Figures {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let temporary = tempfile::tempdir()?;
-    let dir = args
-        .dir
-        .clone()
-        .unwrap_or_else(|| temporary.path().to_owned());
-    let broker = match &args.brokers {
-        Some(address) => Broker::given(address),
-        None => Broker::start(&dir.join("kafka"))?,
-    };
-    let prefix = format!("bench{}", std::process::id());
+    let place = args.place.open()?;
     let scale = Scale {
         points: args.points,
         days: args.days,
@@ -74,17 +55,19 @@ fn main() -> anyhow::Result<()> {
         ..Scale::default()
     };
     let mut province = Province::new(scale)?;
-    let settings = KafkaSettings {
-        brokers: broker.address.clone(),
-        ..KafkaSettings::default()
-    };
     let options = ProduceOptions {
-        topics: Topics::with_prefix(&prefix),
+        topics: Topics::with_prefix(&place.prefix),
         ..ProduceOptions::default()
     };
-    produce(&mut province, &settings, options, |_| {})?;
-    province.write_truth(&dir.join("truth"))?;
-    let nonsite = Nonsite::configure(args.nonsite.clone(), &dir, &broker.address, &prefix, "")?;
+    produce(&mut province, &place.kafka(), options, |_| {})?;
+    province.write_truth(&place.dir.join("truth"))?;
+    let nonsite = Nonsite::configure(
+        args.place.nonsite.clone(),
+        &place.dir,
+        &place.broker.address,
+        &place.prefix,
+        "",
+    )?;
     let ingest = nonsite.run(&["ingest", "--until-caught-up", "--json"])?;
     let detect = nonsite.run(&["detect", "--once", "--json"])?;
     let again = nonsite.run(&["detect", "--once", "--json"])?;

@@ -3,10 +3,8 @@
 //! The topic is filled first; then `nonsite ingest --until-caught-up` runs alone with the broker,
 //! and the kernel says what each of them cost.
 
-use std::path::PathBuf;
-
 use clap::Parser;
-use nonsite_benches::broker::Broker;
+use nonsite_benches::place::Place;
 use nonsite_benches::process::bytes_below;
 use nonsite_benches::run::Nonsite;
 use nonsite_generator::replay::Replay;
@@ -17,9 +15,8 @@ use serde::Serialize;
 /// Measures ingestion end to end.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Brokers to use; one is started if left out.
-    #[arg(long)]
-    brokers: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Readings to ingest.
     #[arg(long, default_value_t = 30_000_000)]
     readings: u64,
@@ -39,12 +36,6 @@ struct Args {
     /// the files on disk come out smaller than real ones.
     #[arg(long)]
     replay: bool,
-    /// Binary to measure [default: the nonsite beside this program].
-    #[arg(long)]
-    nonsite: Option<PathBuf>,
-    /// Folder for broker data and tables; a temporary one if left out.
-    #[arg(long)]
-    dir: Option<PathBuf>,
     /// Lines for the `[ingest]` section, separated by `;`.
     #[arg(long, default_value = "")]
     ingest: String,
@@ -110,22 +101,13 @@ impl Args {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let temporary = tempfile::tempdir()?;
-    let dir = args
-        .dir
-        .clone()
-        .unwrap_or_else(|| temporary.path().to_owned());
-    let broker = match &args.brokers {
-        Some(address) => Broker::given(address),
-        None => Broker::start(&dir.join("kafka"))?,
-    };
-    let prefix = format!("bench{}", std::process::id());
+    let place = args.place.open()?;
     let settings = KafkaSettings {
-        brokers: broker.address.clone(),
         properties: [("compression.type".to_owned(), args.compression.clone())].into(),
+        ..place.kafka()
     };
     let options = ProduceOptions {
-        topics: Topics::with_prefix(&prefix),
+        topics: Topics::with_prefix(&place.prefix),
         partitions: args.partitions,
         ..ProduceOptions::default()
     };
@@ -137,16 +119,16 @@ fn main() -> anyhow::Result<()> {
         produced.readings as f64 / produced.seconds
     );
     for run in 0..args.runs {
-        let work = dir.join(format!("run-{run}"));
+        let work = place.dir.join(format!("run-{run}"));
         let ingest = args.ingest.replace(';', "\n");
         let nonsite = Nonsite::configure(
-            args.nonsite.clone(),
+            args.place.nonsite.clone(),
             &work,
-            &broker.address,
-            &prefix,
+            &place.broker.address,
+            &place.prefix,
             &ingest,
         )?;
-        let broker_before = broker.cpu_seconds();
+        let broker_before = place.broker.cpu_seconds();
         let ended = nonsite.run(&["ingest", "--until-caught-up", "--json"])?;
         let rows = Nonsite::report(&ended)?["rows"]["readings_raw"].as_u64();
         anyhow::ensure!(
@@ -154,7 +136,8 @@ fn main() -> anyhow::Result<()> {
             "{} readings were produced and {rows:?} ingested",
             produced.readings
         );
-        let broker_cpu_s = broker
+        let broker_cpu_s = place
+            .broker
             .cpu_seconds()
             .zip(broker_before)
             .map(|(now, before)| now - before);

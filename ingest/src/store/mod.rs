@@ -10,6 +10,7 @@
 //! Failure modes: [`StoreError`] names the table and whether it is the library or the store.
 
 mod durable;
+pub(crate) mod forward;
 
 use std::path::Path as FsPath;
 use std::sync::Arc;

@@ -117,7 +117,11 @@ macro_rules! relational {
                 row.map(|row| case_of(&self.database, &row)).transpose()
             }
 
-            async fn put(&mut self, case: &Case, replaces: Option<&Case>) -> Result<(), StoreError> {
+            async fn put(
+                &mut self,
+                case: &Case,
+                replaces: Option<&Case>,
+            ) -> Result<(), StoreError> {
                 let fault = self.fault("store a case");
                 let is_open = Machine::built_in()
                     .state(&case.state)
@@ -216,8 +220,8 @@ macro_rules! relational {
         }
 
         fn case_of(database: &str, row: &$row) -> Result<Case, StoreError> {
-            let (id, document) =
-                stored::case_document(row).map_err(|error| fault(database, "read a case", error))?;
+            let (id, document) = stored::case_document(row)
+                .map_err(|error| fault(database, "read a case", error))?;
             stored::case(database, id, &document)
         }
 

@@ -1,7 +1,8 @@
 //! The statements both dialects understand. What they do not share (the lists of states, how work is
 //! locked, the schema) is in the `sql.rs` of each.
 
-pub(in crate::review) const CASE: &str = "SELECT case_id, document FROM review_cases WHERE case_id = $1";
+pub(in crate::review) const CASE: &str =
+    "SELECT case_id, document FROM review_cases WHERE case_id = $1";
 
 pub(in crate::review) const IDS_LIKE: &str = "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length($1)) = $1 \
      ORDER BY case_id LIMIT $2";
@@ -32,7 +33,8 @@ pub(in crate::review) const UPDATE: &str = "UPDATE review_cases \
          opened_at = $14, document = $15, look_back_until = $16 \
      WHERE case_id = $1 AND anomaly_id = $2 AND version = $17 AND state = $18";
 
-pub(in crate::review) const HEAD: &str = "SELECT seq, hash FROM review_events ORDER BY seq DESC LIMIT 1";
+pub(in crate::review) const HEAD: &str =
+    "SELECT seq, hash FROM review_events ORDER BY seq DESC LIMIT 1";
 
 pub(in crate::review) const APPEND: &str = "INSERT INTO review_events \
      (seq, case_id, from_state, to_state, case_version, action, actor, actor_certificate, role, \
@@ -41,9 +43,11 @@ pub(in crate::review) const APPEND: &str = "INSERT INTO review_events \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
              $19, $20, $21, $22)";
 
-pub(in crate::review) const EVENTS_OF: &str = "SELECT * FROM review_events WHERE case_id = $1 ORDER BY seq";
+pub(in crate::review) const EVENTS_OF: &str =
+    "SELECT * FROM review_events WHERE case_id = $1 ORDER BY seq";
 
-pub(in crate::review) const EVENTS: &str = "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
+pub(in crate::review) const EVENTS: &str =
+    "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
 
 pub(in crate::review) const FINGERPRINTS: &str =
     "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
