@@ -42,7 +42,9 @@ finding = [{ mn = "A", observed = 50, from = "2025-06-01 09:00" }]
 fn a_rule_is_validated_with_places_and_runs_from_its_folder() {
     let mut sandbox = Sandbox::without_broker("rule-folder");
     std::fs::create_dir_all(sandbox.file("rules/golden")).unwrap();
-    let broken = RULE.replace("> $top", "> $tap").replace("default = 10.0", "default = 0.5");
+    let broken = RULE
+        .replace("> $top", "> $tap")
+        .replace("default = 10.0", "default = 0.5");
     sandbox.write("rules/Z1.sql", &broken);
     let told = sandbox.run(&["rules", "validate", "rules"]).exits(1);
     for place in [
@@ -50,11 +52,18 @@ fn a_rule_is_validated_with_places_and_runs_from_its_folder() {
         "rules/Z1.sql:13:1: error: parameter `top` is never used",
         "rules/Z1.sql:22:26: error: `$tap` is no parameter",
     ] {
-        assert!(told.stdout.contains(place), "no `{place}` in:\n{}", told.stdout);
+        assert!(
+            told.stdout.contains(place),
+            "no `{place}` in:\n{}",
+            told.stdout
+        );
     }
     // The same file keeps a start from happening.
     sandbox.set("detect.rules_dir", "rules");
-    sandbox.run(&["rules", "list"]).exits(2).complains(&["Z1.sql:14:1"]);
+    sandbox
+        .run(&["rules", "list"])
+        .exits(2)
+        .complains(&["Z1.sql:14:1"]);
 
     sandbox.write("rules/Z1.sql", RULE);
     sandbox.write("rules/golden/Z1.toml", GOLDEN);
@@ -64,12 +73,25 @@ fn a_rule_is_validated_with_places_and_runs_from_its_folder() {
         .json();
     assert_eq!(validated[0]["sound"], true);
     assert_eq!(validated[0]["golden_cases"], 1);
-    assert!(validated[0]["cost"].is_null(), "an empty store costs nothing");
+    assert!(
+        validated[0]["cost"].is_null(),
+        "an empty store costs nothing"
+    );
     let listed = sandbox.run(&["rules", "list"]).done();
     assert!(listed.stdout.contains("Z1"), "{}", listed.stdout);
 
-    sandbox.write("rules/golden/Z1.toml", GOLDEN.replace("flagged = 1", "flagged = 2"));
+    sandbox.write(
+        "rules/golden/Z1.toml",
+        GOLDEN.replace("flagged = 1", "flagged = 2"),
+    );
     let told = sandbox.run(&["rules", "validate", "rules"]).exits(1);
-    assert!(told.stdout.contains("golden/Z1.toml:1:1: error"), "{}", told.stdout);
-    sandbox.run(&["rules", "validate", "nowhere"]).exits(2).complains(&["nowhere"]);
+    assert!(
+        told.stdout.contains("golden/Z1.toml:1:1: error"),
+        "{}",
+        told.stdout
+    );
+    sandbox
+        .run(&["rules", "validate", "nowhere"])
+        .exits(2)
+        .complains(&["nowhere"]);
 }

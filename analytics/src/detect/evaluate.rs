@@ -279,9 +279,7 @@ pub(super) async fn prepared(
     as_of: i64,
 ) -> Result<Session, Error> {
     let run = match long::lookback(catalogue) {
-        Some(lookback) => {
-            inputs::prepare_long(session, catalogue, core, lookback, as_of).await?
-        }
+        Some(lookback) => inputs::prepare_long(session, catalogue, core, lookback, as_of).await?,
         None => inputs::prepare(session, core, None, as_of).await?,
     };
     let masses = run.rows("masses of the judged days", FRESH).await?;

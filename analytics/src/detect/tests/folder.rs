@@ -35,7 +35,10 @@ fn flagged(report: &Report) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_dropped_into_the_folder_takes_part_in_the_next_run() {
-    let (store, folder) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let (store, folder) = (
+        tempfile::tempdir().expect("folder"),
+        tempfile::tempdir().expect("folder"),
+    );
     add(store.path(), batch(0..12)).await;
     let config = Config {
         rules_dir: Some(folder.path().to_owned()),
@@ -66,8 +69,12 @@ async fn a_file_dropped_into_the_folder_takes_part_in_the_next_run() {
     std::fs::write(&file, RULE.replace("quality", "qualty")).expect("file");
     let third = running.once(None, true).await.expect("run");
     assert_eq!(flagged(&third), Some(found));
-    assert!(third.problems[0].contains("Z1.sql:6:1: error"), "{:?}", third.problems);
-    let refused = service().err().expect("a start is refused").to_string();
+    assert!(
+        third.problems[0].contains("Z1.sql:6:1: error"),
+        "{:?}",
+        third.problems
+    );
+    let refused = service().expect_err("a start is refused").to_string();
     assert!(refused.contains("Z1.sql:6:1"), "{refused}");
 
     std::fs::remove_file(&file).expect("removed");

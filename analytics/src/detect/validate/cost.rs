@@ -107,10 +107,7 @@ fn chosen(all: &BTreeSet<LoggerDay>, most: usize) -> BTreeSet<LoggerDay> {
     let Some(last) = all.iter().map(|(_, date)| *date).max() else {
         return BTreeSet::new();
     };
-    let recent: Vec<&LoggerDay> = all
-        .iter()
-        .filter(|(_, date)| *date > last - WEEK)
-        .collect();
+    let recent: Vec<&LoggerDay> = all.iter().filter(|(_, date)| *date > last - WEEK).collect();
     let loggers: Vec<&str> = recent
         .iter()
         .map(|(mn, _)| mn.as_str())
@@ -129,7 +126,11 @@ fn chosen(all: &BTreeSet<LoggerDay>, most: usize) -> BTreeSet<LoggerDay> {
 }
 
 /// Rows of every table that the query names.
-async fn held(run: &Session, rule: &Configured, as_of: i64) -> Result<BTreeMap<String, u64>, Error> {
+async fn held(
+    run: &Session,
+    rule: &Configured,
+    as_of: i64,
+) -> Result<BTreeMap<String, u64>, Error> {
     let sql = rule.rule.query(&rule.values, as_of)?;
     let state = run.ctx().state();
     let dialect = state.config().options().sql_parser.dialect;
@@ -140,7 +141,8 @@ async fn held(run: &Session, rule: &Configured, as_of: i64) -> Result<BTreeMap<S
     for table in tables(run, &statement) {
         let count = format!("SELECT count(*) AS n FROM \"{table}\"");
         let batches = run.rows(&table, &count).await?;
-        let objects = rows::objects(&batches).map_err(|error| Error::query(&table)(error.into()))?;
+        let objects =
+            rows::objects(&batches).map_err(|error| Error::query(&table)(error.into()))?;
         let n = objects
             .first()
             .and_then(|row| row.get("n")?.as_u64())

@@ -76,7 +76,11 @@ pub(super) async fn check(
             faults.push(source.error(at, what));
         }
     }
-    let plan = match bench.ctx().sql_with_options(&sql, super::super::judge::read_only()).await {
+    let plan = match bench
+        .ctx()
+        .sql_with_options(&sql, super::super::judge::read_only())
+        .await
+    {
         Ok(frame) => frame,
         Err(error) => {
             faults.push(refused(source, &error));
@@ -88,7 +92,9 @@ pub(super) async fn check(
         let mut look = Look {
             source,
             lookback_h: f64::from(rule.rule.lookback_h),
-            over_time: tables.iter().any(|table| OVER_TIME.contains(&table.as_str())),
+            over_time: tables
+                .iter()
+                .any(|table| OVER_TIME.contains(&table.as_str())),
             by_hour: tables.iter().any(|table| BY_HOUR.contains(&table.as_str())),
             windows: Vec::new(),
             faults: &mut faults,
@@ -220,10 +226,13 @@ impl Visitor for Look<'_, '_> {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let named = select.named_window.iter().filter_map(|window| match &window.1 {
-            NamedWindowExpr::WindowSpec(spec) => Some((window.0.value.clone(), spec.clone())),
-            NamedWindowExpr::NamedWindow(_) => None,
-        });
+        let named = select
+            .named_window
+            .iter()
+            .filter_map(|window| match &window.1 {
+                NamedWindowExpr::WindowSpec(spec) => Some((window.0.value.clone(), spec.clone())),
+                NamedWindowExpr::NamedWindow(_) => None,
+            });
         self.windows.push(named.collect());
         ControlFlow::Continue(())
     }
@@ -311,9 +320,7 @@ impl Look<'_, '_> {
 
     fn place(&self, span: Span, word: &str) -> Place {
         if span.start.line > 0 {
-            return self
-                .source
-                .of_parser(span.start.line, span.start.column);
+            return self.source.of_parser(span.start.line, span.start.column);
         }
         self.source
             .word(word.trim_matches('\''))
@@ -361,10 +368,7 @@ fn hours(interval: &Interval) -> Option<f64> {
         .leading_field
         .as_ref()
         .map(|field| field.to_string().to_ascii_lowercase());
-    let words: Vec<&str> = text
-        .split_whitespace()
-        .chain(field.as_deref())
-        .collect();
+    let words: Vec<&str> = text.split_whitespace().chain(field.as_deref()).collect();
     let mut total = 0.0;
     for pair in words.chunks(2) {
         let [count, unit] = pair else { return None };

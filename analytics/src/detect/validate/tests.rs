@@ -42,14 +42,24 @@ async fn told(texts: &[String]) -> Vec<Vec<String>> {
         paths.push(own.join("Z1.sql"));
     }
     let one = |fault: &Fault| {
-        let level = if fault.level == Level::Error { "error" } else { "warning" };
+        let level = if fault.level == Level::Error {
+            "error"
+        } else {
+            "warning"
+        };
         format!("{}:{} {level} {}", fault.line, fault.column, fault.what)
     };
     let taken = |fault: &String| fault.contains("is taken: ");
     let checked = check(&paths).await.expect("check");
     checked
         .iter()
-        .map(|rule| rule.faults.iter().map(one).filter(|fault| !taken(fault)).collect())
+        .map(|rule| {
+            rule.faults
+                .iter()
+                .map(one)
+                .filter(|fault| !taken(fault))
+                .collect()
+        })
         .collect()
 }
 
@@ -67,25 +77,88 @@ async fn every_fault_is_told_with_its_place() {
     let cases = [
         (edit("/*---", "/*"), "1:1 error", "begins with"),
         (edit("---*/", "*/"), "1:1 error", "has no end"),
-        (edit("version = 1", "version = = 1"), "3:11 error", "front matter"),
-        (edit("version = 1", "version = \"x\""), "3:11 error", "invalid type"),
-        (edit("basis = \"none\"\n", ""), "1:6 error", "`basis` is missing"),
-        (edit("version = 1", "version = 1\ncolour = 1"), "4:1 error", "unknown field"),
-        (edit("id = \"Z1\"", "id = \"Z2\""), "2:1 error", "named `Z2.sql`"),
-        (edit("\"quality\"", "\"qualty\""), "6:1 error", "there is no `qualty`"),
-        (edit("default = 10.0", "default = 0.5"), "14:1 error", "outside 1..=100"),
-        (edit("max = 100.0", "max = 0.5"), "15:1 error", "min 1 is above max 0.5"),
-        (edit("> $top", "> 10"), "13:1 error", "never used"),
-        (edit("> $top", "> $top + $tap"), "22:33 error", "`$tap` is no parameter"),
-        (edit("\"{observed}\"\nreason_en", "\"{nought}\"\nreason_en"), "10:1 error", "no `{nought}`"),
-        (edit("value AS observed", "valeu AS observed"), "21:8 error", "valeu"),
-        (edit("FROM hourly", "FROM hourlies"), "23:6 error", "hourlies"),
-        (edit("FROM hourly", "FORM hourly"), "23:1 error", "FORM"),
-        (edit("AS outcome", "AS verdict"), "20:1 error", "no column `outcome`"),
-        (edit("AS outcome", "AS outcome, flow"), "22:76 warning", "`flow` is not one"),
-        (edit("FROM hourly", "FROM readings_raw_all"), "23:6 error", "everything there ever was"),
         (
-            edit("value AS observed", "sum(value) OVER (PARTITION BY mn ORDER BY hour) AS observed"),
+            edit("version = 1", "version = = 1"),
+            "3:11 error",
+            "front matter",
+        ),
+        (
+            edit("version = 1", "version = \"x\""),
+            "3:11 error",
+            "invalid type",
+        ),
+        (
+            edit("basis = \"none\"\n", ""),
+            "1:6 error",
+            "`basis` is missing",
+        ),
+        (
+            edit("version = 1", "version = 1\ncolour = 1"),
+            "4:1 error",
+            "unknown field",
+        ),
+        (
+            edit("id = \"Z1\"", "id = \"Z2\""),
+            "2:1 error",
+            "named `Z2.sql`",
+        ),
+        (
+            edit("\"quality\"", "\"qualty\""),
+            "6:1 error",
+            "there is no `qualty`",
+        ),
+        (
+            edit("default = 10.0", "default = 0.5"),
+            "14:1 error",
+            "outside 1..=100",
+        ),
+        (
+            edit("max = 100.0", "max = 0.5"),
+            "15:1 error",
+            "min 1 is above max 0.5",
+        ),
+        (edit("> $top", "> 10"), "13:1 error", "never used"),
+        (
+            edit("> $top", "> $top + $tap"),
+            "22:33 error",
+            "`$tap` is no parameter",
+        ),
+        (
+            edit("\"{observed}\"\nreason_en", "\"{nought}\"\nreason_en"),
+            "10:1 error",
+            "no `{nought}`",
+        ),
+        (
+            edit("value AS observed", "valeu AS observed"),
+            "21:8 error",
+            "valeu",
+        ),
+        (
+            edit("FROM hourly", "FROM hourlies"),
+            "23:6 error",
+            "hourlies",
+        ),
+        (edit("FROM hourly", "FORM hourly"), "23:1 error", "FORM"),
+        (
+            edit("AS outcome", "AS verdict"),
+            "20:1 error",
+            "no column `outcome`",
+        ),
+        (
+            edit("AS outcome", "AS outcome, flow"),
+            "22:76 warning",
+            "`flow` is not one",
+        ),
+        (
+            edit("FROM hourly", "FROM readings_raw_all"),
+            "23:6 error",
+            "everything there ever was",
+        ),
+        (
+            edit(
+                "value AS observed",
+                "sum(value) OVER (PARTITION BY mn ORDER BY hour) AS observed",
+            ),
             "21:8 error",
             "over everything before",
         ),
@@ -98,17 +171,26 @@ async fn every_fault_is_told_with_its_place() {
             "raise `lookback_h` to 24",
         ),
         (
-            edit("FROM hourly", "FROM hourly WHERE hour > $as_of - INTERVAL '15 days'"),
+            edit(
+                "FROM hourly",
+                "FROM hourly WHERE hour > $as_of - INTERVAL '15 days'",
+            ),
             "23:1 warning",
             "360 h is further",
         ),
         (
-            edit("value AS observed", "max(value) OVER w AS observed")
-                .replace("FROM hourly", "FROM hourly WINDOW w AS (PARTITION BY mn ORDER BY hour)"),
+            edit("value AS observed", "max(value) OVER w AS observed").replace(
+                "FROM hourly",
+                "FROM hourly WINDOW w AS (PARTITION BY mn ORDER BY hour)",
+            ),
             "21:8 error",
             "over everything before",
         ),
-        (edit("SELECT mn", "CREATE TABLE x AS SELECT mn"), "20:1 error", "DDL"),
+        (
+            edit("SELECT mn", "CREATE TABLE x AS SELECT mn"),
+            "20:1 error",
+            "DDL",
+        ),
     ];
     let texts: Vec<String> = cases.iter().map(|(text, ..)| text.clone()).collect();
     let mut wrong = Vec::new();
@@ -126,17 +208,27 @@ async fn several_faults_are_told_at_once_and_ids_are_unique() {
     let text = SOUND
         .replace("> $top", "> $tap")
         .replace("\"quality\"", "\"x\"")
-        .replace("granularity = \"hour\"", "granularity = \"hour\"\nlookback_h = 800");
+        .replace(
+            "granularity = \"hour\"",
+            "granularity = \"hour\"\nlookback_h = 800",
+        );
     let faults = told(&[text]).await;
     assert_eq!(faults[0].len(), 4, "{faults:#?}");
     let dir = tempfile::tempdir().expect("folder");
     let (one, two) = (dir.path().join("Z1.sql"), dir.path().join("Z2.sql"));
     std::fs::write(&one, SOUND).expect("file");
     std::fs::write(&two, SOUND).expect("file");
-    let checked = check(&files(dir.path()).expect("files")).await.expect("check");
+    let checked = check(&files(dir.path()).expect("files"))
+        .await
+        .expect("check");
     assert!(checked[0].sound());
     let faults: Vec<String> = checked[1].faults.iter().map(ToString::to_string).collect();
-    assert!(faults.iter().any(|f| f.contains("Z2.sql:2:1: error: id `Z1` is taken")), "{faults:?}");
+    assert!(
+        faults
+            .iter()
+            .any(|f| f.contains("Z2.sql:2:1: error: id `Z1` is taken")),
+        "{faults:?}"
+    );
     let folder = DetectConfig {
         rules_dir: Some(dir.path().to_owned()),
         ..DetectConfig::default()
@@ -155,7 +247,9 @@ async fn the_built_in_rules_pass_their_own_check() {
     for path in &paths {
         std::fs::copy(path, copies.path().join(path.file_name().expect("name"))).expect("copy");
     }
-    let checked = check(&files(copies.path()).expect("rules")).await.expect("check");
+    let checked = check(&files(copies.path()).expect("rules"))
+        .await
+        .expect("check");
     assert_eq!(checked.len(), paths.len());
     let errors: Vec<String> = checked
         .iter()
@@ -179,7 +273,9 @@ async fn a_sample_says_what_the_rule_costs() {
         as_of: at("2025-06-03 00:00"),
     };
     let config = Config::default();
-    let none = estimate(store.path(), &config, &rule, sample).await.expect("estimate");
+    let none = estimate(store.path(), &config, &rule, sample)
+        .await
+        .expect("estimate");
     assert_eq!(none, None, "an empty store");
     add(store.path(), batch(0..48)).await;
     let cost = estimate(store.path(), &config, &rule, sample)
