@@ -29,19 +29,6 @@ use crate::session::Error;
 pub(super) const OPEN: &str = "/*---";
 /// Closes it.
 pub(super) const CLOSE: &str = "---*/";
-/// Groups of rules; findings of different groups are evidence of different kinds.
-pub const GROUPS: [&str; 6] = [
-    "exceedance",
-    "quality",
-    "transmission",
-    "permit",
-    "condition",
-    "aggregate",
-];
-/// What one window of a rule can be.
-pub const GRANULARITIES: [&str; 4] = ["realtime", "minute", "hour", "day"];
-/// Exemption codes.
-pub const EXEMPTIONS: [&str; 7] = ["M1", "M2", "M3", "M4", "M5", "M6", "M7"];
 
 /// Longest look-back of a rule: 31 days.
 pub const LONGEST_LOOKBACK_H: u32 = 31 * 24;

@@ -4,10 +4,21 @@ use std::collections::BTreeMap;
 
 use super::text::Source;
 use super::{Fault, Level};
-use crate::detect::rule::{
-    CLOSE, EXEMPTIONS, GRANULARITIES, GROUPS, LONGEST_LOOKBACK_H, OPEN, Rule,
-};
+use crate::detect::rule::{CLOSE, LONGEST_LOOKBACK_H, OPEN, Rule};
 
+/// Groups of rules; findings of different groups are evidence of different kinds.
+const GROUPS: [&str; 6] = [
+    "exceedance",
+    "quality",
+    "transmission",
+    "permit",
+    "condition",
+    "aggregate",
+];
+/// What one window of a rule can be.
+const GRANULARITIES: [&str; 4] = ["realtime", "minute", "hour", "day"];
+/// Exemption codes.
+const EXEMPTIONS: [&str; 7] = ["M1", "M2", "M3", "M4", "M5", "M6", "M7"];
 /// Keys that every rule has.
 const REQUIRED: [&str; 9] = [
     "id",
