@@ -61,6 +61,19 @@ judged AS (
   JOIN limits l ON l.factor = d.factor
   LEFT JOIN process_thresholds t ON t.mn = d.mn AND t.name = concat('day_', d.factor)
   WHERE day_start(d.date) + INTERVAL '24 hours' <= $as_of
+),
+-- Loggers of sewage works (4620) none of whose points is known as the inlet.
+unknown AS (
+  SELECT DISTINCT d.mn, d.date, o.outlet_uid, o.permit_no, o.permit_version
+  FROM daily d
+  JOIN mn_outlets o
+    ON o.mn = d.mn AND o.bound_from <= day_start(d.date) AND o.bound_to > day_start(d.date)
+  LEFT ANTI JOIN (
+    SELECT s.permit_no FROM mn_outlets s JOIN inlets i ON i.mn = s.mn
+  ) known ON known.permit_no = o.permit_no
+  LEFT ANTI JOIN inlets i ON i.mn = d.mn
+  WHERE strpos(concat(',', coalesce(o.industry_codes, ''), ','), ',4620,') > 0
+    AND o.medium = 'water' AND day_start(d.date) + INTERVAL '24 hours' <= $as_of
 )
 SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version,
        day_start(date) AS window_start, day_start(date) + INTERVAL '24 hours' AS window_end,
@@ -72,3 +85,8 @@ SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version
             THEN concat('{"hours_used":', n_used, ',"volume_m3":', volume_m3, ',"hours_dropped":', dropped, '}')
        END AS detail
 FROM judged
+UNION ALL
+SELECT mn, NULL, outlet_uid, permit_no, permit_version, day_start(date),
+       day_start(date) + INTERVAL '24 hours', NULL, NULL, 'mg/L', 0, 'not_evaluated', 'no_inlet_point',
+       NULL, NULL, NULL
+FROM unknown

@@ -63,3 +63,12 @@ SELECT j.mn, j.factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_ver
                         d.low, '}') END AS detail
 FROM judged j
 LEFT JOIN days d ON d.mn = j.mn AND d.unit = j.unit AND d.date = j.date
+UNION ALL
+-- A waste incinerator whose furnace temperature nobody sends: by the day, so that it is said.
+SELECT DISTINCT h.mn, NULL, NULL, NULL, CAST(NULL AS INT), day_start(h.date),
+       day_start(h.date) + INTERVAL '24 hours', CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE), 'degC', 0,
+       'not_evaluated', 'no_furnace_temperature', NULL, NULL, NULL
+FROM hourly h
+JOIN incinerators i ON i.mn = h.mn
+LEFT ANTI JOIN furnace_temperature f ON f.mn = h.mn AND f.date = h.date
+WHERE is_gas(h.factor) AND day_start(h.date) + INTERVAL '24 hours' <= $as_of

@@ -37,3 +37,13 @@ SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version
             ELSE 'passed' END AS outcome,
        why, CASE WHEN n_instrument > 0 THEN 'M1' END AS exempt, NULL AS severity, NULL AS detail
 FROM judged
+UNION ALL
+-- A waste water outlet for which no amount is known.
+SELECT DISTINCT d.mn, d.factor, o.outlet_uid, o.permit_no, o.permit_version, day_start(d.date),
+       day_start(d.date) + INTERVAL '24 hours', d.volume_m3, CAST(NULL AS DOUBLE), 'm3/d', d.n_used,
+       'not_evaluated', 'no_permitted_amount', NULL, NULL, NULL
+FROM daily d
+JOIN mn_outlets o
+  ON o.mn = d.mn AND o.bound_from <= day_start(d.date) AND o.bound_to > day_start(d.date)
+LEFT ANTI JOIN process_thresholds t ON t.mn = d.mn AND t.name = 'design_m3_day'
+WHERE d.factor = 'w00000' AND o.medium = 'water' AND day_start(d.date) + INTERVAL '24 hours' <= $as_of

@@ -1,6 +1,6 @@
 /*---
 id = "P04"
-version = 1
+version = 2
 name_zh = "未载明排放口/对不上"
 name_en = "outlet or pollutant not in the permit"
 group = "permit"
@@ -25,7 +25,9 @@ unit = "d"
 doc = "days after the first issue of a permit in which it may be incomplete"
 ---*/
 -- A logger that no permit names, and pollutants measured at an outlet whose permit does not list them
--- (limits, permitted masses, automatic monitoring). New permits have time to be completed.
+-- (limits, permitted masses, automatic monitoring). New permits have time to be completed. Where the
+-- permit that named the logger has run out or was withdrawn, P02 and P03 tell it; a logger that is
+-- bound soon afterwards was on trial.
 WITH measured AS (
   SELECT mn, factor, date, count(*) AS hours
   FROM hourly
@@ -53,14 +55,41 @@ listed AS (
   FROM permit_outlets
   WHERE doc_valid AND required_auto IS NOT NULL
 ),
+ended AS (
+  SELECT o.mn, d.valid_to, d.superseded_at, d.status
+  FROM mn_outlets o
+  JOIN permit_documents d ON d.permit_no = o.permit_no AND d.version = o.permit_version
+),
+named AS (
+  SELECT b.mn, b.date,
+         max(CASE WHEN e.superseded_at IS NULL
+                       AND (e.valid_to < b.date OR coalesce(e.status, 'valid') NOT IN ('valid', 'changing'))
+                  THEN 1 ELSE 0 END) AS run_out
+  FROM (SELECT DISTINCT mn, date FROM bound WHERE outlet_uid IS NULL) b
+  JOIN ended e ON e.mn = b.mn
+  GROUP BY b.mn, b.date
+),
+trials AS (
+  SELECT b.mn, b.date, max(1) AS bound_later
+  FROM (SELECT DISTINCT mn, date FROM bound WHERE outlet_uid IS NULL) b
+  JOIN mn_outlets o ON o.mn = b.mn
+  WHERE o.bound_from > day_start(b.date) + INTERVAL '12 hours'
+    AND o.bound_from <= day_start(b.date)
+                        + arrow_cast($grace_days * 86400000000, 'Duration(Microsecond)')
+  GROUP BY b.mn, b.date
+),
 loggers AS (
   SELECT b.mn, CAST(NULL AS VARCHAR) AS factor, b.date, sum(b.hours) AS hours,
          CAST(NULL AS VARCHAR) AS permit_no, CAST(NULL AS INT) AS permit_version,
          CAST(NULL AS VARCHAR) AS outlet_uid, 'no_outlet' AS kind,
-         CASE WHEN max(r.documents) = 0 THEN 'no_permit_registry' END AS why,
+         CASE WHEN max(r.documents) = 0 THEN 'no_permit_registry'
+              WHEN max(n.run_out) = 1 THEN 'permit_ended'
+              WHEN max(t.bound_later) = 1 THEN 'bound_later' END AS why,
          max(r.documents) > 0 AS flagged
   FROM bound b
   CROSS JOIN registry r
+  LEFT JOIN named n ON n.mn = b.mn AND n.date = b.date
+  LEFT JOIN trials t ON t.mn = b.mn AND t.date = b.date
   WHERE b.outlet_uid IS NULL
   GROUP BY b.mn, b.date
 ),

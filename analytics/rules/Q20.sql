@@ -91,7 +91,7 @@ WITH hours AS (
 since AS (
   SELECT mn, hour, date, stopped,
          max(CASE WHEN NOT stopped THEN hour END)
-           OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ran_last
+           OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW) AS ran_last
   FROM hours
 ),
 cold AS (

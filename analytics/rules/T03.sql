@@ -1,6 +1,6 @@
 /*---
 id = "T03"
-version = 1
+version = 2
 name_zh = "逾期未补传"
 name_en = "back-fill overdue"
 group = "transmission"
@@ -8,8 +8,12 @@ severity = "S3"
 basis = "HJ 212; rule set of 18 kinds of abnormal automatic data, no. 1"
 granularity = "day"
 exempts = ["M6", "M7"]
-reason_zh = "数采仪 {mn} 自 {start} 至 {end}（因子 {factor}）有 {points} 小时缺失，超过 {limit} 小时仍未补传。"
-reason_en = "Data logger {mn}: {points} hour(s) between {start} and {end} (factor {factor}) are missing and were not back-filled within {limit} hours."
+reason_zh = "数采仪 {mn} 自 {start} 至 {end} 有 {points} 小时数据缺失，超过 {limit} 小时仍未补传。"
+reason_en = "Data logger {mn}: {points} hour(s) between {start} and {end} are missing and were not back-filled within {limit} hours."
+
+[reason.factor]
+zh = "数采仪 {mn} 自 {start} 至 {end}（因子 {factor}）有 {points} 小时缺失，超过 {limit} 小时仍未补传。"
+en = "Data logger {mn}: {points} hour(s) of {factor} between {start} and {end} are missing and were not back-filled within {limit} hours."
 
 [episode]
 quiet_gap_h = 24
@@ -22,7 +26,8 @@ unit = "h"
 doc = "how long after the end of the day back-filling may take"
 ---*/
 -- Hours of a day without any value of a factor that was measured that day, and silences of a day or
--- more per logger. An incomplete day is due from its end, a silence from its first hour.
+-- more per logger. An incomplete day is due from its end, a silence from its first hour. Hours that all
+-- factors of a logger miss alike are one gap of the logger.
 WITH present AS (
   SELECT h.mn, h.factor, h.date, count(*) AS hours, max(o.cadence_s) AS cadence_s
   FROM hourly h
@@ -30,11 +35,22 @@ WITH present AS (
   LEFT JOIN (SELECT mn, max(cadence_s) AS cadence_s FROM mn_outlets GROUP BY mn) o ON o.mn = h.mn
   GROUP BY h.mn, h.factor, h.date
 ),
-gaps AS (
-  SELECT mn, factor, cadence_s, 24 - hours AS missing, day_start(date) AS from_time,
-         day_start(date) + INTERVAL '24 hours' AS to_time,
-         day_start(date) + INTERVAL '24 hours' AS due_from
+alike AS (
+  SELECT mn, date, min(hours) AS hours, max(cadence_s) AS cadence_s
   FROM present
+  GROUP BY mn, date
+  HAVING min(hours) = max(hours) AND min(hours) < 24 AND count(*) > 1
+),
+gaps AS (
+  SELECT p.mn, p.factor, p.cadence_s, 24 - p.hours AS missing, day_start(p.date) AS from_time,
+         day_start(p.date) + INTERVAL '24 hours' AS to_time,
+         day_start(p.date) + INTERVAL '24 hours' AS due_from
+  FROM present p
+  LEFT ANTI JOIN alike a ON a.mn = p.mn AND a.date = p.date
+  UNION ALL
+  SELECT mn, NULL, cadence_s, 24 - hours, day_start(date), day_start(date) + INTERVAL '24 hours',
+         day_start(date) + INTERVAL '24 hours'
+  FROM alike
   UNION ALL
   SELECT mn, NULL, NULL, seconds / 3600, from_time, coalesce(to_time, $as_of), from_time + INTERVAL '1 hour'
   FROM silences
@@ -57,5 +73,6 @@ SELECT mn, factor, from_time AS window_start, to_time AS window_end,
             WHEN cadence_s > 3600 OR NOT overdue THEN 'not_evaluated' ELSE 'flagged' END AS outcome,
        CASE WHEN missing > 0 AND cadence_s > 3600 THEN 'cadence_over_an_hour'
             WHEN missing > 0 AND NOT overdue THEN 'not_overdue_yet' END AS why,
-       CASE code WHEN 'communication_break' THEN 'M6' WHEN 'not_attributable' THEN 'M7' END AS exempt
+       CASE code WHEN 'communication_break' THEN 'M6' WHEN 'not_attributable' THEN 'M7' END AS exempt,
+       CASE WHEN factor IS NOT NULL THEN 'factor' END AS say
 FROM judged

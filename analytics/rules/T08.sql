@@ -1,6 +1,6 @@
 /*---
 id = "T08"
-version = 1
+version = 2
 name_zh = "未备案MN"
 name_en = "unknown logger"
 group = "transmission"
@@ -8,8 +8,8 @@ severity = "S4"
 basis = "HJ 212; registry of automatic monitoring"
 granularity = "day"
 daily = true
-reason_zh = "数采仪 {mn} {day} 上传数据，但任何许可证均未登记该设备。"
-reason_en = "Data logger {mn} sent data on {day}, but no permit document binds it to an outlet."
+reason_zh = "数采仪 {mn} {day} 上传数据，但任何许可证和备案均未登记该设备。"
+reason_en = "Data logger {mn} sent data on {day}, but neither a permit nor a filing binds it to an outlet."
 
 [episode]
 quiet_gap_h = 48
@@ -21,8 +21,8 @@ max = 1000000
 unit = "1"
 doc = "permit documents there have to be before their silence means anything"
 ---*/
--- Whether any document ever bound the logger: what became of the permit since is a matter of P02 and
--- P03. Documents with faults do not count.
+-- Whether any document ever bound the logger, a permit or a filing between permits: what became of
+-- the permit since is a matter of P02 and P03. Documents with faults do not count.
 WITH days AS (
   SELECT h.mn, h.date, count(*) AS hours
   FROM hourly h
@@ -30,7 +30,9 @@ WITH days AS (
   GROUP BY h.mn, h.date
 ),
 bound AS (
-  SELECT DISTINCT mn FROM permit_bindings WHERE doc_valid
+  SELECT mn FROM permit_bindings WHERE doc_valid
+  UNION
+  SELECT mn FROM bindings_in_force
 ),
 registry AS (
   SELECT count(*) AS documents FROM permit_documents

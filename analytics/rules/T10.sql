@@ -1,6 +1,6 @@
 /*---
 id = "T10"
-version = 1
+version = 2
 name_zh = "日审核未完成"
 name_en = "daily audit not done"
 group = "transmission"
@@ -9,8 +9,12 @@ basis = "MEE Announcement 2022 No. 21 (marks until 12:00 of the next day)"
 granularity = "day"
 lookback_h = 48
 exempts = ["M1", "M2", "M3"]
-reason_zh = "{factor} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"
-reason_en = "{factor} had {observed} hours on {day} that needed a mark, and none was set until 12:00 of the next day."
+reason_zh = "数采仪 {mn} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"
+reason_en = "Data logger {mn} had {observed} hours on {day} that needed a mark, and none was set until 12:00 of the next day."
+
+[reason.factor]
+zh = "{factor} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"
+en = "{factor} had {observed} hours on {day} that needed a mark, and none was set until 12:00 of the next day."
 
 [episode]
 quiet_gap_h = 72
@@ -43,15 +47,32 @@ told AS (
 ),
 users AS (
   SELECT DISTINCT mn FROM marks_in_force
+),
+judged AS (
+  SELECT d.mn, d.factor, d.date, d.odd,
+         CASE WHEN d.odd < $hours OR t.mn IS NOT NULL THEN 'passed'
+              WHEN day_start(d.date) + INTERVAL '36 hours' > $as_of OR u.mn IS NULL THEN 'not_evaluated'
+              ELSE 'flagged' END AS outcome,
+         CASE WHEN d.odd < $hours OR t.mn IS NOT NULL THEN NULL
+              WHEN day_start(d.date) + INTERVAL '36 hours' > $as_of THEN 'deadline_ahead'
+              WHEN u.mn IS NULL THEN 'no_marks_of_this_logger' END AS why
+  FROM days d
+  LEFT JOIN told t ON t.mn = d.mn AND t.factor = d.factor AND t.date = d.date
+  LEFT JOIN users u ON u.mn = d.mn
+),
+-- The audit is of the logger's day: what all its pollutants lack alike is said once.
+alike AS (
+  SELECT mn, date, max(odd) AS odd
+  FROM judged
+  GROUP BY mn, date
+  HAVING count(*) > 1 AND count(*) = count(*) FILTER (WHERE outcome = 'flagged')
 )
-SELECT d.mn, d.factor, day_start(d.date) AS window_start, day_start(d.date) + INTERVAL '24 hours' AS window_end,
-       CAST(d.odd AS DOUBLE) AS observed, $hours AS limit_value, 'h' AS unit, d.odd AS points,
-       CASE WHEN d.odd < $hours OR t.mn IS NOT NULL THEN 'passed'
-            WHEN day_start(d.date) + INTERVAL '36 hours' > $as_of OR u.mn IS NULL THEN 'not_evaluated'
-            ELSE 'flagged' END AS outcome,
-       CASE WHEN d.odd < $hours OR t.mn IS NOT NULL THEN NULL
-            WHEN day_start(d.date) + INTERVAL '36 hours' > $as_of THEN 'deadline_ahead'
-            WHEN u.mn IS NULL THEN 'no_marks_of_this_logger' END AS why
-FROM days d
-LEFT JOIN told t ON t.mn = d.mn AND t.factor = d.factor AND t.date = d.date
-LEFT JOIN users u ON u.mn = d.mn
+SELECT j.mn, j.factor, day_start(j.date) AS window_start, day_start(j.date) + INTERVAL '24 hours' AS window_end,
+       CAST(j.odd AS DOUBLE) AS observed, $hours AS limit_value, 'h' AS unit, j.odd AS points,
+       j.outcome, j.why, 'factor' AS say
+FROM judged j
+LEFT ANTI JOIN alike a ON a.mn = j.mn AND a.date = j.date
+UNION ALL
+SELECT mn, NULL, day_start(date), day_start(date) + INTERVAL '24 hours', CAST(odd AS DOUBLE), $hours, 'h',
+       odd, 'flagged', NULL, NULL
+FROM alike

@@ -140,3 +140,12 @@ SELECT mn, factor, NULL, NULL, NULL, hour, hour + INTERVAL '1 hour', temperature
             WHEN temperature > hot
             THEN concat('{"unit":"', unit, '","kind":"furnace_hot","event":"炉膛温度偏高"}') END
 FROM hours
+UNION ALL
+-- A waste incinerator of which no process value is known: by the day, so that it is said.
+SELECT DISTINCT h.mn, NULL, NULL, NULL, CAST(NULL AS INT), day_start(h.date),
+       day_start(h.date) + INTERVAL '24 hours', CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE),
+       CAST(NULL AS VARCHAR), 0, 'not_evaluated', 'no_process_values', NULL, NULL, NULL
+FROM hourly h
+JOIN incinerators i ON i.mn = h.mn
+LEFT ANTI JOIN process_values v ON v.mn = h.mn AND v.date = h.date AND v.role NOT IN ('production_power', 'abatement_power')
+WHERE is_gas(h.factor) AND day_start(h.date) + INTERVAL '24 hours' <= $as_of

@@ -79,3 +79,12 @@ SELECT d.mn, d.factor, NULL, NULL, NULL, d.first_time, d.last_time + INTERVAL '1
        CASE WHEN d.judged = 0 THEN 'no_process_values' END, NULL, NULL, NULL
 FROM days d
 WHERE NOT EXISTS (SELECT 1 FROM flagged f WHERE f.mn = d.mn AND f.unit = d.unit AND f.date = d.date)
+UNION ALL
+-- A stop was declared for a waste incinerator of which no furnace signal is known.
+SELECT DISTINCT s.mn, NULL, NULL, NULL, CAST(NULL AS INT), s.from_time, s.to_time, CAST(NULL AS DOUBLE),
+       CAST(NULL AS DOUBLE), 'degC', 0, 'not_evaluated', 'no_process_values', NULL, NULL, NULL
+FROM stops s
+JOIN incinerators i ON i.mn = s.mn
+LEFT ANTI JOIN process_signals p
+  ON p.mn = s.mn AND p.role IN ('furnace_upper', 'furnace_middle', 'furnace_oxygen')
+WHERE s.to_time > s.from_time

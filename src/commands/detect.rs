@@ -115,6 +115,9 @@ fn show(report: &Report, json: bool) {
         report.alerts,
         report.ms
     );
+    for problem in &report.problems {
+        println!("problem: {problem}");
+    }
     if !report.suspended.is_empty() {
         println!(
             "suspended from dispatch (stored, not alerted, not queued): {}; see `nonsite rules precision`",

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod precision;
+mod validate;
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ enum Action {
     /// Check every rule: front matter, parameters, that its query runs and returns the columns of
     /// the contract, and its golden cases (`golden/ID.toml` next to the rules).
     Test,
+    /// Check rule files before they run: every fault by line and column, their golden cases, and what
+    /// they cost and find on a sample of the store; exit code 1 when one is refused.
+    Validate(validate::Args),
     /// Recall, precision, false alarms and delay of every rule on known faults; nothing is written.
     Backtest(backtest::Args),
     /// What verification said about each rule's findings, and which rules are suspended.
@@ -69,6 +73,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::List { format } => list(&catalogue(settings)?, settings, format).await,
         Action::Events(args) => super::rules_events::run(args, settings).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
+        Action::Validate(args) => validate::run(&args, settings).await,
         Action::Test => test(&catalogue(settings)?).await,
     }
 }

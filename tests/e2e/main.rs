@@ -23,6 +23,7 @@ mod pipeline;
 mod plain;
 mod plants;
 mod rebalance;
+mod rule_folder;
 mod split;
 mod store_faults;
 mod supporting;

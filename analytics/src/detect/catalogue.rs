@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::plant::Sheets;
 use super::rule::{Number, Rule};
+use super::validate;
 use crate::feedback::Suspension;
 use crate::session::Error;
 
@@ -64,6 +65,11 @@ pub struct Configured {
 }
 
 impl Configured {
+    /// A rule as its file has it.
+    pub(super) fn defaults(rule: Rule) -> Result<Self, Error> {
+        Self::new(rule, &BTreeMap::new())
+    }
+
     fn new(rule: Rule, given: &BTreeMap<String, Number>) -> Result<Self, Error> {
         let values = rule.values(given)?;
         let params_hash = Rule::params_hash(&values);
@@ -111,7 +117,7 @@ impl Catalogue {
         }
         if let Some(folder) = &config.rules_dir {
             for (name, text) in files(folder, "sql")? {
-                rules.insert(name.clone(), Rule::parse(&name, &text)?);
+                rules.insert(name.clone(), of_folder(folder, &name, &text)?);
                 // The cases of a rule that was replaced say nothing about the one in its place.
                 golden.remove(&name);
             }
@@ -255,6 +261,16 @@ impl Catalogue {
         first.copy_from_slice(&digest[..8]);
         i64::from_be_bytes(first) & i64::MAX
     }
+}
+
+/// A rule of an operator's folder; what is wrong with it is told by line and column.
+fn of_folder(folder: &Path, name: &str, text: &str) -> Result<Rule, Error> {
+    let (rule, faults) = validate::parse(&folder.join(format!("{name}.sql")), text);
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    rule.ok_or_else(|| Error::Config {
+        key: "detect.rules_dir".to_owned(),
+        what: told.join("; "),
+    })
 }
 
 fn files(folder: &Path, extension: &str) -> Result<Vec<(String, String)>, Error> {

@@ -271,6 +271,24 @@ impl Judging<'_> {
     }
 }
 
+/// A session as the rules of a catalogue find it, over some logger-days; nothing is judged or kept.
+pub(super) async fn prepared(
+    session: &Session,
+    catalogue: &Catalogue,
+    core: &BTreeSet<LoggerDay>,
+    as_of: i64,
+) -> Result<Session, Error> {
+    let run = match long::lookback(catalogue) {
+        Some(lookback) => inputs::prepare_long(session, catalogue, core, lookback, as_of).await?,
+        None => inputs::prepare(session, core, None, as_of).await?,
+    };
+    let masses = run.rows("masses of the judged days", FRESH).await?;
+    yearly(session, &run, core, &masses).await?;
+    plant::prepare(&run, catalogue.sheets()).await?;
+    shared::register(&run).await?;
+    Ok(run)
+}
+
 /// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
 async fn yearly(
     session: &Session,

@@ -45,6 +45,7 @@ mod service;
 mod shared;
 mod state;
 mod touched;
+pub mod validate;
 
 pub use catalogue::{Catalogue, Config};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};

@@ -26,9 +26,9 @@ use sha2::{Digest, Sha256};
 use crate::session::Error;
 
 /// Opens the front matter.
-const OPEN: &str = "/*---";
+pub(super) const OPEN: &str = "/*---";
 /// Closes it.
-const CLOSE: &str = "---*/";
+pub(super) const CLOSE: &str = "---*/";
 
 /// Longest look-back of a rule: 31 days.
 pub const LONGEST_LOOKBACK_H: u32 = 31 * 24;

@@ -72,6 +72,8 @@ pub struct Report {
     pub alerts: usize,
     /// Rules that are suspended from dispatch: their findings are stored and make no alert.
     pub suspended: Vec<String>,
+    /// What the run had to do without or otherwise, for an operator to mend.
+    pub problems: Vec<String>,
     /// Wall time in milliseconds.
     pub ms: u64,
 }

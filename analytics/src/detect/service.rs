@@ -1,4 +1,8 @@
 //! The loop: judge what is new, deliver alerts, wait.
+//!
+//! The operator's folders of rules and plant sheets are read again before every run, so a file that is
+//! dropped there takes part in the next one. A file that cannot be used stops a process from starting;
+//! in one that runs, the rules stay as they were and every report says why, until the file is mended.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -7,6 +11,7 @@ use std::time::Duration;
 
 use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::time::Clock;
+use parking_lot::Mutex;
 
 use super::catalogue::{Catalogue, Config};
 use super::quiet::Memory;
@@ -20,7 +25,7 @@ pub struct Service {
     store: PathBuf,
     config: Config,
     session: session::Config,
-    catalogue: Arc<Catalogue>,
+    catalogue: Arc<Mutex<Arc<Catalogue>>>,
     kafka: KafkaSettings,
     alerts: publish::Config,
     clock: Arc<dyn Clock>,
@@ -39,7 +44,7 @@ impl Service {
     ) -> Result<Self, Error> {
         session.validate()?;
         alerts.validate()?;
-        let catalogue = Arc::new(Catalogue::load(&config)?);
+        let catalogue = Arc::new(Mutex::new(Arc::new(Catalogue::load(&config)?)));
         Ok(Self {
             store,
             config,
@@ -52,9 +57,22 @@ impl Service {
         })
     }
 
-    /// The rules that run.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    /// The rules as the folders have them now, else as they were, with what is wrong.
+    fn rules(&self) -> (Arc<Catalogue>, Option<String>) {
+        let mut known = self.catalogue.lock();
+        if self.config.rules_dir.is_none() && self.config.plants_dir.is_none() {
+            return (Arc::clone(&known), None);
+        }
+        match Catalogue::load(&self.config) {
+            Ok(catalogue) => {
+                *known = Arc::new(catalogue);
+                (Arc::clone(&known), None)
+            }
+            Err(error) => {
+                let problem = format!("the rules stay as they were before: {error}");
+                (Arc::clone(&known), Some(problem))
+            }
+        }
     }
 
     /// One run at `as_of` (microseconds UTC; now when absent), over everything when `full`.
@@ -62,15 +80,21 @@ impl Service {
         let as_of = as_of.unwrap_or_else(|| self.clock.now_micros());
         let options = Options { as_of, full };
         let mut memory = self.memory.lock().await;
-        run_again(
+        let (catalogue, problem) = self.rules();
+        let mut report = run_again(
             &self.store,
             &self.config,
             &self.session,
-            &self.catalogue,
+            &catalogue,
             options,
             &mut memory,
         )
-        .await
+        .await?;
+        if let Some(problem) = problem {
+            tracing::warn!("{problem}");
+            report.problems.push(problem);
+        }
+        Ok(report)
     }
 
     /// Delivers what waits in the outbox.

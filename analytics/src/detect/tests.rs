@@ -1,7 +1,8 @@
 //! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
 
+mod folder;
 mod golden;
 mod replay;
 mod rules;
-mod runs;
+pub(super) mod runs;
 mod suspension;

@@ -138,12 +138,15 @@ impl Kind {
             Self::Negative => &["Q34"],
             Self::Spike => &["E09", "E10", "Q08"],
             Self::Dilution => &["Q08", "Q25", "Q35"],
-            Self::Offline => &["T03", "T04", "Q31"],
-            Self::HourIncomplete => &["T01", "T03", "T04"],
+            Self::Offline => &["T03", "T04", "T10", "Q31"],
+            Self::HourIncomplete => &["T01", "T03", "T04", "T10"],
             Self::ParameterChange => &["Q13", "Q27"],
             Self::TreatmentOff => &["W02", "W03"],
             Self::FalseStop => &["Q19", "Q21", "W04", "W09", "W12"],
-            Self::FalseMark => &["Q18"],
+            // No mark was set in time, so the hours are neither excused nor audited.
+            Self::FalseMark => &["Q18", "T04", "T10"],
+            // At the limit is not above it, and is near it.
+            Self::AtLimit => &["E10"],
             Self::ConvertedWrong => &["X08"],
             Self::OverRange | Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q09"],
             Self::MassOver => &["P07", "P08"],

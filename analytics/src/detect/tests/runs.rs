@@ -11,7 +11,7 @@ use crate::session::{self, append, ensure};
 
 pub(super) const HOUR: i64 = 3_600_000_000;
 
-pub(super) async fn add(store: &Path, readings: Vec<Value>) {
+pub(in crate::detect) async fn add(store: &Path, readings: Vec<Value>) {
     let def = tables::readings_raw();
     let delta = ensure(store, &def).await.expect("table");
     append(&delta, &def, table(&def, readings), vec![])
@@ -85,7 +85,7 @@ fn value(seed: i64, hour: i64) -> f64 {
 }
 
 /// Rows of some hours of four loggers; one logger is silent for a while.
-pub(super) fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
+pub(in crate::detect) fn batch(hours: std::ops::Range<i64>) -> Vec<Value> {
     let start = at("2025-06-01 00:00");
     let mut rows = Vec::new();
     for hour in hours {

@@ -1,0 +1,83 @@
+//! Rules that an operator drops into the folder while the process runs.
+
+use std::sync::Arc;
+
+use nonsite_schemas::settings::KafkaSettings;
+use nonsite_schemas::time::ManualClock;
+
+use super::runs::{add, batch};
+use crate::alert::publish;
+use crate::detect::{Config, Report, Service};
+use crate::fixtures::at;
+use crate::session;
+
+/// Flags hours above a value.
+const RULE: &str = r#"/*---
+id = "Z1"
+version = 1
+name_zh = "测试"
+name_en = "test"
+group = "quality"
+severity = "S3"
+basis = "none"
+granularity = "hour"
+reason_zh = "{observed}"
+reason_en = "{observed}"
+---*/
+SELECT mn, factor, hour AS window_start, hour + INTERVAL '1 hour' AS window_end, value AS observed,
+       CASE WHEN value > 80.0 THEN 'flagged' ELSE 'passed' END AS outcome
+FROM hourly"#;
+
+fn flagged(report: &Report) -> Option<u64> {
+    let rule = report.rules.iter().find(|rule| rule.rule == "Z1")?;
+    Some(rule.flagged)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_dropped_into_the_folder_takes_part_in_the_next_run() {
+    let (store, folder) = (
+        tempfile::tempdir().expect("folder"),
+        tempfile::tempdir().expect("folder"),
+    );
+    add(store.path(), batch(0..12)).await;
+    let config = Config {
+        rules_dir: Some(folder.path().to_owned()),
+        ..Config::default()
+    };
+    let service = || {
+        Service::new(
+            store.path().to_owned(),
+            config.clone(),
+            session::Config::default(),
+            KafkaSettings::default(),
+            publish::Config::default(),
+            Arc::new(ManualClock::at(at("2025-06-01 13:00"))),
+        )
+    };
+    let running = service().expect("service");
+    let first = running.once(None, false).await.expect("run");
+    assert_eq!((flagged(&first), first.problems.len()), (None, 0));
+
+    let file = folder.path().join("Z1.sql");
+    std::fs::write(&file, RULE).expect("file");
+    let second = running.once(None, false).await.expect("run");
+    assert!(second.full, "a new rule judges everything");
+    let found = flagged(&second).expect("the rule ran");
+    assert!(found > 0, "{second:?}");
+
+    // A file that cannot be used: what ran before goes on, and the report says what is wrong where.
+    std::fs::write(&file, RULE.replace("quality", "qualty")).expect("file");
+    let third = running.once(None, true).await.expect("run");
+    assert_eq!(flagged(&third), Some(found));
+    assert!(
+        third.problems[0].contains("Z1.sql:6:1: error"),
+        "{:?}",
+        third.problems
+    );
+    let refused = service().expect_err("a start is refused").to_string();
+    assert!(refused.contains("Z1.sql:6:1"), "{refused}");
+
+    std::fs::remove_file(&file).expect("removed");
+    let last = running.once(None, false).await.expect("run");
+    assert_eq!((flagged(&last), last.problems.len()), (None, 0));
+}
