@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    // Asked when it runs, not when it was compiled: a target folder may outlive the clone.
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let folder = Path::new(&root).join("rules");
     let code = format!(
         "{}{}",
         list("RULES", &files(&folder, "sql")),
