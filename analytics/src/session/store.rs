@@ -4,7 +4,9 @@
 //! crash leaves either both or neither. A commit that meets another writer of the same marker is
 //! refused by the log (never rebased), and the caller starts its run again.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -19,6 +21,10 @@ use nonsite_schemas::tables::TableDef;
 use url::Url;
 
 use super::Error;
+
+/// How often, and how far apart, a table is looked for that another process is creating.
+const CREATION_LOOKS: u32 = 100;
+const CREATION_PAUSE: Duration = Duration::from_millis(20);
 
 /// Address of one table in the store.
 fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
@@ -43,7 +49,7 @@ pub(super) async fn load_at(
     version: Option<u64>,
 ) -> Result<Option<DeltaTable>, Error> {
     let url = table_url(store, name)?;
-    if !store.join(name).join("_delta_log").is_dir() {
+    if !has_log_entry(store, name)? {
         return Ok(None);
     }
     let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
@@ -54,6 +60,43 @@ pub(super) async fn load_at(
     table.map(Some).map_err(|error| Error::Gone {
         what: format!("table `{name}` has no version {version} any more ({error})"),
     })
+}
+
+/// Whether the log of a table has an entry. A log folder without one belongs to a table that
+/// another process is creating at this moment: for a reader, it is not there yet.
+fn has_log_entry(store: &Path, name: &str) -> Result<bool, Error> {
+    let log = store.join(name).join("_delta_log");
+    let fault = |error: std::io::Error| Error::Store {
+        path: log.clone(),
+        what: error.to_string(),
+    };
+    let files = match std::fs::read_dir(&log) {
+        Ok(files) => files,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(fault(error)),
+    };
+    for file in files {
+        let name = file.map_err(fault)?.file_name();
+        // A commit or a checkpoint: twenty digits, a dot and the kind.
+        let version = name.to_str().and_then(|name| name.split_once('.'));
+        if version.is_some_and(|(version, _)| {
+            version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit())
+        }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The table once another process has written its first entry; nothing when none came.
+async fn appears(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
+    for _ in 0..CREATION_LOOKS {
+        if let Some(table) = load(store, name).await? {
+            return Ok(Some(table));
+        }
+        tokio::time::sleep(CREATION_PAUSE).await;
+    }
+    Ok(None)
 }
 
 /// The table, created from its definition when it does not exist.
@@ -84,8 +127,9 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
         .await;
     match created {
         Ok(table) => Ok(table),
-        // Somebody else created it at the same moment.
-        Err(error) => load(store, def.name)
+        // Somebody else created it at the same moment, or is just about to: the library refuses a
+        // folder that has the beginnings of a log.
+        Err(error) => appears(store, def.name)
             .await?
             .ok_or_else(|| Error::table(def.name)(error)),
     }

@@ -47,6 +47,26 @@ async fn every_table_and_view_can_be_read_when_there_is_nothing() {
     }
 }
 
+/// The creator of a table makes the log's folder, then writes the first entry: in between, readers
+/// find the beginnings of a log.
+#[tokio::test]
+async fn a_table_that_is_being_created_is_not_there_yet() {
+    let store = tempfile::tempdir().expect("folder");
+    let log = store.path().join("readings_raw/_delta_log");
+    std::fs::create_dir_all(&log).expect("folder of the log");
+    let count = async || {
+        let session = open(store.path(), &Config::default()).await?;
+        session.read("SELECT count(*) FROM readings_raw").await
+    };
+    assert!(count().await.is_ok());
+    std::fs::write(log.join("_commit_0a.json.tmp"), "{}").expect("file being written");
+    assert!(count().await.is_ok());
+    // A log with an entry that says nothing is broken, and that is told.
+    std::fs::write(log.join(format!("{:020}.json", 0)), "").expect("empty entry");
+    let error = count().await.expect_err("a broken log").to_string();
+    assert!(error.contains("readings_raw"), "{error}");
+}
+
 #[test]
 fn too_little_memory_is_refused_by_name() {
     let error = Config {
