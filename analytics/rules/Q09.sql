@@ -1,6 +1,6 @@
 /*---
 id = "Q09"
-version = 1
+version = 2
 name_zh = "突变/尖峰"
 name_en = "spike"
 group = "quality"
@@ -38,7 +38,8 @@ unit = "h"
 doc = "valid hours a day needs to pass"
 ---*/
 -- An hour further from the median of the 24 hours before it than three standard deviations and three
--- medians, whose next hour is back: what stays high is no spike.
+-- medians, whose neighbours on both sides are not. What lasts for hours is a level (an exceedance, a
+-- start), and its last hour is no spike because the next one is back.
 WITH spikes AS (
   SELECT mn, factor, s['at'] AS at, s['before'] AS usual, s['after'] AS value
   FROM (

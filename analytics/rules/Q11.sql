@@ -1,6 +1,6 @@
 /*---
 id = "Q11"
-version = 1
+version = 2
 name_zh = "样气稀释/氧含量异常"
 name_en = "sample dilution by air"
 group = "quality"
@@ -59,14 +59,22 @@ unit = "d"
 doc = "days the usual values come from, the judged one included"
 
 [params.min_days]
-default = 5
+default = 2
 min = 2
 max = 15
 unit = "d"
 doc = "days with oxygen those need"
+
+[params.sure_days]
+default = 5
+min = 2
+max = 15
+unit = "d"
+doc = "days from which on they are proof enough for S1; S3 before"
 ---*/
 -- Usual is the median of the days before. A source that stops also shows oxygen near that of air, but
--- then its flow falls: so the flow has to stay, and has to be known.
+-- then its flow falls: so the flow has to stay, and has to be known. A new logger has few days to
+-- compare with: what it shows needs an explanation, it does not send anybody on site.
 WITH hours AS (
   SELECT h.mn, h.factor, h.hour, h.date, h.valid, h.value, h.o2, h.flow, w.value AS humidity
   FROM hourly h
@@ -99,7 +107,8 @@ SELECT h.mn, h.factor, h.hour AS window_start, h.hour + INTERVAL '1 hour' AS win
             ELSE 'passed' END AS outcome,
        CASE WHEN NOT h.valid THEN 'no_valid_hour'
             WHEN h.o2 IS NULL THEN 'no_oxygen' WHEN h.flow IS NULL THEN 'no_flow'
-            WHEN u.known < $min_days THEN 'no_baseline' END AS why
+            WHEN u.known < $min_days THEN 'no_baseline' END AS why,
+       CASE WHEN u.known < $sure_days THEN 'S3' END AS severity
 FROM hours h
 JOIN core c ON c.mn = h.mn AND c.date = h.date
 JOIN usual u ON u.mn = h.mn AND u.factor = h.factor AND u.date = h.date

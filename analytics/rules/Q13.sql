@@ -1,6 +1,6 @@
 /*---
 id = "Q13"
-version = 1
+version = 2
 name_zh = "横截面积异常"
 name_en = "duct cross-section differs from filing"
 group = "quality"
@@ -29,7 +29,8 @@ max = 15
 unit = "d"
 doc = "days the mean is taken over"
 ---*/
--- The filed value is parameter a01016 (or cross_section) of an equipment filing.
+-- The filed value is parameter a01016 (or cross_section) of an equipment filing. Every gas logger has a
+-- duct; one that does not send its cross-section cannot be judged.
 WITH days AS (
   SELECT mn, date, ordered_sum(value, hour) AS total, count(value) AS hours
   FROM hourly
@@ -42,18 +43,24 @@ spans AS (
   FROM days
   WINDOW series AS (PARTITION BY mn ORDER BY date)
 ),
+gas AS (
+  SELECT DISTINCT h.mn, h.date
+  FROM hourly h
+  JOIN core c ON c.mn = h.mn AND c.date = h.date
+  WHERE h.factor = 'a01016' OR (is_gas(h.factor) AND is_concentration(h.factor))
+),
 judged AS (
-  SELECT s.mn, s.date, s.area, max(f.value) AS filed
-  FROM spans s
-  JOIN core c ON c.mn = s.mn AND c.date = s.date
+  SELECT g.mn, g.date, s.area, max(f.value) AS filed
+  FROM gas g
+  LEFT JOIN spans s ON s.mn = g.mn AND s.date = g.date
   LEFT JOIN filed_parameters f
-    ON f.mn = s.mn AND f.parameter IN ('a01016', 'cross_section') AND f.value > 0.0
-   AND day_start(s.date) >= f.in_force_from AND day_start(s.date) < f.in_force_to
-  GROUP BY s.mn, s.date, s.area
+    ON f.mn = g.mn AND f.parameter IN ('a01016', 'cross_section') AND f.value > 0.0
+   AND day_start(g.date) >= f.in_force_from AND day_start(g.date) < f.in_force_to
+  GROUP BY g.mn, g.date, s.area
 )
 SELECT mn, 'a01016' AS factor, day_start(date) AS window_start, day_start(date) + INTERVAL '24 hours' AS window_end,
        area AS observed, filed AS limit_value, 'm2' AS unit,
-       CASE WHEN filed IS NULL THEN 'not_evaluated'
+       CASE WHEN area IS NULL OR filed IS NULL THEN 'not_evaluated'
             WHEN 100.0 * abs(area - filed) > $percent * filed THEN 'flagged' ELSE 'passed' END AS outcome,
-       CASE WHEN filed IS NULL THEN 'no_filing' END AS why
+       CASE WHEN area IS NULL THEN 'no_cross_section' WHEN filed IS NULL THEN 'no_filing' END AS why
 FROM judged

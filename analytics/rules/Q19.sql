@@ -1,6 +1,6 @@
 /*---
 id = "Q19"
-version = 1
+version = 2
 name_zh = "虚假标记/超标标无效"
 name_en = "mark abuse"
 group = "quality"
@@ -46,7 +46,8 @@ doc = "oxygen from which on a source counts as stopped"
 ---*/
 -- Suspicious is an hour above the limit whose data are marked (not calibration, that is Q18) although
 -- the oxygen or flow of the same hour, measured and unmarked, shows the source running: when the
--- whole station is in maintenance or the source has stopped, those are marked or say so too. An hour
+-- source has stopped, they say so too, and when the whole station is marked nothing tells, so such
+-- hours above the limit are counted apart and the day is not called clean because of them. An hour
 -- marked on the platform after the deadline is suspicious as well.
 WITH limits AS (
   SELECT mn, factor, in_force_from, in_force_to, limit_value, basis, ref_o2
@@ -62,22 +63,23 @@ hours AS (
   WHERE is_concentration(h.factor)
 ),
 marked AS (
-  SELECT *
+  SELECT *, o2 IS NOT NULL OR flow IS NOT NULL AS seen
   FROM hours
   WHERE NOT valid AND mark NOT IN ('missing', 'C')
     AND mark_class(mark) IN ('instrument', 'manual', 'stopped', 'condition')
-    AND (o2 < $stopped_o2 OR (o2 IS NULL AND flow > 0.0))
+    AND (o2 < $stopped_o2 OR (o2 IS NULL AND flow > 0.0)
+         OR (o2 IS NULL AND flow IS NULL AND mark_class(mark) IN ('instrument', 'manual')))
 ),
 raw AS (
-  SELECT m.mn, m.factor, m.hour,
+  SELECT m.mn, m.factor, m.hour, m.seen,
          ordered_sum(CASE WHEN m.basis = 'converted'
                           THEN coalesce(r.zs_value, r.value * (21.0 - m.ref_o2) / (21.0 - m.o2))
                           ELSE r.value END, r.data_time) / count(*) AS observed
   FROM marked m
   JOIN readings_raw r ON r.mn = m.mn AND r.factor = m.factor AND r.granularity = 'minute'
-                     AND r.data_time >= m.hour AND r.data_time < m.hour + INTERVAL '1 hour'
+                     AND r.date = m.date AND r.data_time >= m.hour AND r.data_time < m.hour + INTERVAL '1 hour'
   WHERE r.value IS NOT NULL
-  GROUP BY m.mn, m.factor, m.hour
+  GROUP BY m.mn, m.factor, m.hour, m.seen
 ),
 late AS (
   SELECT DISTINCT h.mn, h.factor, h.hour
@@ -96,9 +98,10 @@ tickets AS (
 days AS (
   SELECT h.mn, h.factor, h.date,
          count(*) FILTER (WHERE (h.valid AND h.observed > h.limit_value)
-                             OR (r.observed > h.limit_value AND t.mn IS NULL)) AS above,
+                             OR (r.seen AND r.observed > h.limit_value AND t.mn IS NULL)) AS above,
          count(*) FILTER (WHERE l.mn IS NOT NULL
-                             OR (r.observed > h.limit_value AND t.mn IS NULL)) AS suspicious
+                             OR (r.seen AND r.observed > h.limit_value AND t.mn IS NULL)) AS suspicious,
+         count(*) FILTER (WHERE NOT r.seen AND r.observed > h.limit_value AND t.mn IS NULL) AS unseen
   FROM hours h
   LEFT JOIN raw r ON r.mn = h.mn AND r.factor = h.factor AND r.hour = h.hour
   LEFT JOIN late l ON l.mn = h.mn AND l.factor = h.factor AND l.hour = h.hour
@@ -107,7 +110,8 @@ days AS (
 ),
 spans AS (
   SELECT mn, factor, date, trailing_sum(above, date, $days) OVER series AS above,
-         trailing_sum(suspicious, date, $days) OVER series AS suspicious
+         trailing_sum(suspicious, date, $days) OVER series AS suspicious,
+         trailing_sum(unseen, date, $days) OVER series AS unseen
   FROM days
   WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
 ),
@@ -123,8 +127,11 @@ SELECT f.mn, f.factor, day_start(f.date) AS window_start,
        $percent AS limit_value, '%' AS unit, s.suspicious AS points,
        CASE WHEN s.mn IS NULL THEN 'not_evaluated'
             WHEN s.suspicious >= $hours AND 100.0 * s.suspicious >= $percent * s.above THEN 'flagged'
-            ELSE 'passed' END AS outcome,
-       CASE WHEN s.mn IS NULL THEN 'no_limit' END AS why,
-       concat('{"above":', s.above, ',"suspicious":', s.suspicious, '}') AS detail
+            WHEN s.unseen >= $hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
+       CASE WHEN s.mn IS NULL THEN 'no_limit'
+            WHEN s.unseen >= $hours
+             AND NOT (s.suspicious >= $hours AND 100.0 * s.suspicious >= $percent * s.above)
+            THEN 'no_physical_signs' END AS why,
+       concat('{"above":', s.above, ',"suspicious":', s.suspicious, ',"without_signs":', s.unseen, '}') AS detail
 FROM factors f
 LEFT JOIN spans s ON s.mn = f.mn AND s.factor = f.factor AND s.date = f.date

@@ -1,6 +1,6 @@
 /*---
 id = "Q20"
-version = 1
+version = 2
 name_zh = "停运期间数据异常"
 name_en = "data inconsistent with declared outage"
 group = "quality"
@@ -77,11 +77,14 @@ max = 48
 unit = "h"
 doc = "hours after the stop that are left out"
 ---*/
--- An hour is declared stopped by mark F of its pollutants or by a condition mark on the platform.
--- The parameters of such hours are read whatever their own mark. Heat that remains after the stop
--- is no sign: the first hours are left out.
+-- An hour is declared stopped by mark F of all pollutants that have a value, or by a condition mark on
+-- the platform; one analyser marked F is no stop of the source. The parameters of such hours are read
+-- whatever their own mark. Heat that remains after the stop is no sign: the first hours are left out,
+-- also where the data begin with a stop, which may just have begun.
 WITH hours AS (
-  SELECT h.mn, h.hour, h.date, max(CASE WHEN h.mark = 'F' OR m.mn IS NOT NULL THEN 1 ELSE 0 END) = 1 AS stopped
+  SELECT h.mn, h.hour, h.date,
+         coalesce(min(CASE WHEN h.mark = 'F' OR m.mn IS NOT NULL THEN 1
+                           WHEN h.mark <> 'missing' THEN 0 END) = 1, false) AS stopped
   FROM hourly h
   LEFT JOIN (SELECT * FROM marks_in_force WHERE code = 'stopped') m
     ON m.mn = h.mn AND h.hour >= m.from_time AND h.hour < m.to_time
@@ -90,22 +93,22 @@ WITH hours AS (
 ),
 since AS (
   SELECT mn, hour, date, stopped,
-         max(CASE WHEN NOT stopped THEN hour END)
-           OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW) AS ran_last
+         coalesce(max(CASE WHEN NOT stopped THEN hour END)
+                    OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW),
+                  min(hour) OVER (PARTITION BY mn) - INTERVAL '1 hour') AS ran_last
   FROM hours
 ),
 cold AS (
   SELECT s.mn, s.hour, s.date
   FROM since s
   JOIN core c ON c.mn = s.mn AND c.date = s.date
-  WHERE s.stopped
-    AND (s.ran_last IS NULL OR s.hour > s.ran_last + arrow_cast($cooling_h * 3600000000, 'Duration(Microsecond)'))
+  WHERE s.stopped AND s.hour > s.ran_last + arrow_cast($cooling_h * 3600000000, 'Duration(Microsecond)')
 ),
 means AS (
   SELECT k.mn, k.hour, k.date, r.factor,
          ordered_sum(r.value, r.data_time) / count(r.value) AS value
   FROM cold k
-  JOIN readings_raw r ON r.mn = k.mn AND r.data_time >= k.hour AND r.data_time < k.hour + INTERVAL '1 hour'
+  JOIN readings_raw r ON r.mn = k.mn AND r.date = k.date AND r.data_time >= k.hour AND r.data_time < k.hour + INTERVAL '1 hour'
   WHERE r.granularity IN ('minute', 'hour') AND r.value IS NOT NULL
   GROUP BY k.mn, k.hour, k.date, r.factor
 ),
@@ -134,12 +137,15 @@ counted AS (
   FROM signs
 ),
 days AS (
-  SELECT k.mn, k.date, count(*) AS hours,
+  SELECT s.mn, s.date, count(*) AS stopped, count(k.hour) AS hours,
          count(*) FILTER (WHERE n.known >= $signs) AS measured,
          count(*) FILTER (WHERE n.signs >= $signs) AS running
-  FROM cold k
+  FROM since s
+  JOIN core c ON c.mn = s.mn AND c.date = s.date
+  LEFT JOIN cold k ON k.mn = s.mn AND k.hour = s.hour
   LEFT JOIN counted n ON n.mn = k.mn AND n.hour = k.hour
-  GROUP BY k.mn, k.date
+  WHERE s.stopped
+  GROUP BY s.mn, s.date
 )
 SELECT mn, day_start(date) AS window_start, day_start(date) + INTERVAL '24 hours' AS window_end,
        CASE WHEN measured > 0 THEN 100.0 * running / measured END AS observed,
@@ -149,5 +155,5 @@ SELECT mn, day_start(date) AS window_start, day_start(date) + INTERVAL '24 hours
        CASE WHEN measured < $min_hours
             THEN CASE WHEN hours < $min_hours THEN 'too_few_stopped_hours' ELSE 'too_few_parameters' END
             END AS why,
-       concat('{"stopped_hours":', hours, ',"measured":', measured, ',"running":', running, '}') AS detail
+       concat('{"stopped_hours":', stopped, ',"after_cooling":', hours, ',"measured":', measured, ',"running":', running, '}') AS detail
 FROM days

@@ -1,6 +1,6 @@
 /*---
 id = "Q33"
-version = 1
+version = 2
 name_zh = "补传改数"
 name_en = "back-filled value differs from first upload"
 group = "quality"
@@ -61,9 +61,10 @@ hours AS (
 judged AS (
   SELECT a.mn, a.factor, a.hour, a.changed, h.both, h.change, l.limit_value, l.permit_no, l.permit_version,
          l.outlet_uid,
-         coalesce(h.first_mean, h.first_hour)
+         -- What was sent again counts: an hour packet of its own, whose minutes stay as they were, too.
+         CASE WHEN h.first_hour <> h.last_hour THEN h.first_hour ELSE coalesce(h.first_mean, h.first_hour) END
            * CASE WHEN l.basis = 'converted' THEN a.conversion ELSE 1.0 END AS before,
-         coalesce(h.last_mean, h.last_hour)
+         CASE WHEN h.first_hour <> h.last_hour THEN h.last_hour ELSE coalesce(h.last_mean, h.last_hour) END
            * CASE WHEN l.basis = 'converted' THEN a.conversion ELSE 1.0 END AS after
   FROM again a
   LEFT JOIN hours h ON h.mn = a.mn AND h.factor = a.factor AND h.hour = a.hour

@@ -5,7 +5,8 @@
 //! the one before by at least the share `change`, followed by `flat_points` points within the share
 //! `flat` of it. `spikes(time, value, sigmas, medians, window_s, max_step_s)`: a point further from
 //! the median of the window before it than `sigmas` standard deviations and `medians` times that
-//! median, whose successor is back. `steep_drops(time, value, limit, margin, fall, within_s)`: a
+//! median, while its neighbours on both sides are not: what stays is a level, and its last point is
+//! no spike either. `steep_drops(time, value, limit, margin, fall, within_s)`: a
 //! point within the share `margin` of the limit that falls by at least the share `fall` within the
 //! time.
 //!
@@ -181,7 +182,7 @@ fn jumps_then_flat(points: &[Point], found: &mut Vec<Found>) {
 fn spikes(points: &[Point], found: &mut Vec<Found>) {
     let mut first = 0;
     let mut window = Vec::new();
-    for at in 0..points.len().saturating_sub(1) {
+    for at in 1..points.len().saturating_sub(1) {
         let [sigmas, medians, back, step] = points[at].set;
         let time = points[at].time;
         while points[first].time < time.saturating_sub(micros(back)) {
@@ -189,7 +190,9 @@ fn spikes(points: &[Point], found: &mut Vec<Found>) {
         }
         window.clear();
         window.extend(points[first..at].iter().map(|point| point.value));
-        if window.len() < ENOUGH || points[at + 1].time - time > micros(step) {
+        let alone =
+            points[at + 1].time - time > micros(step) || time - points[at - 1].time > micros(step);
+        if window.len() < ENOUGH || alone {
             continue;
         }
         let count = window.len() as f64;
@@ -197,8 +200,9 @@ fn spikes(points: &[Point], found: &mut Vec<Found>) {
         let spread = window.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
         let usual = median(&mut window);
         let far = (sigmas * spread.sqrt()).max(medians * usual);
-        let off = |value: f64| (value - usual).abs() > far;
-        if off(points[at].value) && !off(points[at + 1].value) {
+        // A series of equal values has no measure of what is far.
+        let off = |value: f64| far <= 0.0 || (value - usual).abs() > far;
+        if off(points[at].value) && !off(points[at - 1].value) && !off(points[at + 1].value) {
             found.push(Found {
                 at: time,
                 done: points[at + 1].time,
@@ -262,10 +266,27 @@ mod tests {
     fn a_spike_returns_and_a_new_level_is_none() {
         let set = [3.0, 3.0, 86_400.0, 3_600.0];
         let mut values: Vec<f64> = (0..20).map(|i| 10.0 + f64::from(i % 3)).collect();
-        values.extend([60.0, 11.0, 60.0, 60.0, 60.0]);
+        values.extend([60.0, 11.0, 60.0, 60.0, 60.0, 11.0, 10.0]);
         let mut found = Vec::new();
         spikes(&series(&values, set), &mut found);
         assert_eq!(positions(&found), [20]);
+    }
+
+    #[test]
+    fn a_spike_needs_both_neighbours_and_a_measure() {
+        let set = [3.0, 3.0, 86_400.0, 3_600.0];
+        let mut values: Vec<f64> = (0..20).map(|i| 10.0 + f64::from(i % 3)).collect();
+        values.extend([11.0, 60.0, 11.0]);
+        let mut points = series(&values, set);
+        // The hour before is missing: it may have been as high.
+        points.remove(20);
+        let mut found = Vec::new();
+        spikes(&points, &mut found);
+        assert_eq!(found, []);
+        let mut equal = vec![5.0; 20];
+        equal.extend([60.0, 5.0]);
+        spikes(&series(&equal, [3.0, 0.0, 86_400.0, 3_600.0]), &mut found);
+        assert_eq!(found, []);
     }
 
     #[test]

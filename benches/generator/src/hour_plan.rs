@@ -42,6 +42,8 @@ pub(crate) struct HourPlan {
     pub(crate) sample: f64,
     /// Mark of every factor.
     pub(crate) mark: Mark,
+    /// Channel whose factor alone is marked as maintenance.
+    pub(crate) maintained: Option<usize>,
     /// Nothing runs.
     pub(crate) stopped: bool,
     /// Treatment stands still while production runs.
@@ -57,6 +59,8 @@ pub(crate) struct HourPlan {
 pub(crate) enum Effect {
     /// Holds this level on the basis of the limit, with a little noise.
     Level(f64),
+    /// Stays around this level on the basis of the limit, with the memory of a real series.
+    Around(f64),
     /// Holds exactly this measured value.
     Exact(f64),
     /// Repeats the value it had when this began.
@@ -81,12 +85,22 @@ pub(crate) enum Line {
 }
 
 impl HourPlan {
+    /// Mark of the factor of a channel.
+    pub(crate) fn mark_of(&self, channel: usize) -> Mark {
+        if self.maintained == Some(channel) {
+            Mark::M
+        } else {
+            self.mark
+        }
+    }
+
     /// The plan of an hour, from the episodes of its point.
     pub(crate) fn of(hour: u32, episodes: &[Episode]) -> Self {
         let mut plan = Self {
             effect: None,
             sample: 1.0,
             mark: Mark::N,
+            maintained: None,
             stopped: false,
             treatment_off: false,
             wrong_conversion: None,
@@ -101,9 +115,8 @@ impl HourPlan {
                 continue;
             }
             let effect = match episode.kind {
+                Kind::ExceedDayAir | Kind::ExceedDayWater => Some(Effect::Around(episode.level)),
                 Kind::ExceedHour
-                | Kind::ExceedDayAir
-                | Kind::ExceedDayWater
                 | Kind::Spike
                 | Kind::LimitTightened
                 | Kind::BeforeTightening
@@ -127,7 +140,8 @@ impl HourPlan {
                         Mark::C
                     };
                 }
-                Kind::Maintained | Kind::FalseMark => plan.mark = Mark::M,
+                Kind::Maintained => plan.mark = Mark::M,
+                Kind::FalseMark => plan.maintained = episode.channel,
                 Kind::FalseStop => plan.mark = Mark::F,
                 Kind::TreatmentOff => plan.treatment_off = true,
                 Kind::ConvertedWrong => plan.wrong_conversion = episode.channel,

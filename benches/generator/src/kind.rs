@@ -102,6 +102,25 @@ impl Kind {
         }
     }
 
+    /// Whether its rule compares with the days before: it does not happen on the first one.
+    pub(crate) const fn needs_history(self) -> bool {
+        matches!(self, Self::Spike | Self::Dilution)
+    }
+
+    /// Whether its rule judges days that are over: it does not happen on the last one, which is not
+    /// over when the data end.
+    pub(crate) const fn is_judged_afterwards(self) -> bool {
+        matches!(
+            self,
+            Self::Spike
+                | Self::Dilution
+                | Self::ParameterChange
+                | Self::FalseStop
+                | Self::FalseMark
+                | Self::OverRange
+        )
+    }
+
     /// Rules of the catalogue that must flag it.
     pub const fn expected(self) -> &'static [&'static str] {
         match self {
@@ -132,7 +151,7 @@ impl Kind {
     pub const fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::ExceedHour | Self::LimitTightened => &["E02", "E03", "E09", "E10", "Q08", "Q09"],
-            Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E09", "E10", "Q09", "Q10"],
+            Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E09", "E10", "Q10"],
             Self::Constant => &["Q02", "Q25", "Q34"],
             Self::Zero => &["Q01", "Q25", "Q34"],
             Self::Negative => &["Q34"],
@@ -148,7 +167,10 @@ impl Kind {
             // At the limit is not above it, and is near it.
             Self::AtLimit => &["E10"],
             Self::ConvertedWrong => &["X08"],
-            Self::OverRange | Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q09"],
+            Self::OverRange => &["E02", "E03", "E09", "E10", "E11", "Q08"],
+            // The hour packets that come again are neither the mean of the minutes nor the mass
+            // that goes with it.
+            Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q15", "Q17"],
             Self::MassOver => &["P07", "P08"],
             Self::PermitExpired => &["P01", "P03"],
             _ => &[],

@@ -187,7 +187,7 @@ impl Planner<'_> {
             | Kind::PermitExpiring => return self.place_permit(kind, index),
             _ => {}
         }
-        let Some(day) = self.free_day(index, kind == Kind::Spike) else {
+        let Some(day) = self.free_day(index, kind) else {
             return false;
         };
         let start = day * 24 + 2 + self.noise.below(13) as u32;
@@ -224,7 +224,13 @@ impl Planner<'_> {
             Kind::OverRange => (start, 2, 1.2 * crate::layout::RANGE_OF_LIMIT, hour_limit),
             Kind::Rewritten => (start, 2, 1.35, hour_limit),
             Kind::ConvertedWrong | Kind::TreatmentOff => (start, 3, 0.0, None),
-            Kind::FalseStop => (start, 6 + noise.below(3) as u32, 0.0, None),
+            // Longer than what is warm may take to cool down: only then do the values prove anything.
+            Kind::FalseStop => (
+                day * 24 + 1 + noise.below(5) as u32,
+                14 + noise.below(4) as u32,
+                0.0,
+                None,
+            ),
             Kind::MarkedExceed => (start, 2 + noise.below(2) as u32, 1.6, hour_limit),
             Kind::AtLimit => (start, 2, 1.0, hour_limit),
             Kind::Spike => (start + 4, 1, 0.9, hour_limit),
@@ -237,6 +243,11 @@ impl Planner<'_> {
             Kind::Dilution => (start, 3 + noise.below(4) as u32, 0.0, None),
             Kind::Offline => (start, 3 + noise.below(4) as u32, 0.0, None),
             Kind::GapBackfilled => (start, 2 + noise.below(5) as u32, 0.0, None),
+            // One stop in four lasts through most of the day.
+            Kind::Stopped if noise.chance(0.25) => {
+                let hours = 14 + noise.below(4) as u32;
+                (day * 24 + 1 + noise.below(5) as u32, hours, 0.0, None)
+            }
             Kind::Stopped => (start, 4 + noise.below(5) as u32, 0.0, None),
             Kind::ParameterChange => (start, 1, 0.0, None),
             _ => (start, 1, 0.0, None),
@@ -329,13 +340,16 @@ impl Planner<'_> {
         true
     }
 
-    /// A day of the point on which nothing happens yet.
-    fn free_day(&mut self, index: usize, not_first: bool) -> Option<u32> {
+    /// A day of the point on which nothing happens yet, with the history before it and the hours
+    /// after it that the kind's rule needs, as far as the run has them.
+    fn free_day(&mut self, index: usize, kind: Kind) -> Option<u32> {
         let days = self.scale.days as usize;
-        let from = usize::from(not_first && days > 1);
-        let first = from + self.noise.below(days - from);
-        (from..days)
-            .map(|at| from + (first - from + at - from) % (days - from))
+        let from = usize::from(kind.needs_history() && days > 1);
+        let to = days - usize::from(kind.is_judged_afterwards() && days > from + 1);
+        let span = to - from;
+        let first = self.noise.below(span);
+        (0..span)
+            .map(|at| from + (first + at) % span)
             .find(|day| !self.busy[index * days + day])
             .map(|day| day as u32)
     }

@@ -157,8 +157,12 @@ impl Process {
                     Effect::Frozen => {
                         Some(state.frozen.unwrap_or((value * state.scale).round() as i64))
                     }
-                    Effect::Level(level) => {
-                        let level = level * (1.0 + 0.008 * jitter);
+                    Effect::Level(level) | Effect::Around(level) => {
+                        let sway = match effect {
+                            Effect::Around(_) => 0.025 * state.z.clamp(-2.0, 2.0),
+                            _ => 0.0,
+                        };
+                        let level = level * (1.0 + sway + 0.008 * jitter);
                         value = match (point.channels[at].converted, point.reference_oxygen, oxygen)
                         {
                             (true, Some(reference), Some(oxygen)) => {

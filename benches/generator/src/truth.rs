@@ -275,13 +275,15 @@ const fn describe(kind: Kind) -> &'static str {
         Kind::Zero => "exactly zero in every interval while in production",
         Kind::Negative => "negative in every interval",
         Kind::Spike => "one hour at several times the usual level, within the limit",
-        Kind::Dilution => "oxygen over 19 %, pollutants and humidity fallen together",
+        Kind::Dilution => "oxygen over 19 %, pollutants and humidity fallen together, flow as ever",
         Kind::Offline => "no packet of these hours was ever sent",
         Kind::HourIncomplete => "half of the minute packets of the hour were never sent",
         Kind::ParameterChange => "slope 0.85 instead of 1.000 in the parameter packet of this hour",
         Kind::TreatmentOff => "treatment draws no power while production does",
         Kind::FalseStop => "marked F and as stopped, values and power of full operation",
-        Kind::FalseMark => "over the limit, marked M days after the deadline, no ticket",
+        Kind::FalseMark => {
+            "over the limit; this factor alone marked M, on the platform days after the deadline, no ticket"
+        }
         Kind::ConvertedWrong => "converted values at 0.8 of what the oxygen gives",
         Kind::OverRange => "above the measuring range of the analyser, mark N",
         Kind::Rewritten => "over the limit; hour packets sent again three hours later at 0.6",

@@ -66,7 +66,7 @@ impl PointRun {
                 zs,
                 cou: None,
                 decimals: channel.factor.decimals,
-                mark: plan.mark,
+                mark: plan.mark_of(at),
             });
         }
     }
@@ -122,7 +122,7 @@ impl PointRun {
                 zs,
                 cou,
                 decimals,
-                mark,
+                mark: plan.mark_of(at),
             });
             if let (Some((limited, limit_t)), Some(cou)) = (self.mass_limit, cou)
                 && limited == at
@@ -139,7 +139,7 @@ impl PointRun {
             _ => 2,
         }] += 1;
         for (day, values) in self.day_sums.iter_mut().zip(&self.values) {
-            if mark == Mark::N {
+            if values.mark == Mark::N {
                 day.total += values.avg;
                 day.count += 1;
             }

@@ -194,9 +194,14 @@ fn mark_versions(
     };
     let automatic = code == MarkCode::CommunicationBreak;
     let marked_at = if automatic { to } else { marked_at };
+    let factors = episode
+        .channel
+        .filter(|_| episode.kind == Kind::FalseMark)
+        .map(|at| point.channels[at].factor.code.to_owned());
     let mark = Mark {
         mark_id: id.to_owned(),
         version: 1,
+        factors: factors.into_iter().collect(),
         recorded_at: Some(Instant(marked_at)),
         mn: point.mn.clone(),
         permit_no: Some(unit.permit_no.clone()),
