@@ -1,6 +1,6 @@
 /*---
 id = "Q24"
-version = 1
+version = 2
 name_zh = "随机数/公式数据"
 name_en = "random-number or formula data"
 group = "quality"
@@ -21,7 +21,7 @@ default = 0.1
 min = -0.5
 max = 0.5
 unit = "1"
-doc = "lag-1 correlation of both days below which memory is lost"
+doc = "mean lag-1 correlation of the two days below which memory is lost"
 
 [params.memory]
 default = 0.7
@@ -45,7 +45,9 @@ unit = "d"
 doc = "usable days those need"
 ---*/
 -- Emissions have memory: an hour resembles the one before. A source whose series has it and loses it
--- for two days is flagged; one that never had it is not judged.
+-- for two days is flagged; one that never had it is not judged. The two days count together: of 24
+-- hours alone even pure noise has a correlation above a tenth in one day of four. Neither may come near
+-- what is usual.
 WITH days AS (
   SELECT mn, factor, date, d['n'] AS hours, d['lag1'] AS memory
   FROM (
@@ -61,6 +63,7 @@ usable AS (
 ),
 spans AS (
   SELECT mn, factor, date, memory,
+         trailing_sum(memory, date, 2) OVER series / 2.0 AS lately,
          trailing_max(memory, date, 2) OVER series AS best,
          trailing_count(memory, date, 2) OVER series AS recent,
          trailing_median(memory, date, $days) OVER series AS usual,
@@ -70,9 +73,9 @@ spans AS (
 )
 SELECT s.mn, s.factor, day_start(s.date) AS window_start,
        day_start(s.date) + INTERVAL '24 hours' AS window_end,
-       best AS observed, usual AS limit_value, '1' AS unit, known AS points,
+       lately AS observed, usual AS limit_value, '1' AS unit, known AS points,
        CASE WHEN recent < 2 OR known < $min_days OR usual <= $memory THEN 'not_evaluated'
-            WHEN best < $lost THEN 'flagged' ELSE 'passed' END AS outcome,
+            WHEN lately < $lost AND best < (usual + $lost) / 2.0 THEN 'flagged' ELSE 'passed' END AS outcome,
        CASE WHEN recent < 2 THEN 'too_few_valid_hours' WHEN known < $min_days THEN 'no_baseline'
             WHEN usual <= $memory THEN 'series_without_memory' END AS why
 FROM spans s

@@ -158,8 +158,16 @@ pub const WATER: [Factor; 12] = [
 
 /// Index of oxygen in [`AIR`].
 pub const OXYGEN: usize = 3;
+/// Index of the temperature in [`AIR`].
+pub const TEMPERATURE: usize = 5;
+/// Index of the velocity in [`AIR`].
+pub const VELOCITY: usize = 6;
 /// Index of humidity in [`AIR`].
 pub const HUMIDITY: usize = 7;
+/// Index of the static pressure in [`AIR`].
+pub const PRESSURE: usize = 8;
+/// Index of pH in [`WATER`].
+pub const PH: usize = 5;
 /// Index of the flow in [`AIR`] and in [`WATER`].
 pub const FLOW: usize = 4;
 
@@ -171,6 +179,10 @@ mod tests {
     fn positions_are_what_their_names_say() {
         assert_eq!(AIR[OXYGEN].role, Role::Oxygen);
         assert_eq!(AIR[HUMIDITY].code, "a01014");
+        assert_eq!(AIR[TEMPERATURE].code, "a01012");
+        assert_eq!(AIR[VELOCITY].code, "a01011");
+        assert_eq!(AIR[PRESSURE].code, "a01013");
+        assert_eq!(WATER[PH].role, Role::Ph);
         assert_eq!(AIR[FLOW].role, Role::Flow);
         assert_eq!(WATER[FLOW].role, Role::Flow);
     }

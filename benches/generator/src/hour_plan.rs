@@ -50,6 +50,12 @@ pub(crate) struct HourPlan {
     pub(crate) treatment_off: bool,
     /// Channel whose converted values are reported too low.
     pub(crate) wrong_conversion: Option<usize>,
+    /// Gas and velocity, as a multiple of what the load gives.
+    pub(crate) surge: f64,
+    /// Flow that is reported, as a share of what velocity and cross-section give.
+    pub(crate) flow_share: f64,
+    /// Everything is as it was a day ago.
+    pub(crate) copied: bool,
     /// How packets leave.
     pub(crate) line: Line,
 }
@@ -69,6 +75,10 @@ pub(crate) enum Effect {
     Zero,
     /// A little below zero.
     Negative,
+    /// Within a thousandth of the value it had when this began.
+    Wobble,
+    /// Around the usual level, each value drawn without regard to the one before.
+    Random,
 }
 
 /// State of the line between logger and host.
@@ -104,6 +114,9 @@ impl HourPlan {
             stopped: false,
             treatment_off: false,
             wrong_conversion: None,
+            surge: 1.0,
+            flow_share: 1.0,
+            copied: false,
             line: Line::Up,
         };
         for episode in episodes {
@@ -124,11 +137,15 @@ impl HourPlan {
                 | Kind::FalseMark
                 | Kind::OverRange
                 | Kind::Rewritten
+                | Kind::ExceedRate
+                | Kind::PhOut
                 | Kind::MarkedExceed => Some(Effect::Level(episode.level)),
                 Kind::AtLimit => Some(Effect::Exact(episode.level)),
                 Kind::Constant => Some(Effect::Frozen),
                 Kind::Zero => Some(Effect::Zero),
                 Kind::Negative => Some(Effect::Negative),
+                Kind::MicroFluctuation => Some(Effect::Wobble),
+                Kind::RandomData => Some(Effect::Random),
                 _ => None,
             };
             plan.effect = episode.channel.zip(effect).or(plan.effect);
@@ -149,6 +166,10 @@ impl HourPlan {
                     plan.mark = Mark::F;
                     plan.stopped = true;
                 }
+                Kind::StopUnmarked => plan.stopped = true,
+                Kind::ExceedRate => plan.surge = 1.8,
+                Kind::FlowUnderstated => plan.flow_share = 0.7,
+                Kind::CopiedHistory => plan.copied = true,
                 Kind::Dilution => plan.sample = 0.12,
                 Kind::Offline => plan.line = Line::Lost,
                 Kind::GapBackfilled => plan.line = Line::Held(ended),

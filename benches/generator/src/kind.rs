@@ -40,10 +40,30 @@ pub enum Kind {
     OverRange,
     /// Hours over the limit whose hour packets come again hours later with lower values.
     Rewritten,
+    /// Mass rate over the permitted kg/h while the concentration keeps its limit: twice the gas.
+    ExceedRate,
+    /// Flow reported at seven tenths of what velocity and cross-section give.
+    FlowUnderstated,
+    /// pH above the permitted range while water flows.
+    PhOut,
+    /// A day that hardly moves: a constant with a little noise on it.
+    MicroFluctuation,
+    /// A day whose values are those of the day before.
+    CopiedHistory,
+    /// Stopped for hours without any mark.
+    StopUnmarked,
+    /// Four days of numbers without memory, where the series has memory otherwise.
+    RandomData,
     /// The permit limit is lowered during the run and the old level is kept.
     LimitTightened,
     /// Year-to-date mass passes the permitted annual mass.
     MassOver,
+    /// Mass of the last month passes the permitted mass of that month.
+    MonthMassOver,
+    /// The execution report of the last quarter was never handed in.
+    ReportMissing,
+    /// It was handed in two weeks late.
+    ReportLate,
     /// The permit ends during the run, discharge goes on.
     PermitExpired,
     /// The permit ends within 60 days, no renewal filed.
@@ -87,8 +107,18 @@ impl Kind {
             Self::ConvertedWrong => "converted_wrong",
             Self::OverRange => "over_range",
             Self::Rewritten => "rewritten",
+            Self::ExceedRate => "exceed_rate",
+            Self::FlowUnderstated => "flow_understated",
+            Self::PhOut => "ph_out",
+            Self::MicroFluctuation => "micro_fluctuation",
+            Self::CopiedHistory => "copied_history",
+            Self::StopUnmarked => "stop_unmarked",
+            Self::RandomData => "random_data",
             Self::LimitTightened => "limit_tightened",
             Self::MassOver => "mass_over",
+            Self::MonthMassOver => "month_mass_over",
+            Self::ReportMissing => "report_missing",
+            Self::ReportLate => "report_late",
             Self::PermitExpired => "permit_expired",
             Self::PermitExpiring => "permit_expiring",
             Self::MarkedExceed => "marked_exceed",
@@ -104,7 +134,26 @@ impl Kind {
 
     /// Whether its rule compares with the days before: it does not happen on the first one.
     pub(crate) const fn needs_history(self) -> bool {
-        matches!(self, Self::Spike | Self::Dilution)
+        matches!(self, Self::Spike | Self::Dilution | Self::CopiedHistory)
+    }
+
+    /// Days before the one it begins on that its rule has to know, and whole days it goes on for
+    /// after that one.
+    pub(crate) const fn days_around(self) -> (usize, usize) {
+        match self {
+            // What is copied is an ordinary day.
+            Self::CopiedHistory => (1, 0),
+            Self::RandomData => (0, 3),
+            _ => (0, 0),
+        }
+    }
+
+    /// First day of the run, counted from 0, on which its rule knows enough to judge it.
+    pub(crate) const fn earliest_day(self) -> usize {
+        match self {
+            Self::RandomData => 8,
+            _ => 0,
+        }
     }
 
     /// Whether its rule judges days that are over: it does not happen on the last one, which is not
@@ -118,6 +167,11 @@ impl Kind {
                 | Self::FalseStop
                 | Self::FalseMark
                 | Self::OverRange
+                | Self::FlowUnderstated
+                | Self::MicroFluctuation
+                | Self::CopiedHistory
+                | Self::StopUnmarked
+                | Self::RandomData
         )
     }
 
@@ -141,17 +195,30 @@ impl Kind {
             Self::ConvertedWrong => &["Q14"],
             Self::OverRange => &["E01", "Q05"],
             Self::Rewritten => &["E01", "Q33"],
+            Self::ExceedRate => &["E11"],
+            Self::FlowUnderstated => &["Q27"],
+            Self::PhOut => &["E05"],
+            Self::MicroFluctuation => &["Q34"],
+            Self::CopiedHistory => &["Q22"],
+            Self::StopUnmarked => &["Q21"],
+            Self::RandomData => &["Q24"],
             Self::MassOver => &["P06"],
+            Self::MonthMassOver => &["P08"],
+            Self::ReportMissing | Self::ReportLate => &["P12"],
             Self::PermitExpired | Self::PermitExpiring => &["P02"],
             _ => &[],
         }
     }
 
-    /// Rules that may flag it as well, since the same cause shows in several ways.
+    /// Rules that may flag it as well, since the same cause shows in several ways. Each is a statement
+    /// about the data that holds: E07 and E07H have the same limits for incinerators as their permits,
+    /// and what is far over a limit is over the mass rate that goes with it.
     pub const fn allowed(self) -> &'static [&'static str] {
         match self {
-            Self::ExceedHour | Self::LimitTightened => &["E02", "E03", "E09", "E10", "Q08", "Q09"],
-            Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E09", "E10", "Q10"],
+            Self::ExceedHour | Self::LimitTightened => &[
+                "E02", "E03", "E07", "E07H", "E09", "E10", "E11", "Q08", "Q09",
+            ],
+            Self::ExceedDayAir | Self::ExceedDayWater => &["E05", "E07", "E09", "E10", "Q10"],
             Self::Constant => &["Q02", "Q25", "Q34"],
             Self::Zero => &["Q01", "Q25", "Q34"],
             Self::Negative => &["Q34"],
@@ -167,10 +234,21 @@ impl Kind {
             // At the limit is not above it, and is near it.
             Self::AtLimit => &["E10"],
             Self::ConvertedWrong => &["X08"],
-            Self::OverRange => &["E02", "E03", "E09", "E10", "E11", "Q08"],
+            Self::OverRange => &["E02", "E03", "E07", "E07H", "E09", "E10", "E11", "Q08"],
             // The hour packets that come again are neither the mean of the minutes nor the mass
             // that goes with it.
-            Self::Rewritten => &["E02", "E03", "E09", "E10", "E11", "Q08", "Q15", "Q17"],
+            Self::Rewritten => &[
+                "E02", "E03", "E07", "E07H", "E09", "E10", "E11", "Q08", "Q15", "Q17",
+            ],
+            // Twice the gas is a jump of flow and velocity, and 0.85 of the limit a jump from 0.2.
+            Self::ExceedRate => &["E09", "E10", "Q08", "Q09"],
+            Self::PhOut => &["Q08", "Q25"],
+            Self::MicroFluctuation => &["Q01", "Q02", "Q25"],
+            Self::CopiedHistory => &["Q23"],
+            // The instruments show air at rest: zeros, the same for hours, marked as valid.
+            Self::StopUnmarked => &["Q01", "Q04", "Q08", "Q25", "Q28", "Q34"],
+            Self::RandomData => &["Q08", "Q09", "Q25"],
+            Self::MonthMassOver => &["P07"],
             Self::MassOver => &["P07", "P08"],
             Self::PermitExpired => &["P01", "P03"],
             _ => &[],
@@ -192,7 +270,7 @@ impl Kind {
     }
 
     /// Faults in the order in which they are placed.
-    pub(crate) const FAULTS: [Self; 21] = [
+    pub(crate) const FAULTS: [Self; 31] = [
         Self::ExceedHour,
         Self::Offline,
         Self::Constant,
@@ -214,6 +292,16 @@ impl Kind {
         Self::OverRange,
         Self::Rewritten,
         Self::TreatmentOff,
+        Self::ExceedRate,
+        Self::FlowUnderstated,
+        Self::PhOut,
+        Self::MicroFluctuation,
+        Self::CopiedHistory,
+        Self::StopUnmarked,
+        Self::MonthMassOver,
+        Self::ReportMissing,
+        Self::ReportLate,
+        Self::RandomData,
     ];
 
     /// Look-alikes in the order in which they are placed.

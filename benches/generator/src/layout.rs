@@ -100,6 +100,24 @@ impl Point {
         Some((channel.hour_limit? * RANGE_OF_LIMIT * basis).round())
     }
 
+    /// Cross-section of the duct in m2, to four decimals; none where velocity, temperature, humidity
+    /// and pressure are not all measured.
+    pub fn cross_section(&self) -> Option<f64> {
+        use crate::factor::{FLOW, HUMIDITY, PRESSURE, TEMPERATURE, VELOCITY};
+        if self.medium != Medium::Air {
+            return None;
+        }
+        let base = |at: usize| self.channels.get(at).map(|channel| channel.base);
+        let state =
+            crate::process::standard_state(base(TEMPERATURE)?, base(PRESSURE)?, base(HUMIDITY)?);
+        Some((base(FLOW)? / (base(VELOCITY)? * state) * 1e4).round() / 1e4)
+    }
+
+    /// Whether its permit limits the mass rate (kg/h), as GB 16297 does.
+    pub fn has_rate_limit(&self) -> bool {
+        self.medium == Medium::Air && self.reference_oxygen.is_none()
+    }
+
     /// Position of oxygen among the channels.
     pub fn oxygen_channel(&self) -> Option<usize> {
         (self.medium == Medium::Air)

@@ -13,7 +13,7 @@ use nonsite_schemas::wire::{Day, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::factor::Role;
-use crate::layout::{Channel, Layout, Medium, Point, Unit};
+use crate::layout::{Business, Channel, Layout, Medium, Point, Unit};
 use crate::plan::{PermitCase, Plan};
 use crate::scale::Scale;
 use crate::stamp::{HOUR, SECOND};
@@ -39,6 +39,9 @@ pub struct Document<T> {
     /// The document.
     pub body: T,
 }
+
+/// Permitted mass rate, as a multiple of that at the limit with the usual flow.
+const RATE_OF_LIMIT: f64 = 1.25;
 
 /// Days a permit is valid.
 const VALID_DAYS: i32 = 1_826;
@@ -74,7 +77,9 @@ pub fn documents(
                     .flat_map(|outlet| &mut outlet.limits)
                 {
                     if limit.factor == code {
-                        limit.conc_limit = limit.conc_limit.map(|value| rounded(value * factor));
+                        for value in [&mut limit.conc_limit, &mut limit.rate_limit_kg_h] {
+                            *value = value.map(|value| rounded(value * factor));
+                        }
                     }
                 }
                 documents.push(Document {
@@ -95,7 +100,10 @@ pub fn documents(
                 });
                 late += 1;
             }
-            PermitCase::Plain | PermitCase::MassOver { .. } | PermitCase::Ends { .. } => {}
+            PermitCase::Plain
+            | PermitCase::MassOver { .. }
+            | PermitCase::MonthOver { .. }
+            | PermitCase::Ends { .. } => {}
         }
         documents.push(Document {
             arrival,
@@ -209,7 +217,10 @@ fn outlet(point: &Point) -> Outlet {
             point.outlet_code
         )),
         height_m: air.then_some(80.0),
-        inner_diameter_m: air.then_some(2.6),
+        inner_diameter_m: air.then(|| {
+            let area = point.cross_section().unwrap_or(5.3);
+            (2.0 * (area / std::f64::consts::PI).sqrt() * 100.0).round() / 100.0
+        }),
         discharge_mode: Some(DischargeMode::Continuous),
         direction: (!air).then(|| "广利河".to_owned()),
         required_auto: point
@@ -247,6 +258,10 @@ fn limit(
         }),
         ref_o2: point.reference_oxygen.filter(|_| channel.converted),
         averaging: Some(averaging),
+        rate_limit_kg_h: point
+            .flow_channel()
+            .filter(|_| point.has_rate_limit() && averaging == Averaging::Hour)
+            .map(|flow| rounded(value * point.channels[flow].base * RATE_OF_LIMIT * 3.6e-3)),
         standard: Some(standard.to_owned()),
         ..Limit::default()
     }
@@ -278,6 +293,31 @@ pub(crate) fn tight_mass(scale: &Scale, point: &Point, case: PermitCase) -> Opti
     Some((channel, rounded(mass).max(0.0001)))
 }
 
+/// Permitted masses of the months in tonnes: cement kilns have them, for the months in which they take
+/// turns standing still; one that is to be passed is that of half of the run's part of its last month.
+fn months(scale: &Scale, point: &Point, at: usize, case: PermitCase) -> Vec<Option<f64>> {
+    let mass = |hours: f64| {
+        expected_mass(point, &point.channels[at], hours).map(|mass| rounded(mass).max(0.0001))
+    };
+    let ample = mass(744.0 * 1.6).filter(|_| point.business == Business::Cement);
+    let mut months = vec![ample; 12];
+    if case == (PermitCase::MonthOver { channel: at }) {
+        let (month, hours) = last_month(scale);
+        months[month as usize - 1] = mass(f64::from(hours) / 2.0);
+    }
+    if months.iter().all(Option::is_none) {
+        months.clear();
+    }
+    months
+}
+
+/// The month in which the run ends, and how many hours of the run lie in it.
+pub(crate) fn last_month(scale: &Scale) -> (u32, u32) {
+    let last = scale.start_day + scale.days as i32 - 1;
+    let (_, month, day) = crate::stamp::civil(last);
+    (month, 24 * day.min(scale.days))
+}
+
 fn mass_limits(scale: &Scale, point: &Point, case: PermitCase) -> Vec<MassLimit> {
     let tight = tight_mass(scale, point, case);
     point
@@ -301,6 +341,7 @@ fn mass_limits(scale: &Scale, point: &Point, case: PermitCase) -> Vec<MassLimit>
                 year_3: year,
                 year_4: year,
                 year_5: year,
+                months: months(scale, point, at, case),
                 ..MassLimit::default()
             })
         })

@@ -6,11 +6,16 @@
 //! for the entire run. Effects are strong enough to be unambiguous: an exceedance is at least 1.2
 //! times the limit, a decoy at most 0.95 times.
 
-use crate::factor::Role;
+mod papers;
+
+use crate::factor::PH;
 pub use crate::kind::Kind;
-use crate::layout::{Edition, Layout, Medium, Point};
+use crate::layout::{Edition, Layout, Medium};
 use crate::noise::{Domain, Noise};
 use crate::scale::Scale;
+
+/// Upper end of the permitted range of pH.
+pub(crate) const PH_LIMIT: f64 = 9.0;
 
 /// What a unit's permit goes through during the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,11 +38,27 @@ pub enum PermitCase {
         /// Channel whose mass is limited.
         channel: usize,
     },
+    /// Mass of `channel` passes that of the last month halfway through the run's part of it.
+    MonthOver {
+        /// Channel whose mass is limited.
+        channel: usize,
+    },
     /// The last valid day is this many days after the first day of the run.
     Ends {
         /// Run-relative day, 0 is the first.
         last_day: i32,
     },
+}
+
+/// When a unit handed in its execution report of the quarter before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportCase {
+    /// Within the days it had.
+    InTime,
+    /// Two weeks after them.
+    Late,
+    /// Never.
+    Missing,
 }
 
 /// Something that happens at one point for whole hours.
@@ -73,6 +94,8 @@ pub struct Plan {
     pub episodes: Vec<Vec<Episode>>,
     /// Permit case by unit.
     pub permits: Vec<PermitCase>,
+    /// Report case by unit.
+    pub reports: Vec<ReportCase>,
 }
 
 impl Plan {
@@ -84,9 +107,11 @@ impl Plan {
             noise: Noise::new(scale.seed, Domain::Plan, 0),
             busy: vec![false; layout.points.len() * scale.days as usize],
             order: (0..layout.points.len()).collect(),
+            permit_faults: Vec::new(),
             plan: Self {
                 episodes: vec![Vec::new(); layout.points.len()],
                 permits: vec![PermitCase::Plain; layout.units.len()],
+                reports: vec![ReportCase::InTime; layout.units.len()],
             },
         };
         let mut order = std::mem::take(&mut planner.order);
@@ -104,6 +129,8 @@ struct Planner<'a> {
     /// By point and day.
     busy: Vec<bool>,
     order: Vec<usize>,
+    /// Faults of permits placed so far.
+    permit_faults: Vec<Kind>,
     plan: Plan,
 }
 
@@ -112,8 +139,10 @@ impl Planner<'_> {
         let points = self.layout.points.len();
         let share = |rate: f64| (points as f64 * rate).round() as usize;
         if self.scale.fault_rate > 0.0 {
-            // Each kind once before any kind twice, decoys in between so that small worlds have both.
-            let faults = share(self.scale.fault_rate).max(Kind::FAULTS.len());
+            // Each kind once before any kind twice, decoys in between so that small worlds have both;
+            // a longer run has more of each.
+            let length = (f64::from(self.scale.days) / 5.0).max(1.0);
+            let faults = share(self.scale.fault_rate * length).max(Kind::FAULTS.len());
             let mut decoys = 0;
             for at in 0..faults {
                 self.place(Kind::FAULTS[at % Kind::FAULTS.len()]);
@@ -175,6 +204,16 @@ impl Planner<'_> {
                 return false;
             }
             Kind::TreatmentOff if !point.has_power() => return false,
+            Kind::ExceedRate if !point.has_rate_limit() || point.flow_channel().is_none() => {
+                return false;
+            }
+            Kind::FlowUnderstated | Kind::StopUnmarked if point.cross_section().is_none() => {
+                return false;
+            }
+            Kind::PhOut if air || point.channels.len() <= PH => return false,
+            Kind::MicroFluctuation | Kind::CopiedHistory if !air => return false,
+            Kind::RandomData if air => return false,
+            Kind::ReportMissing | Kind::ReportLate => return self.place_report(kind, point.unit),
             Kind::ParameterChange | Kind::FiledChange
                 if point.json || point.edition == Edition::E2005 =>
             {
@@ -183,6 +222,7 @@ impl Planner<'_> {
             Kind::LimitTightened
             | Kind::RelaxedLimit
             | Kind::MassOver
+            | Kind::MonthMassOver
             | Kind::PermitExpired
             | Kind::PermitExpiring => return self.place_permit(kind, index),
             _ => {}
@@ -193,7 +233,10 @@ impl Planner<'_> {
         let start = day * 24 + 2 + self.noise.below(13) as u32;
         let pick = match kind {
             Kind::Spike => Some(0),
-            Kind::Negative
+            Kind::PhOut => Some(PH),
+            Kind::MicroFluctuation
+            | Kind::ExceedRate
+            | Kind::Negative
             | Kind::Zero
             | Kind::Constant
             | Kind::ParameterChange
@@ -206,7 +249,7 @@ impl Planner<'_> {
             | Kind::FalseMark
             | Kind::OverRange
             | Kind::Rewritten => Some(self.noise.below(3)),
-            Kind::ExceedDayWater => Some(self.noise.below(4)),
+            Kind::ExceedDayWater | Kind::RandomData => Some(self.noise.below(4)),
             _ => None,
         };
         let channel = pick.map(|at| self.layout.points[index].channels[at].clone());
@@ -249,10 +292,17 @@ impl Planner<'_> {
                 (day * 24 + 1 + noise.below(5) as u32, hours, 0.0, None)
             }
             Kind::Stopped => (start, 4 + noise.below(5) as u32, 0.0, None),
-            Kind::ParameterChange => (start, 1, 0.0, None),
+            Kind::ExceedRate => (start, 2 + noise.below(3) as u32, 0.85, hour_limit),
+            Kind::PhOut => (start, 2 + noise.below(3) as u32, 1.08, Some(PH_LIMIT)),
+            Kind::FlowUnderstated => (start, 3 + noise.below(6) as u32, 0.0, None),
+            Kind::StopUnmarked => (start, 2 + noise.below(4) as u32, 0.0, None),
+            Kind::MicroFluctuation | Kind::CopiedHistory => (day * 24, 24, 0.0, None),
+            Kind::RandomData => (day * 24, 96, 0.0, None),
             _ => (start, 1, 0.0, None),
         };
-        self.busy[index * self.scale.days as usize + day as usize] = true;
+        let (before, after) = kind.days_around();
+        let first = index * self.scale.days as usize + day as usize;
+        self.busy[first - before..=first + after].fill(true);
         self.plan.episodes[index].push(Episode {
             kind,
             point: index,
@@ -265,167 +315,25 @@ impl Planner<'_> {
         true
     }
 
-    /// Faults of a permit take a unit with one point for the whole run.
-    fn place_permit(&mut self, kind: Kind, index: usize) -> bool {
-        let point: &Point = &self.layout.points[index];
-        let unit = point.unit;
-        let days = self.scale.days as usize;
-        let taken = &mut self.busy[index * days..(index + 1) * days];
-        if self.layout.units[unit].points.len() != 1 || taken.iter().any(|busy| *busy) {
-            return false;
-        }
-        let change = matches!(kind, Kind::LimitTightened | Kind::RelaxedLimit);
-        if change && (point.medium != Medium::Air || point.channels[0].hour_limit.is_none()) {
-            return false;
-        }
-        let hours = self.scale.hours();
-        let from_hour = if days > 1 { hours / 48 * 24 } else { 12 };
-        let limit = point.channels[0].hour_limit.unwrap_or(0.0);
-        let mut episode = |kind, first_hour, hours, ratio: f64, limit: Option<f64>| {
-            self.plan.episodes[index].push(Episode {
-                kind,
-                point: index,
-                channel: Some(0),
-                first_hour,
-                hours,
-                level: limit.unwrap_or(0.0) * ratio,
-                limit,
-            });
-        };
-        self.plan.permits[unit] = match kind {
-            Kind::LimitTightened => {
-                // 0.85 of the old limit is 1.21 of the new one.
-                episode(Kind::BeforeTightening, from_hour - 4, 2, 0.85, Some(limit));
-                episode(
-                    Kind::LimitTightened,
-                    from_hour + 3,
-                    3,
-                    0.85 / 0.7,
-                    Some(limit * 0.7),
-                );
-                PermitCase::Changed {
-                    channel: 0,
-                    from_hour,
-                    factor: 0.7,
-                }
-            }
-            Kind::RelaxedLimit => {
-                // 1.2 of the old limit is 0.8 of the new one.
-                episode(Kind::RelaxedLimit, from_hour + 3, 3, 0.8, Some(limit * 1.5));
-                PermitCase::Changed {
-                    channel: 0,
-                    from_hour,
-                    factor: 1.5,
-                }
-            }
-            Kind::MassOver => {
-                let air = point.medium == Medium::Air;
-                let candidate = usize::from(air);
-                if point.channels[candidate].factor.role != Role::Pollutant
-                    || point.flow_channel().is_none()
-                {
-                    return false;
-                }
-                PermitCase::MassOver { channel: candidate }
-            }
-            Kind::PermitExpired => PermitCase::Ends {
-                last_day: days as i32 / 2 - 1,
-            },
-            _ => PermitCase::Ends {
-                last_day: days as i32 + 30,
-            },
-        };
-        let taken = &mut self.busy[index * days..(index + 1) * days];
-        taken.fill(true);
-        true
-    }
-
     /// A day of the point on which nothing happens yet, with the history before it and the hours
     /// after it that the kind's rule needs, as far as the run has them.
     fn free_day(&mut self, index: usize, kind: Kind) -> Option<u32> {
         let days = self.scale.days as usize;
-        let from = usize::from(kind.needs_history() && days > 1);
-        let to = days - usize::from(kind.is_judged_afterwards() && days > from + 1);
-        let span = to - from;
+        let (before, after) = kind.days_around();
+        let from = usize::from(kind.needs_history() && days > 1)
+            .max(kind.earliest_day())
+            .max(before);
+        let to = days.saturating_sub(after);
+        let to = to - usize::from(kind.is_judged_afterwards() && to > from + 1);
+        let span = to.checked_sub(from).filter(|span| *span > 0)?;
         let first = self.noise.below(span);
+        let busy = &self.busy[index * days..(index + 1) * days];
         (0..span)
             .map(|at| from + (first + at) % span)
-            .find(|day| !self.busy[index * days + day])
+            .find(|day| !busy[day - before..=day + after].contains(&true))
             .map(|day| day as u32)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    fn plan(scale: &Scale) -> (Layout, Plan) {
-        let layout = Layout::new(scale);
-        let plan = Plan::new(scale, &layout);
-        (layout, plan)
-    }
-
-    #[test]
-    fn every_kind_of_fault_happens_in_the_default_province() {
-        let scale = Scale::default();
-        let (_, plan) = plan(&scale);
-        let mut seen: BTreeSet<Kind> = plan
-            .episodes
-            .iter()
-            .flatten()
-            .map(|episode| episode.kind)
-            .collect();
-        for case in &plan.permits {
-            match case {
-                PermitCase::MassOver { .. } => _ = seen.insert(Kind::MassOver),
-                PermitCase::Ends { last_day } if *last_day < scale.days as i32 => {
-                    seen.insert(Kind::PermitExpired);
-                }
-                PermitCase::Ends { .. } => _ = seen.insert(Kind::PermitExpiring),
-                _ => {}
-            }
-        }
-        for kind in Kind::FAULTS.iter().chain(&Kind::DECOYS) {
-            assert!(seen.contains(kind), "{kind:?} is missing");
-        }
-    }
-
-    #[test]
-    fn episodes_of_a_point_never_share_a_day_except_around_a_permit_change() {
-        let scale = Scale {
-            points: 200,
-            days: 5,
-            fault_rate: 0.6,
-            ..Scale::default()
-        };
-        let (_, plan) = plan(&scale);
-        for episodes in &plan.episodes {
-            let mut days: Vec<u32> = episodes
-                .iter()
-                .filter(|e| !matches!(e.kind, Kind::BeforeTightening | Kind::LimitTightened))
-                .map(|e| e.first_hour / 24)
-                .collect();
-            let all = days.len();
-            days.dedup();
-            assert_eq!(days.len(), all);
-            assert!(
-                episodes
-                    .iter()
-                    .all(|e| e.first_hour + e.hours <= scale.hours())
-            );
-        }
-    }
-
-    #[test]
-    fn one_day_and_one_point_is_enough_to_run() {
-        for points in 1..8 {
-            let _ = plan(&Scale {
-                points,
-                days: 1,
-                factors: 4,
-                ..Scale::default()
-            });
-        }
-    }
-}
+mod tests;

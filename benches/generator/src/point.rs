@@ -61,8 +61,15 @@ impl PointRun {
         mass_limit: Option<(usize, f64)>,
     ) -> Self {
         let channels = point.channels.len();
+        let mut process = Process::new(scale, point);
+        if episodes
+            .iter()
+            .any(|episode| episode.kind == Kind::CopiedHistory)
+        {
+            process.remember_a_day();
+        }
         Self {
-            process: Process::new(scale, point),
+            process,
             outbox: Outbox::new(scale, point),
             episodes,
             hour_sums: vec![Sum::NONE; channels],

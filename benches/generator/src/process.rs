@@ -6,7 +6,9 @@
 //! converted values follow from the oxygen that is reported with them (HJ 75: C * (21 - O2ref) /
 //! (21 - O2)).
 
-use crate::factor::{HUMIDITY, OXYGEN, Role};
+use std::collections::VecDeque;
+
+use crate::factor::{FLOW, HUMIDITY, OXYGEN, PRESSURE, Role, TEMPERATURE, VELOCITY};
 pub(crate) use crate::hour_plan::{Effect, HourPlan, Line, Mark};
 use crate::layout::{Medium, Point};
 use crate::noise::{Domain, Noise, normal};
@@ -29,9 +31,10 @@ pub(crate) struct Process {
     /// Load of the last interval, 0.3 to 1.2.
     at_load: f64,
     load_keep: f64,
-    keep: f64,
     states: Vec<State>,
     steps: i64,
+    /// The last day, oldest interval first, where a day is going to be copied.
+    last_day: Option<VecDeque<Vec<Sample>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,13 +48,20 @@ struct State {
     follow: f64,
     stopped: i64,
     role: Role,
+    /// Memory from one interval to the next.
+    keep: f64,
 }
 
 impl Process {
     pub(crate) fn new(scale: &Scale, point: &Point) -> Self {
         let mut noise = Noise::new(scale.seed, Domain::Process, point.index as u64);
-        // AR(1) with time constants of 3 h for the load and 40 min for each factor.
+        // AR(1) with time constants of 3 h for the load and 40 min for each factor; what leaves basins
+        // that hold the water for days changes over a day and a half.
         let cadence = f64::from(scale.cadence_s);
+        let keep = |role: Role| {
+            let slow = point.medium == Medium::Water && role == Role::Pollutant;
+            (-cadence / if slow { 129_600.0 } else { 2_400.0 }).exp()
+        };
         let load = normal(noise.bits());
         let states = point
             .channels
@@ -69,6 +79,7 @@ impl Process {
                     follow: factor.load,
                     stopped: (factor.stopped * power).round() as i64,
                     role: factor.role,
+                    keep: keep(factor.role),
                 }
             })
             .collect();
@@ -77,10 +88,15 @@ impl Process {
             load,
             at_load: 0.0,
             load_keep: (-cadence / 10_800.0).exp(),
-            keep: (-cadence / 2_400.0).exp(),
             states,
             steps: scale.steps_per_hour() as i64,
+            last_day: None,
         }
+    }
+
+    /// Keeps a day in mind, so that it can be copied.
+    pub(crate) fn remember_a_day(&mut self) {
+        self.last_day = Some(VecDeque::new());
     }
 
     /// Advances by one interval and writes what the instruments show.
@@ -106,6 +122,39 @@ impl Process {
                 *sample = self.sample(at, plan, load, oxygen, point);
             }
         }
+        if !plan.stopped {
+            self.flow_of_velocity(point, plan, samples);
+        }
+        if let Some(last_day) = &mut self.last_day {
+            if last_day.len() == 24 * self.steps as usize
+                && let Some(oldest) = last_day.pop_front()
+                && plan.copied
+            {
+                samples.copy_from_slice(&oldest);
+            }
+            last_day.push_back(samples.to_vec());
+        }
+    }
+
+    /// Flow at standard state is what velocity, cross-section and the state of the gas give (HJ 75);
+    /// where all of them are measured, it is calculated from them and not drawn.
+    fn flow_of_velocity(&self, point: &Point, plan: &HourPlan, samples: &mut [Sample]) {
+        let Some(area) = point.cross_section() else {
+            return;
+        };
+        let shown = |at: usize| samples[at].avg as f64 / self.states[at].scale;
+        let flow = shown(VELOCITY)
+            * area
+            * standard_state(shown(TEMPERATURE), shown(PRESSURE), shown(HUMIDITY))
+            * plan.flow_share;
+        let sample = &mut samples[FLOW];
+        let avg = ((flow * self.states[FLOW].scale).round() as i64).max(2);
+        let shift = avg - sample.avg;
+        *sample = Sample {
+            min: (sample.min + shift).clamp(1, avg),
+            avg,
+            max: sample.max + shift,
+        };
     }
 
     /// Power of production and treatment in the last interval, tenths of a kW: both follow the load,
@@ -129,7 +178,7 @@ impl Process {
     ) -> Sample {
         let state = &mut self.states[at];
         let bits = self.noise.bits();
-        state.z = ar(state.z, self.keep, bits);
+        state.z = ar(state.z, state.keep, bits);
         if plan.stopped {
             state.frozen = None;
             return Sample {
@@ -140,6 +189,9 @@ impl Process {
         }
         let moved = 1.0 + state.follow * (load - 0.9) + state.noise * state.z;
         let mut value = state.base * moved.clamp(0.4, 1.6);
+        if state.role == Role::Flow || (at == VELOCITY && point.medium == Medium::Air) {
+            value *= plan.surge;
+        }
         if plan.sample < 1.0 {
             value = match state.role {
                 Role::Oxygen => 21.0 - (21.0 - value) * plan.sample,
@@ -170,6 +222,17 @@ impl Process {
                             }
                             _ => level,
                         };
+                        None
+                    }
+                    Effect::Wobble => {
+                        let held = state
+                            .frozen
+                            .get_or_insert((value * state.scale).round() as i64);
+                        value = *held as f64 / state.scale * (1.0 + 0.001 * jitter);
+                        None
+                    }
+                    Effect::Random => {
+                        value = state.base * (1.0 + 0.12 * jitter.clamp(-3.0, 3.0));
                         None
                     }
                     Effect::Negative => {
@@ -228,6 +291,12 @@ impl Process {
         state.last_hour_sum = Some(sum + shift);
         shift
     }
+}
+
+/// What the volume of a gas is multiplied by to get that at standard state, dry: temperature in degC,
+/// static pressure in kPa against 101.325, humidity in %.
+pub(crate) fn standard_state(temperature: f64, pressure: f64, humidity: f64) -> f64 {
+    273.0 / (273.0 + temperature) * (101.325 + pressure) / 101.325 * (1.0 - humidity / 100.0)
 }
 
 #[inline]

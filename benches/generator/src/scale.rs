@@ -30,8 +30,8 @@ pub struct Scale {
     pub realtime_s: Option<u32>,
     /// First Beijing day, days since 1970-01-01.
     pub start_day: i32,
-    /// Share of the points that get an injected fault, 0 to 1. Whatever the share, each kind of
-    /// fault appears once if the province has room for it.
+    /// Share of the points that get an injected fault in five days, 0 to 1. Whatever the share, each
+    /// kind of fault appears once if the province has room for it.
     pub fault_rate: f64,
     /// Share of packets sent twice, 0 to 0.5.
     pub resend_rate: f64,

@@ -25,7 +25,7 @@ use crate::layout::{Layout, Medium, Point, Unit};
 use crate::noise::{Domain, Noise};
 use crate::packet::POWER_CODES;
 use crate::permits::Document;
-use crate::plan::Plan;
+use crate::plan::{Plan, ReportCase};
 use crate::scale::Scale;
 use crate::stamp::{HOUR, SECOND, civil};
 
@@ -122,6 +122,7 @@ pub fn documents(
             scale,
             unit,
             &layout.points[unit.points.clone()],
+            plan.reports[unit.index],
             start,
         );
     }
@@ -271,34 +272,69 @@ fn manual(
     stack.add(arrival, "manual_result", &id, 1, &result);
 }
 
-/// The reports of the last full quarter and year before the run, handed in on time.
-fn reports(stack: &mut Stack, scale: &Scale, unit: &Unit, points: &[Point], start: i64) {
-    let (year, month, _) = civil(scale.start_day);
-    let quarter = (month - 1) / 3;
-    let (quarter_year, quarter_month) = match quarter {
-        0 => (year - 1, 10),
-        quarter => (year, quarter * 3 - 2),
-    };
-    let periods = [
-        (ReportPeriod::Quarter, quarter_year, quarter_month, 2_100.0),
-        (ReportPeriod::Year, year - 1, 1, 8_400.0),
-    ];
+/// Days after the end of a period within which its report is due.
+const REPORT_DUE_DAYS: i32 = 15;
+/// Days after that on which a late report arrives.
+pub(crate) const LATE_DAYS: i32 = 14;
+
+/// A quarter whose report is due apart from the year's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quarter {
+    year: i32,
+    /// First month.
+    month: u32,
+    /// The day from which on its report is late.
+    pub(crate) due_day: i32,
+}
+
+/// The last full quarter before the run; none where that is the last one of a year, which the year's
+/// report covers.
+pub(crate) fn last_quarter(start_day: i32) -> Option<Quarter> {
+    let (year, month, _) = civil(start_day);
+    let month = ((month - 1) / 3).checked_sub(1)? * 3 + 1;
+    Some(Quarter {
+        year,
+        month,
+        due_day: day_number(chrono::NaiveDate::from_ymd_opt(year, month + 3, 1)?)?
+            + REPORT_DUE_DAYS,
+    })
+}
+
+/// Days since 1970-01-01.
+fn day_number(date: chrono::NaiveDate) -> Option<i32> {
+    let epoch = chrono::NaiveDate::default();
+    i32::try_from(date.signed_duration_since(epoch).num_days()).ok()
+}
+
+/// The reports of the last full quarter and year before the run, handed in on time unless the plan
+/// says otherwise of the quarter's.
+fn reports(
+    stack: &mut Stack,
+    scale: &Scale,
+    unit: &Unit,
+    points: &[Point],
+    case: ReportCase,
+    start: i64,
+) {
+    let (year, _, _) = civil(scale.start_day);
+    let mut periods = vec![(ReportPeriod::Year, year - 1, 1, 8_400.0)];
+    periods.extend(match last_quarter(scale.start_day) {
+        Some(quarter) => Some((ReportPeriod::Quarter, quarter.year, quarter.month, 2_100.0)),
+        None => Some((ReportPeriod::Quarter, year - 1, 10, 2_100.0)),
+    });
     for (period, year, month, hours) in periods {
+        let quarterly = period == ReportPeriod::Quarter;
+        if quarterly && case == ReportCase::Missing {
+            continue;
+        }
         let Some(first) = chrono::NaiveDate::from_ymd_opt(year, month, 1) else {
             continue;
         };
-        let months = if period == ReportPeriod::Year { 12 } else { 3 };
+        let months = if quarterly { 3 } else { 12 };
         let Some(after) = first.checked_add_months(chrono::Months::new(months)) else {
             continue;
         };
-        let number = |date: chrono::NaiveDate| {
-            i32::try_from(
-                date.signed_duration_since(chrono::NaiveDate::default())
-                    .num_days(),
-            )
-            .ok()
-        };
-        let (Some(first), Some(after)) = (number(first), number(after)) else {
+        let (Some(first), Some(after)) = (day_number(first), day_number(after)) else {
             continue;
         };
         let items = points
@@ -323,7 +359,12 @@ fn reports(stack: &mut Stack, scale: &Scale, unit: &Unit, points: &[Point], star
             })
             .collect();
         let id = format!("ER-{}-{}-{}", unit.permit_no, period.as_str(), first);
-        let submitted = beijing_day_start(after + 9) + 10 * HOUR;
+        let handed_in = if quarterly && case == ReportCase::Late {
+            after + REPORT_DUE_DAYS + LATE_DAYS - 1
+        } else {
+            after + 9
+        };
+        let submitted = beijing_day_start(handed_in) + 10 * HOUR;
         let report = ExecutionReport {
             report_id: id.clone(),
             version: 1,

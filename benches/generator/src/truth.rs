@@ -11,10 +11,12 @@ use std::path::Path;
 use nonsite_schemas::time::{DAY_MICROS, beijing_day_start};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Layout;
-use crate::plan::{Kind, PermitCase, Plan};
+use crate::layout::{Business, Layout};
+use crate::permits::last_month;
+use crate::plan::{Kind, PermitCase, Plan, ReportCase};
 use crate::scale::Scale;
 use crate::stamp::{HOUR, date_text, rfc3339};
+use crate::supporting;
 
 /// One line of the truth file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,7 +146,7 @@ pub struct Summary {
     /// Permit documents and how many of them have faults.
     pub permits: crate::permits::PermitCounts,
     /// Documents about how readings came about, by type.
-    pub documents: crate::supporting::DocumentCounts,
+    pub documents: supporting::DocumentCounts,
     /// What the ratio has to be under the default policy.
     pub inspections: crate::inspections::InspectionCounts,
     /// Episodes by kind.
@@ -159,6 +161,43 @@ pub(crate) struct MassCrossing {
     pub(crate) limit_t: f64,
 }
 
+/// The truth about one thing that happens at a point.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what, where, when, and how strongly"
+)]
+fn row(
+    layout: &Layout,
+    kind: Kind,
+    point: usize,
+    channel: Option<usize>,
+    from: i64,
+    to: i64,
+    level: Option<f64>,
+    limit: Option<f64>,
+    details: String,
+) -> TruthRow {
+    let point = &layout.points[point];
+    let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
+    TruthRow {
+        kind: kind.as_str().to_owned(),
+        expected: texts(kind.expected()),
+        allowed: texts(kind.allowed()),
+        must_not: texts(kind.must_not()),
+        mn: point.mn.clone(),
+        outlet: point.outlet_uid.clone(),
+        permit_no: layout.units[point.unit].permit_no.clone(),
+        factor: channel.map(|at| point.channels[at].factor.code.to_owned()),
+        start: rfc3339(from),
+        end: rfc3339(to),
+        start_us: from,
+        end_us: to,
+        level,
+        limit,
+        details,
+    }
+}
+
 /// The truth rows of a province, by start and station.
 pub(crate) fn rows(
     scale: &Scale,
@@ -169,34 +208,18 @@ pub(crate) fn rows(
     let start = beijing_day_start(scale.start_day);
     let end = beijing_day_start(scale.start_day + scale.days as i32);
     let mut rows = Vec::new();
-    let mut push =
-        |kind: Kind, point: usize, channel: Option<usize>, from, to, level, limit, details| {
-            let point = &layout.points[point];
-            let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
-            rows.push(TruthRow {
-                kind: kind.as_str().to_owned(),
-                expected: texts(kind.expected()),
-                allowed: texts(kind.allowed()),
-                must_not: texts(kind.must_not()),
-                mn: point.mn.clone(),
-                outlet: point.outlet_uid.clone(),
-                permit_no: layout.units[point.unit].permit_no.clone(),
-                factor: channel.map(|at| point.channels[at].factor.code.to_owned()),
-                start: rfc3339(from),
-                end: rfc3339(to),
-                start_us: from,
-                end_us: to,
-                level,
-                limit,
-                details,
-            });
-        };
     for episode in plan.episodes.iter().flatten() {
         let from = start + i64::from(episode.first_hour) * HOUR;
         let to = from + i64::from(episode.hours) * HOUR;
         let level = episode.limit.map(|_| (episode.level * 1e6).round() / 1e6);
         let details = describe(episode.kind).to_owned();
-        push(
+        let point = &layout.points[episode.point];
+        // Waste incineration is judged by days and warned by hours (E07), not by E02.
+        let many = episode.kind == Kind::ExceedHour
+            && episode.hours >= 3
+            && point.business != Business::Incineration;
+        rows.push(row(
+            layout,
             episode.kind,
             episode.point,
             episode.channel,
@@ -205,7 +228,10 @@ pub(crate) fn rows(
             level,
             episode.limit,
             details,
-        );
+        ));
+        if many && let Some(row) = rows.last_mut() {
+            row.expected.push("E02".to_owned());
+        }
     }
     for (unit, case) in plan.permits.iter().enumerate() {
         let PermitCase::Ends { last_day } = *case else {
@@ -217,7 +243,8 @@ pub(crate) fn rows(
         for point in layout.units[unit].points.clone() {
             // Notices 90, 60 and 30 days ahead; once it has ended, every day with discharge.
             let ahead = from - 91 * DAY_MICROS;
-            push(
+            rows.push(row(
+                layout,
                 Kind::PermitExpiring,
                 point,
                 None,
@@ -226,9 +253,10 @@ pub(crate) fn rows(
                 None,
                 None,
                 details.clone(),
-            );
+            ));
             if from < end {
-                push(
+                rows.push(row(
+                    layout,
                     Kind::PermitExpired,
                     point,
                     None,
@@ -237,9 +265,56 @@ pub(crate) fn rows(
                     None,
                     None,
                     details.clone(),
-                );
+                ));
             }
         }
+    }
+    let quarter = supporting::last_quarter(scale.start_day);
+    for (unit, case) in layout.units.iter().zip(&plan.reports) {
+        let (kind, what) = match case {
+            ReportCase::InTime => continue,
+            ReportCase::Late => (Kind::ReportLate, "came two weeks late"),
+            ReportCase::Missing => (Kind::ReportMissing, "never came"),
+        };
+        let Some(quarter) = quarter else {
+            continue;
+        };
+        let details = format!(
+            "the report of the quarter, due before {}, {what}",
+            date_text(quarter.due_day)
+        );
+        let due = beijing_day_start(quarter.due_day);
+        rows.push(row(
+            layout,
+            kind,
+            unit.points.start,
+            None,
+            due,
+            end,
+            None,
+            None,
+            details,
+        ));
+    }
+    for (unit, case) in layout.units.iter().zip(&plan.permits) {
+        let PermitCase::MonthOver { channel } = *case else {
+            continue;
+        };
+        let (_, hours) = last_month(scale);
+        // About then the sum passes what is permitted.
+        let from = end - i64::from(hours / 2) * HOUR;
+        let details = "permitted mass of the month is reached halfway through it".to_owned();
+        rows.push(row(
+            layout,
+            Kind::MonthMassOver,
+            unit.points.start,
+            Some(channel),
+            from,
+            end,
+            None,
+            None,
+            details,
+        ));
     }
     for crossing in crossings {
         let case = plan.permits[layout.points[crossing.point].unit];
@@ -251,7 +326,8 @@ pub(crate) fn rows(
             "permitted mass of the year {} t is reached",
             crossing.limit_t
         );
-        push(
+        rows.push(row(
+            layout,
             Kind::MassOver,
             crossing.point,
             Some(channel),
@@ -260,7 +336,7 @@ pub(crate) fn rows(
             None,
             Some(crossing.limit_t),
             details,
-        );
+        ));
     }
     rows.sort_by(|a, b| (a.start_us, &a.mn, &a.kind).cmp(&(b.start_us, &b.mn, &b.kind)));
     rows
@@ -287,6 +363,13 @@ const fn describe(kind: Kind) -> &'static str {
         Kind::ConvertedWrong => "converted values at 0.8 of what the oxygen gives",
         Kind::OverRange => "above the measuring range of the analyser, mark N",
         Kind::Rewritten => "over the limit; hour packets sent again three hours later at 0.6",
+        Kind::ExceedRate => "within the limit, gas and velocity at 1.8: over the permitted kg/h",
+        Kind::FlowUnderstated => "flow at 0.7 of what velocity and filed cross-section give",
+        Kind::PhOut => "pH over the permitted range while water flows",
+        Kind::MicroFluctuation => "a whole day within thousandths of one value",
+        Kind::CopiedHistory => "every value of the day is that of the day before",
+        Kind::StopUnmarked => "stopped: air at rest, zeros, mark N, no mark on the platform",
+        Kind::RandomData => "four days of numbers without memory in a series that has it",
         Kind::FiledChange => "slope 0.97 with a ticket and a filing of the same hour",
         Kind::LimitTightened => "over the limit of the permit version in force since before",
         Kind::MarkedExceed => "over the limit, marked maintenance or calibration",
@@ -296,7 +379,12 @@ const fn describe(kind: Kind) -> &'static str {
         Kind::Stopped => "stopped, zeros, mark F; start-up marked St in the hour after",
         Kind::GapBackfilled => "line down, everything sent when it was up again",
         Kind::Maintained => "usual values, mark M",
-        Kind::MassOver | Kind::PermitExpired | Kind::PermitExpiring => "",
+        Kind::MassOver
+        | Kind::MonthMassOver
+        | Kind::ReportMissing
+        | Kind::ReportLate
+        | Kind::PermitExpired
+        | Kind::PermitExpiring => "",
     }
 }
 

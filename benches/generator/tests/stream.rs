@@ -127,6 +127,15 @@ fn every_flaw_and_every_kind_of_fault_is_there() {
         "over_range",
         "rewritten",
         "filed_change",
+        "exceed_rate",
+        "flow_understated",
+        "ph_out",
+        "micro_fluctuation",
+        "copied_history",
+        "stop_unmarked",
+        "month_mass_over",
+        "report_missing",
+        "report_late",
     ] {
         assert!(kinds.contains(kind), "{kind} is missing from {kinds:?}");
     }

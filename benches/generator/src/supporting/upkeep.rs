@@ -20,6 +20,31 @@ fn hour_start(start: i64, hour: u32) -> i64 {
     start + i64::from(hour) * HOUR
 }
 
+/// The filed cross-section of a duct whose flow is calculated from the velocity.
+fn cross_section(stack: &mut Stack, unit: &Unit, point: &Point, start: i64, arrival: i64) {
+    let Some(area) = point.cross_section() else {
+        return;
+    };
+    let id = format!("F-{}-duct", point.mn);
+    let filed = Filing {
+        filing_id: id.clone(),
+        version: 1,
+        recorded_at: Some(Instant(start - 90 * DAY_MICROS)),
+        mn: point.mn.clone(),
+        permit_no: Some(unit.permit_no.clone()),
+        outlet: Some(point.outlet_code.clone()),
+        valid_from: Some(Instant(start - 90 * DAY_MICROS)),
+        filed_by: Some(unit.name.clone()),
+        parameters: vec![Parameter {
+            parameter: "cross_section".to_owned(),
+            value: Some(area),
+            ..Parameter::default()
+        }],
+        ..Filing::default()
+    };
+    stack.add(arrival, "filing", &id, 1, &filed);
+}
+
 /// The filed parameters of every analyser, and the changes that were filed.
 pub(super) fn filings(
     stack: &mut Stack,
@@ -29,6 +54,7 @@ pub(super) fn filings(
     start: i64,
     arrival: i64,
 ) {
+    cross_section(stack, unit, point, start, arrival);
     for at in 0..ANALYSERS.min(point.channels.len()) {
         let factor = point.channels[at].factor.code;
         let id = format!("F-{}-{factor}", point.mn);
