@@ -1,6 +1,6 @@
 /*---
 id = "P05"
-version = 1
+version = 2
 name_zh = "限值配置不符"
 name_en = "configured limit differs from the permit"
 group = "permit"
@@ -13,7 +13,9 @@ reason_en = "The limit configured for {factor} of {mn} is {observed} {unit}, the
 [episode]
 quiet_gap_h = 72
 ---*/
--- Limits of the plant sheets (day_..., hour_...), meant at reference oxygen, against the permit's.
+-- Limits of the plant sheets (day_..., hour_...), meant at reference oxygen, against the permit's. Waste
+-- incineration is where sheets give limits: a logger there without any is judged by permit and standard
+-- alone, and nothing is configured that could differ.
 WITH configured AS (
   SELECT mn, split_part(name, '_', 1) AS averaging, split_part(name, '_', 2) AS factor,
          min(value) AS value
@@ -41,3 +43,10 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
        CASE WHEN why IS NULL AND (value <> limit_value OR basis <> 'converted')
             THEN concat('{"averaging":"', averaging, '","permit_basis":"', basis, '"}') END AS detail
 FROM judged
+UNION ALL
+SELECT c.mn, NULL, NULL, NULL, NULL, day_start(c.date), day_start(c.date) + INTERVAL '24 hours',
+       NULL, NULL, NULL, 1, 'not_evaluated', 'no_configured_limit', NULL, NULL, NULL
+FROM core c
+JOIN (SELECT DISTINCT mn FROM incinerators) i ON i.mn = c.mn
+LEFT ANTI JOIN configured k ON k.mn = c.mn
+WHERE day_start(c.date) <= $as_of

@@ -80,7 +80,7 @@ pub struct KindLine {
     pub found: u64,
     /// How many had only expected rules outside the catalogue.
     pub without_rule: u64,
-    /// How many were flagged by a rule that must not.
+    /// How many were flagged by a rule that must not, with a finding that no other fault explains.
     pub wrongly_flagged: u64,
     /// Some that were missed.
     pub missed: Vec<String>,
@@ -195,6 +195,8 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
     let mut examples: BTreeMap<String, Vec<String>> = BTreeMap::new();
     // Findings by rule and subject, for the faults' turn.
     let mut found: BTreeMap<(&str, &str), Vec<&Anomaly>> = BTreeMap::new();
+    // Findings that are right: such a one may lie beside a look-alike without being about it.
+    let mut explained: BTreeSet<&str> = BTreeSet::new();
     for finding in &judged.findings {
         let rule = finding.rule_id.as_str();
         let subject = finding.mn.as_deref().or(finding.permit_no.as_deref());
@@ -216,7 +218,9 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
             count.line.on_look_alikes += u64::from(look_alike);
             count.line.beside_faults += u64::from(beside);
         }
-        if !right {
+        if right {
+            explained.insert(finding.anomaly_id.as_str());
+        } else {
             let list = examples.entry(rule.to_owned()).or_default();
             if list.len() < EXAMPLES {
                 list.push(told(finding));
@@ -242,7 +246,12 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
                 .filter(|finding| belongs(finding, fault))
                 .collect()
         };
-        if fault.must_not.iter().any(|rule| !of(rule).is_empty()) {
+        let unexplained = |finding: &&Anomaly| !explained.contains(finding.anomaly_id.as_str());
+        if fault
+            .must_not
+            .iter()
+            .any(|rule| of(rule).iter().any(unexplained))
+        {
             kind.wrongly_flagged += 1;
         }
         let expected: Vec<&str> = fault

@@ -47,7 +47,7 @@ impl Default for Config {
             enabled: Vec::new(),
             params: BTreeMap::new(),
             plants_dir: None,
-            logger_days: 10_000,
+            logger_days: 1_000,
             suspension: Suspension::default(),
         }
     }

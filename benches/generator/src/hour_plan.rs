@@ -2,6 +2,9 @@
 
 use crate::plan::{Episode, Kind};
 
+/// Hours of maintenance at the start of a shift of the level.
+pub(crate) const SERVICE_HOURS: u32 = 2;
+
 /// Data mark of an interval (HJ 212-2017 table 8; `St` of HJ 75).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Mark {
@@ -15,7 +18,7 @@ pub(crate) enum Mark {
     C,
     /// Start-up.
     St,
-    /// Fault: fewer normal intervals than the roll-up asks for.
+    /// Fault: of the instrument, or of a day with fewer normal intervals than the roll-up asks for.
     D,
 }
 
@@ -54,6 +57,8 @@ pub(crate) struct HourPlan {
     pub(crate) surge: f64,
     /// Flow that is reported, as a share of what velocity and cross-section give.
     pub(crate) flow_share: f64,
+    /// The plant runs at half load.
+    pub(crate) low_load: bool,
     /// Everything is as it was a day ago.
     pub(crate) copied: bool,
     /// How packets leave.
@@ -77,6 +82,8 @@ pub(crate) enum Effect {
     Negative,
     /// Within a thousandth of the value it had when this began.
     Wobble,
+    /// This share of what there is.
+    Share(f64),
     /// Around the usual level, each value drawn without regard to the one before.
     Random,
 }
@@ -116,6 +123,7 @@ impl HourPlan {
             wrong_conversion: None,
             surge: 1.0,
             flow_share: 1.0,
+            low_load: false,
             copied: false,
             line: Line::Up,
         };
@@ -139,6 +147,7 @@ impl HourPlan {
                 | Kind::Rewritten
                 | Kind::ExceedRate
                 | Kind::PhOut
+                | Kind::HonestRise
                 | Kind::MarkedExceed => Some(Effect::Level(episode.level)),
                 Kind::AtLimit => Some(Effect::Exact(episode.level)),
                 Kind::Constant => Some(Effect::Frozen),
@@ -146,6 +155,9 @@ impl HourPlan {
                 Kind::Negative => Some(Effect::Negative),
                 Kind::MicroFluctuation => Some(Effect::Wobble),
                 Kind::RandomData => Some(Effect::Random),
+                Kind::LevelShift if hour >= episode.first_hour + SERVICE_HOURS => {
+                    Some(Effect::Share(0.55))
+                }
                 _ => None,
             };
             plan.effect = episode.channel.zip(effect).or(plan.effect);
@@ -158,6 +170,11 @@ impl HourPlan {
                     };
                 }
                 Kind::Maintained => plan.mark = Mark::M,
+                Kind::LevelShift if hour < episode.first_hour + SERVICE_HOURS => {
+                    plan.mark = Mark::M;
+                }
+                Kind::FaultHidden | Kind::FaultRepaired => plan.mark = Mark::D,
+                Kind::LowLoad => plan.low_load = true,
                 Kind::FalseMark => plan.maintained = episode.channel,
                 Kind::FalseStop => plan.mark = Mark::F,
                 Kind::TreatmentOff => plan.treatment_off = true,

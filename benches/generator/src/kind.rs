@@ -54,6 +54,12 @@ pub enum Kind {
     StopUnmarked,
     /// Four days of numbers without memory, where the series has memory otherwise.
     RandomData,
+    /// Instruments marked faulty for most of a day: no mark, no ticket, no report.
+    FaultHidden,
+    /// After two hours of maintenance an analyser shows little more than half of what it did.
+    LevelShift,
+    /// A comparison sample is more than twice what the instrument shows.
+    ComparisonFailed,
     /// The permit limit is lowered during the run and the old level is kept.
     LimitTightened,
     /// Year-to-date mass passes the permitted annual mass.
@@ -82,6 +88,14 @@ pub enum Kind {
     GapBackfilled,
     /// Look-alike: values in their usual range, marked M.
     Maintained,
+    /// Look-alike: instruments marked faulty for some hours, reported and repaired under a ticket.
+    FaultRepaired,
+    /// Look-alike: half load for hours.
+    LowLoad,
+    /// Look-alike: some hours at four fifths of the limit.
+    HonestRise,
+    /// Look-alike: a comparison sample the instrument agrees with.
+    ComparisonPassed,
     /// Look-alike: slope of an analyser changed with a ticket and a filing.
     FiledChange,
 }
@@ -114,6 +128,13 @@ impl Kind {
             Self::CopiedHistory => "copied_history",
             Self::StopUnmarked => "stop_unmarked",
             Self::RandomData => "random_data",
+            Self::FaultHidden => "fault_hidden",
+            Self::LevelShift => "level_shift",
+            Self::ComparisonFailed => "comparison_failed",
+            Self::FaultRepaired => "fault_repaired",
+            Self::LowLoad => "low_load",
+            Self::HonestRise => "honest_rise",
+            Self::ComparisonPassed => "comparison_passed",
             Self::LimitTightened => "limit_tightened",
             Self::MassOver => "mass_over",
             Self::MonthMassOver => "month_mass_over",
@@ -144,6 +165,7 @@ impl Kind {
             // What is copied is an ordinary day.
             Self::CopiedHistory => (1, 0),
             Self::RandomData => (0, 3),
+            Self::LevelShift => (1, 1),
             _ => (0, 0),
         }
     }
@@ -152,6 +174,8 @@ impl Kind {
     pub(crate) const fn earliest_day(self) -> usize {
         match self {
             Self::RandomData => 8,
+            // A day before, most of two days after, and these have to be over.
+            Self::LevelShift => 3,
             _ => 0,
         }
     }
@@ -172,6 +196,9 @@ impl Kind {
                 | Self::CopiedHistory
                 | Self::StopUnmarked
                 | Self::RandomData
+                | Self::FaultHidden
+                | Self::LevelShift
+                | Self::ComparisonFailed
         )
     }
 
@@ -185,7 +212,7 @@ impl Kind {
             Self::Zero => &["Q04"],
             Self::Negative => &["Q03"],
             Self::Spike => &["Q09"],
-            Self::Dilution => &["Q11"],
+            Self::Dilution => &["Q11", "Q35"],
             Self::Offline => &["T01", "T02"],
             Self::HourIncomplete => &["T02"],
             Self::ParameterChange => &["Q16"],
@@ -202,6 +229,9 @@ impl Kind {
             Self::CopiedHistory => &["Q22"],
             Self::StopUnmarked => &["Q21"],
             Self::RandomData => &["Q24"],
+            Self::FaultHidden => &["Q32", "T05"],
+            Self::LevelShift => &["Q37"],
+            Self::ComparisonFailed => &["Q29"],
             Self::MassOver => &["P06"],
             Self::MonthMassOver => &["P08"],
             Self::ReportMissing | Self::ReportLate => &["P12"],
@@ -223,7 +253,7 @@ impl Kind {
             Self::Zero => &["Q01", "Q25", "Q34"],
             Self::Negative => &["Q34"],
             Self::Spike => &["E09", "E10", "Q08"],
-            Self::Dilution => &["Q08", "Q25", "Q35"],
+            Self::Dilution => &["Q08", "Q25"],
             Self::Offline => &["T03", "T04", "T10", "Q31"],
             Self::HourIncomplete => &["T01", "T03", "T04", "T10"],
             Self::ParameterChange => &["Q13", "Q27"],
@@ -248,6 +278,9 @@ impl Kind {
             // The instruments show air at rest: zeros, the same for hours, marked as valid.
             Self::StopUnmarked => &["Q01", "Q04", "Q08", "Q25", "Q28", "Q34"],
             Self::RandomData => &["Q08", "Q09", "Q25"],
+            // Hours of a fault are not valid, and nobody audited the day.
+            Self::FaultHidden => &["T04", "T10"],
+            Self::LevelShift => &["Q08", "Q09", "Q25"],
             Self::MonthMassOver => &["P07"],
             Self::MassOver => &["P07", "P08"],
             Self::PermitExpired => &["P01", "P03"],
@@ -265,12 +298,18 @@ impl Kind {
             Self::GapBackfilled => &["T01", "T02"],
             Self::Maintained => &["E01", "E03", "Q01", "Q03", "Q04", "Q19"],
             Self::FiledChange => &["Q16"],
+            Self::FaultRepaired => &["Q32", "T05", "T10", "E01", "Q37"],
+            Self::LowLoad => &[
+                "Q08", "Q09", "Q11", "Q12", "Q21", "Q25", "Q26", "Q28", "Q35", "Q37",
+            ],
+            Self::HonestRise => &["E01", "E10", "Q08", "Q09", "Q26"],
+            Self::ComparisonPassed => &["Q29"],
             _ => &[],
         }
     }
 
     /// Faults in the order in which they are placed.
-    pub(crate) const FAULTS: [Self; 31] = [
+    pub(crate) const FAULTS: [Self; 34] = [
         Self::ExceedHour,
         Self::Offline,
         Self::Constant,
@@ -301,15 +340,22 @@ impl Kind {
         Self::MonthMassOver,
         Self::ReportMissing,
         Self::ReportLate,
+        Self::FaultHidden,
+        Self::ComparisonFailed,
         Self::RandomData,
+        Self::LevelShift,
     ];
 
     /// Look-alikes in the order in which they are placed.
-    pub(crate) const DECOYS: [Self; 5] = [
+    pub(crate) const DECOYS: [Self; 9] = [
         Self::MarkedExceed,
         Self::RelaxedLimit,
         Self::GapBackfilled,
         Self::AtLimit,
         Self::FiledChange,
+        Self::FaultRepaired,
+        Self::LowLoad,
+        Self::HonestRise,
+        Self::ComparisonPassed,
     ];
 }

@@ -9,6 +9,7 @@
 mod papers;
 
 use crate::factor::PH;
+use crate::hour_plan::SERVICE_HOURS;
 pub use crate::kind::Kind;
 use crate::layout::{Edition, Layout, Medium};
 use crate::noise::{Domain, Noise};
@@ -211,8 +212,12 @@ impl Planner<'_> {
                 return false;
             }
             Kind::PhOut if air || point.channels.len() <= PH => return false,
-            Kind::MicroFluctuation | Kind::CopiedHistory if !air => return false,
-            Kind::RandomData if air => return false,
+            Kind::MicroFluctuation | Kind::CopiedHistory | Kind::LevelShift if !air => {
+                return false;
+            }
+            Kind::FaultHidden | Kind::HonestRise | Kind::ComparisonPassed if !air => return false,
+            Kind::RandomData | Kind::ComparisonFailed if air => return false,
+            Kind::LowLoad | Kind::LevelShift if point.flow_channel().is_none() => return false,
             Kind::ReportMissing | Kind::ReportLate => return self.place_report(kind, point.unit),
             Kind::ParameterChange | Kind::FiledChange
                 if point.json || point.edition == Edition::E2005 =>
@@ -234,8 +239,13 @@ impl Planner<'_> {
         let pick = match kind {
             Kind::Spike => Some(0),
             Kind::PhOut => Some(PH),
+            Kind::ComparisonFailed => Some(0),
+            // Particulates: the standards allow 5 mg/m3 where the usual level is lower than that.
+            Kind::ComparisonPassed => Some(2),
             Kind::MicroFluctuation
             | Kind::ExceedRate
+            | Kind::LevelShift
+            | Kind::HonestRise
             | Kind::Negative
             | Kind::Zero
             | Kind::Constant
@@ -298,6 +308,16 @@ impl Planner<'_> {
             Kind::StopUnmarked => (start, 2 + noise.below(4) as u32, 0.0, None),
             Kind::MicroFluctuation | Kind::CopiedHistory => (day * 24, 24, 0.0, None),
             Kind::RandomData => (day * 24, 96, 0.0, None),
+            Kind::FaultHidden => (
+                day * 24 + 1 + noise.below(5) as u32,
+                14 + noise.below(4) as u32,
+                0.0,
+                None,
+            ),
+            Kind::FaultRepaired => (start, 4 + noise.below(5) as u32, 0.0, None),
+            Kind::LevelShift => (start, SERVICE_HOURS + 24 + noise.below(6) as u32, 0.0, None),
+            Kind::LowLoad => (start, 4 + noise.below(6) as u32, 0.0, None),
+            Kind::HonestRise => (start, 3 + noise.below(3) as u32, 0.8, hour_limit),
             _ => (start, 1, 0.0, None),
         };
         let (before, after) = kind.days_around();

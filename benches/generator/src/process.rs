@@ -108,6 +108,7 @@ impl Process {
         samples: &mut [Sample],
     ) {
         self.load = ar(self.load, self.load_keep, self.noise.bits());
+        let rhythm = if plan.low_load { rhythm * 0.5 } else { rhythm };
         let load = (rhythm + 0.05 * self.load).clamp(0.3, 1.2);
         self.at_load = load;
         let oxygen_at = (point.medium == Medium::Air && samples.len() > OXYGEN).then_some(OXYGEN);
@@ -229,6 +230,10 @@ impl Process {
                             .frozen
                             .get_or_insert((value * state.scale).round() as i64);
                         value = *held as f64 / state.scale * (1.0 + 0.001 * jitter);
+                        None
+                    }
+                    Effect::Share(share) => {
+                        value *= share;
                         None
                     }
                     Effect::Random => {

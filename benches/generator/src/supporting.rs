@@ -7,6 +7,7 @@
 //! on purpose (a ticket for a changed slope, a mark in time) is left out here as well, and is in the
 //! truth file. Versions arrive out of order now and then, and one document is faulty.
 
+mod comparisons;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -114,6 +115,7 @@ pub fn documents(
         if point.has_power() {
             process_points(&mut stack, unit, point, start, arrival);
         }
+        comparisons::samples(&mut stack, unit, point, plan, start);
         manual(&mut stack, unit, point, start, arrival, &mut noise);
     }
     for unit in &layout.units {

@@ -370,6 +370,15 @@ const fn describe(kind: Kind) -> &'static str {
         Kind::CopiedHistory => "every value of the day is that of the day before",
         Kind::StopUnmarked => "stopped: air at rest, zeros, mark N, no mark on the platform",
         Kind::RandomData => "four days of numbers without memory in a series that has it",
+        Kind::FaultHidden => {
+            "marked D most of the day; no mark on the platform, no ticket, no report"
+        }
+        Kind::LevelShift => "two hours of maintenance under a ticket, then 0.55 of what there is",
+        Kind::ComparisonFailed => "comparison sample of this hour at 2.2 times the usual level",
+        Kind::FaultRepaired => "marked D, reported and repaired under a ticket, marked in time",
+        Kind::LowLoad => "half load",
+        Kind::HonestRise => "four fifths of the hourly limit for some hours",
+        Kind::ComparisonPassed => "comparison sample of this hour at the usual level",
         Kind::FiledChange => "slope 0.97 with a ticket and a filing of the same hour",
         Kind::LimitTightened => "over the limit of the permit version in force since before",
         Kind::MarkedExceed => "over the limit, marked maintenance or calibration",

@@ -247,3 +247,85 @@ fn hours_are_missing_or_incomplete_exactly_where_labelled() {
     }
     assert!(incomplete >= 4, "{incomplete}");
 }
+
+/// Hourly values of a factor in and outside a labelled stretch, marked N.
+fn around(world: &World, row: &TruthRow, factor: &str) -> (Vec<f64>, Vec<f64>) {
+    let hours = &world.table.hours[&(row.mn.clone(), factor.to_owned())];
+    let normal = hours.iter().filter(|(_, hour)| hour.flag == "N");
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        normal.partition(|(at, _)| (row.start_us..row.end_us).contains(*at));
+    let values = |hours: Vec<(&i64, &Hour)>| hours.iter().map(|(_, hour)| hour.value).collect();
+    (values(inside), values(outside))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[test]
+fn faults_of_days_flows_and_ph_have_the_shape_their_rules_describe() {
+    let world = world();
+    let mut kinds = BTreeSet::new();
+    for row in &world.truth {
+        let factor = row.factor.as_deref();
+        // Median of a factor in the stretch over its median elsewhere.
+        let level = |factor: &str| {
+            let (inside, outside) = around(&world, row, factor);
+            median(inside) / median(outside)
+        };
+        match row.kind.as_str() {
+            "exceed_rate" => {
+                assert!(level("a00000") > 1.5, "{row:?}");
+                assert!(
+                    (level("a01011") / level("a00000") - 1.0).abs() < 0.1,
+                    "{row:?}"
+                );
+                let (inside, _) = around(&world, row, factor.unwrap());
+                assert!(inside.iter().all(|value| *value < row.limit.unwrap()));
+            }
+            "flow_understated" => {
+                let share = level("a00000") / level("a01011");
+                assert!((share - 0.7).abs() < 0.05, "{share} {row:?}");
+            }
+            "ph_out" => {
+                let (inside, outside) = around(&world, row, "w01001");
+                assert!(inside.len() >= 2 && inside.iter().all(|value| *value > 9.2));
+                assert!(outside.iter().all(|value| *value < 9.0));
+            }
+            "micro_fluctuation" => {
+                let (inside, _) = around(&world, row, factor.unwrap());
+                let (least, most) = inside
+                    .iter()
+                    .fold((f64::MAX, f64::MIN), |(a, z), v| (a.min(*v), z.max(*v)));
+                assert!(
+                    least < most && most - least < 0.005 * least,
+                    "{least} {most}"
+                );
+            }
+            "copied_history" => {
+                let hours = &world.table.hours[&(row.mn.clone(), "a21026".to_owned())];
+                let same = hours
+                    .range(row.start_us..row.end_us)
+                    .filter(|(at, hour)| hours[&(**at - 24 * HOUR)].value == hour.value)
+                    .count();
+                assert!(same >= 22, "{same} {row:?}");
+            }
+            "stop_unmarked" => {
+                let (oxygen, _) = around(&world, row, "a19001");
+                assert!(oxygen.iter().all(|value| *value > 20.0), "{row:?}");
+            }
+            "low_load" => {
+                let flow = if row.outlet.contains("DW") {
+                    "w00000"
+                } else {
+                    "a00000"
+                };
+                assert!(level(flow) < 0.7, "{row:?}");
+            }
+            _ => continue,
+        }
+        kinds.insert(row.kind.as_str());
+    }
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
+}

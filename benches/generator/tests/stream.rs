@@ -136,6 +136,12 @@ fn every_flaw_and_every_kind_of_fault_is_there() {
         "month_mass_over",
         "report_missing",
         "report_late",
+        "fault_hidden",
+        "comparison_failed",
+        "fault_repaired",
+        "low_load",
+        "honest_rise",
+        "comparison_passed",
     ] {
         assert!(kinds.contains(kind), "{kind} is missing from {kinds:?}");
     }

@@ -71,7 +71,9 @@ fn what_is_marked_in_packets_has_a_mark_and_what_is_hidden_has_no_ticket() {
         let mark = has(&format!("MK-{mn}-{:05}-0", episode.first_hour));
         let ticket = has(&format!("WO-{mn}-{:05}", episode.first_hour));
         let expected = match episode.kind {
-            Kind::Maintained | Kind::MarkedExceed => (true, true),
+            Kind::Maintained | Kind::MarkedExceed | Kind::FaultRepaired | Kind::LevelShift => {
+                (true, true)
+            }
             Kind::Stopped | Kind::FalseStop | Kind::FalseMark | Kind::GapBackfilled => {
                 (true, false)
             }

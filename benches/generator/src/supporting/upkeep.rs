@@ -7,6 +7,7 @@ use nonsite_schemas::wire::documents::{
 };
 
 use super::Stack;
+use crate::hour_plan::SERVICE_HOURS;
 use crate::layout::{Point, Unit};
 use crate::plan::{Episode, Kind, Plan};
 use crate::point::FILED_SLOPE;
@@ -118,9 +119,15 @@ pub(super) fn marks_and_tickets(
 ) {
     for episode in &plan.episodes[point.index] {
         let from = hour_start(start, episode.first_hour);
-        let to = hour_start(start, episode.first_hour + episode.hours);
+        let hours = if episode.kind == Kind::LevelShift {
+            SERVICE_HOURS
+        } else {
+            episode.hours
+        };
+        let to = hour_start(start, episode.first_hour + hours);
         let kind = match episode.kind {
-            Kind::Maintained => Some(TicketKind::Maintenance),
+            Kind::Maintained | Kind::LevelShift => Some(TicketKind::Maintenance),
+            Kind::FaultRepaired => Some(TicketKind::Repair),
             // As in the packets: even hours are maintenance, odd ones calibration.
             Kind::MarkedExceed if episode.first_hour % 2 == 0 => Some(TicketKind::Maintenance),
             Kind::MarkedExceed => Some(TicketKind::Calibration),
@@ -134,9 +141,14 @@ pub(super) fn marks_and_tickets(
             (Kind::MarkedExceed, Some(TicketKind::Calibration)) => {
                 &[(MarkScope::Device, MarkCode::Calibration, from, to)]
             }
-            (Kind::Maintained | Kind::MarkedExceed | Kind::FalseMark, _) => {
-                &[(MarkScope::Device, MarkCode::Maintenance, from, to)]
-            }
+            (
+                Kind::Maintained
+                | Kind::LevelShift
+                | Kind::FaultRepaired
+                | Kind::MarkedExceed
+                | Kind::FalseMark,
+                _,
+            ) => &[(MarkScope::Device, MarkCode::Maintenance, from, to)],
             (Kind::Stopped, _) => &[
                 (MarkScope::Condition, MarkCode::Stopped, from, to),
                 (MarkScope::Condition, MarkCode::StartUp, to, to + HOUR),
@@ -180,6 +192,8 @@ fn ticket(
         kind: Some(kind),
         status: Some(TicketStatus::Open),
         starts_at: Some(Instant(from)),
+        noticed_at: (kind == TicketKind::Repair).then_some(Instant(from)),
+        reported_at: (kind == TicketKind::Repair).then_some(Instant(from + HOUR / 2)),
         company: Some(format!("示例运维{}公司", point.index % 5 + 1)),
         technician: Some(format!("运维员{:02}", point.index % 40 + 1)),
         ..Ticket::default()
