@@ -1,6 +1,6 @@
 /*---
 id = "P09"
-version = 1
+version = 2
 name_zh = "特殊时段超许可"
 name_en = "special-period limit exceeded"
 group = "permit"
@@ -12,7 +12,8 @@ reason_zh = "许可证 {permit_no}：特殊时段内 {start} 起的自然日，{
 reason_en = "Permit {permit_no}: {factor} was {observed} {unit} on the day from {start} within a special period, above the {limit} {unit} allowed then."
 ---*/
 -- Within a declared period: mass of a day against the permitted mass per day, and a gas day's mean
--- against the special limit.
+-- against the special limit. A unit that an order for heavy pollution reaches and whose permit says
+-- nothing about such periods is not judged, and that is said.
 WITH windows AS (
   SELECT p.permit_no, p.version, p.period_id, p.starts_at, p.ends_at
   FROM permit_periods p
@@ -51,3 +52,17 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version, day_start, day_start +
             ELSE 'passed' END,
        problem, NULL, NULL, NULL
 FROM days
+UNION ALL
+SELECT DISTINCT c.mn, CAST(NULL AS VARCHAR), o.outlet_uid, o.permit_no, CAST(NULL AS INT),
+       day_start(c.date), day_start(c.date) + INTERVAL '24 hours',
+       CAST(NULL AS DOUBLE), CAST(NULL AS DOUBLE), CAST(NULL AS VARCHAR), 1,
+       'not_evaluated', 'no_special_limit', NULL, NULL, NULL
+FROM core c
+JOIN mn_outlets o
+  ON o.mn = c.mn AND day_start(c.date) + INTERVAL '12 hours' >= o.bound_from
+ AND day_start(c.date) + INTERVAL '12 hours' < o.bound_to
+JOIN unit_windows u
+  ON u.permit_no = o.permit_no AND u.kind = 'heavy_pollution'
+ AND u.starts_at < day_start(c.date) + INTERVAL '24 hours' AND u.ends_at > day_start(c.date)
+LEFT ANTI JOIN windows w ON w.permit_no = o.permit_no
+WHERE day_start(c.date) + INTERVAL '24 hours' <= $as_of

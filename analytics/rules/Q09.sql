@@ -1,6 +1,6 @@
 /*---
 id = "Q09"
-version = 2
+version = 3
 name_zh = "突变/尖峰"
 name_en = "spike"
 group = "quality"
@@ -39,8 +39,9 @@ doc = "valid hours a day needs to pass"
 ---*/
 -- An hour further from the median of the 24 hours before it than three standard deviations and three
 -- medians, whose neighbours on both sides are not. What lasts for hours is a level (an exceedance, a
--- start), and its last hour is no spike because the next one is back.
-WITH spikes AS (
+-- start), and its last hour is no spike because the next one is back. Hours of a level widen the
+-- deviation until one of them falls just short of it: a neighbour beyond half of the way makes a level too.
+WITH found AS (
   SELECT mn, factor, s['at'] AS at, s['before'] AS usual, s['after'] AS value
   FROM (
     SELECT mn, factor, unnest(spikes(hour, value, $sigmas, $medians, 86400, 3600)) AS s
@@ -48,6 +49,14 @@ WITH spikes AS (
     WHERE valid AND is_concentration(factor)
     GROUP BY mn, factor
   )
+),
+spikes AS (
+  SELECT f.*
+  FROM found f
+  LEFT ANTI JOIN hourly n
+    ON n.mn = f.mn AND n.factor = f.factor AND n.valid AND n.hour <> f.at
+   AND n.hour >= f.at - INTERVAL '1 hour' AND n.hour <= f.at + INTERVAL '1 hour'
+   AND (n.value - f.usual) * (f.value - f.usual) > 0.5 * (f.value - f.usual) * (f.value - f.usual)
 ),
 calibrated AS (
   SELECT DISTINCT s.mn, s.factor, s.at

@@ -1,6 +1,6 @@
 /*---
 id = "Q37"
-version = 1
+version = 2
 name_zh = "维护后电平跃迁"
 name_en = "another level after maintenance"
 group = "quality"
@@ -37,8 +37,17 @@ min = 4
 max = 24
 unit = "h"
 doc = "valid hours each side needs"
+
+[params.near_h]
+default = 4
+min = 1
+max = 12
+unit = "h"
+doc = "hours right before and right after between which the shift has to lie as well"
 ---*/
--- Medians, so that an exceedance of some hours on one side is no shift. The window is the last of the
+-- Medians, so that an exceedance of some hours on one side is no shift; and a shift that maintenance
+-- made is there at once: a whole day of another level that begins or ends hours away from it has another
+-- cause. The window is the last of the
 -- 24 hours after, when the judgement can first be made.
 WITH stretches AS (
   SELECT mn, factor, r['from_time'] AS from_time, r['to_time'] + INTERVAL '1 hour' AS to_time
@@ -56,6 +65,10 @@ sides AS (
   SELECT s.mn, s.factor, s.from_time, s.to_time,
          median(h.value) FILTER (WHERE h.hour < s.from_time) AS before,
          median(h.value) FILTER (WHERE h.hour >= s.to_time) AS after,
+         median(h.value) FILTER (WHERE h.hour < s.from_time
+           AND h.hour >= s.from_time - arrow_cast($near_h * 3600000000, 'Duration(Microsecond)')) AS just_before,
+         median(h.value) FILTER (WHERE h.hour >= s.to_time
+           AND h.hour < s.to_time + arrow_cast($near_h * 3600000000, 'Duration(Microsecond)')) AS just_after,
          median(h.flow) FILTER (WHERE h.hour < s.from_time) AS flow_before,
          median(h.flow) FILTER (WHERE h.hour >= s.to_time) AS flow_after,
          count(*) FILTER (WHERE h.hour < s.from_time) AS hours_before,
@@ -70,7 +83,8 @@ sides AS (
 ),
 judged AS (
   SELECT *,
-         CASE WHEN hours_before < $min_hours OR hours_after < $min_hours THEN 'too_few_valid_hours'
+         CASE WHEN hours_before < $min_hours OR hours_after < $min_hours
+                OR just_before IS NULL OR just_after IS NULL THEN 'too_few_valid_hours'
               WHEN flow_before IS NULL OR flow_after IS NULL THEN 'no_flow'
               WHEN abs(flow_after - flow_before) > $load / 100.0 * flow_before THEN 'load_differs' END AS why
   FROM sides
@@ -78,6 +92,9 @@ judged AS (
 SELECT mn, factor, to_time + INTERVAL '23 hours' AS window_start, to_time + INTERVAL '24 hours' AS window_end,
        after AS observed, before AS limit_value, reading_unit(mn, factor) AS unit, hours_after AS points,
        CASE WHEN why IS NOT NULL THEN 'not_evaluated'
-            WHEN abs(after - before) > $percent / 100.0 * abs(before) THEN 'flagged' ELSE 'passed' END AS outcome,
+            WHEN abs(after - before) > $percent / 100.0 * abs(before)
+             AND abs(just_after - just_before) > $percent / 100.0 * abs(just_before)
+             AND (after > before) = (just_after > just_before) THEN 'flagged'
+            ELSE 'passed' END AS outcome,
        why
 FROM judged
