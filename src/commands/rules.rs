@@ -1,6 +1,7 @@
 //! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
 
 mod backtest;
+mod params;
 mod precision;
 mod validate;
 
@@ -48,6 +49,9 @@ enum Action {
     Backtest(backtest::Args),
     /// What verification said about each rule's findings, and which rules are suspended.
     Precision(precision::Precision),
+    /// Parameters that differ for an industry or an outlet, for a time.
+    #[command(subcommand)]
+    Params(params::Action),
     /// Dispatch the findings of a suspended rule again.
     Lift(precision::Lift),
     /// The windows that rules flag in an export of a plant, one by one, without a broker.
@@ -67,6 +71,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Precision(args) => {
             precision::precision(&args, &catalogue(settings)?, settings).await
         }
+        Action::Params(action) => params::run(action, &catalogue(settings)?, settings).await,
         Action::Lift(args) => {
             precision::lift_suspension(&args, &catalogue(settings)?, settings).await
         }

@@ -19,6 +19,7 @@ mod documents;
 mod garbage;
 mod kill;
 mod loss;
+mod params;
 mod pipeline;
 mod plain;
 mod plants;

@@ -70,6 +70,11 @@ impl Configured {
         Self::new(rule, &BTreeMap::new())
     }
 
+    /// The same rule with these values.
+    pub(super) fn with(&self, given: &BTreeMap<String, Number>) -> Result<Self, Error> {
+        Self::new(self.rule.clone(), given)
+    }
+
     fn new(rule: Rule, given: &BTreeMap<String, Number>) -> Result<Self, Error> {
         let values = rule.values(given)?;
         let params_hash = Rule::params_hash(&values);

@@ -33,6 +33,9 @@ const AS_OF: &str = "nonsite-detect/as_of";
 /// Marker of the rules of the last run.
 const RULES: &str = "nonsite-detect/rules";
 
+/// Marker of the version of `rule_params` judged by last.
+const PARAMS: &str = "nonsite-detect/rule_params";
+
 fn permit_marker(table: &str) -> String {
     format!("nonsite-detect/{table}")
 }
@@ -65,6 +68,7 @@ impl Writer {
             readings: transaction(&self.anomalies, READINGS).await?,
             permits,
             as_of: transaction(&self.anomalies, AS_OF).await?,
+            params: transaction(&self.anomalies, PARAMS).await?,
             rules: transaction(&self.anomalies, RULES).await?,
         })
     }
@@ -329,6 +333,7 @@ impl Writer {
             Transaction::new(READINGS, session.version("readings_raw")),
             Transaction::new(AS_OF, as_of),
             Transaction::new(RULES, fingerprint),
+            Transaction::new(PARAMS, session.version("rule_params")),
         ];
         markers.extend(
             PERMIT_TABLES

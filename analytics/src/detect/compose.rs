@@ -16,7 +16,7 @@ use super::evidence::beijing;
 use crate::session::{Error, Session, rows};
 
 /// A row of a query.
-type Row = serde_json::Map<String, Value>;
+pub(super) type Row = serde_json::Map<String, Value>;
 
 /// Which outlet a logger stood for, as bound over time, and whose permit is whose.
 pub(super) struct Outlets {
@@ -38,7 +38,8 @@ impl Outlets {
         let batches = run
             .rows(
                 "permits",
-                "SELECT permit_no, version AS permit_version, issued_at, unit_name, org_code
+                "SELECT permit_no, version AS permit_version, issued_at, unit_name, org_code,
+                        industry_codes
                  FROM permit_documents ORDER BY permit_no, issued_at, version",
             )
             .await?;
@@ -51,9 +52,28 @@ impl Outlets {
         Ok(Self { bindings, permits })
     }
 
+    /// Nothing is bound.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            bindings: Vec::new(),
+            permits: BTreeMap::new(),
+        }
+    }
+
+    /// All bindings, in order of loggers.
+    pub(super) fn bindings(&self) -> &[Row] {
+        &self.bindings
+    }
+
+    /// All good documents.
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Row> {
+        self.permits.values().flatten()
+    }
+
     /// The document behind a finding about a permit: the version named, else the one issued last
     /// before `time`, else the first.
-    fn permit(&self, permit_no: &str, version: Option<i32>, time: i64) -> Option<&Row> {
+    pub(super) fn permit(&self, permit_no: &str, version: Option<i32>, time: i64) -> Option<&Row> {
         let documents = self.permits.get(permit_no)?;
         let number = |row: &Row, name: &str| row.get(name).and_then(Value::as_i64);
         version
@@ -71,7 +91,7 @@ impl Outlets {
     }
 
     /// The binding of a logger's factor at a time: the one issued last.
-    fn of(&self, mn: &str, factor: Option<&str>, time: i64) -> Option<&Row> {
+    pub(super) fn of(&self, mn: &str, factor: Option<&str>, time: i64) -> Option<&Row> {
         let at = self
             .bindings
             .partition_point(|row| row.get("mn").and_then(Value::as_str) < Some(mn));

@@ -21,6 +21,7 @@ use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::long;
 use super::marks::Marks;
 use super::masses::{FRESH, daily_masses};
+use super::params::{BAD_OVERRIDE, Layers, OfRule};
 use super::plant;
 use super::quiet::Memory;
 use super::rule::Rule;
@@ -84,9 +85,11 @@ pub(super) async fn evaluate(
     state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
+    let layers = Layers::load(session).await?;
     let runs = Judging {
         session,
         catalogue,
+        layers: &layers,
         as_of,
     };
     let memory = &mut Memory::default();
@@ -119,6 +122,7 @@ impl Which {
 pub(super) struct Judging<'a> {
     pub(super) session: &'a Session,
     pub(super) catalogue: &'a Catalogue,
+    pub(super) layers: &'a Layers,
     pub(super) as_of: i64,
 }
 
@@ -243,19 +247,30 @@ impl Judging<'_> {
                 .filter_map(|id| state.get(id))
                 .map(window_key)
                 .collect();
-            let mut verdicts = judge(run, configured, as_of, core, registry, &ask).await?;
-            marks.exempt(&configured.rule, &mut verdicts.flagged);
-            let mut findings = merge(&configured.rule, std::mem::take(&mut verdicts.flagged));
-            findings.retain(|finding| finding.core());
-            let evidence = evidence::collect(run, configured, &findings).await?;
+            let layers = self.layers.of_rule(configured, &outlets);
+            let others = layers
+                .as_ref()
+                .map_or_else(Vec::new, |layers| layers.others(core, registry));
+            let mut verdicts = Verdicts::default();
             let mut found = BTreeSet::new();
-            for (finding, evidence) in findings.iter().zip(evidence) {
-                let anomaly = anomaly(configured, finding, evidence, &outlets, as_of, version);
-                found.insert(anomaly.anomaly_id.clone());
-                state.found(anomaly);
+            // Once as configured, and once for each set of parameters that differs somewhere.
+            for with in std::iter::once(configured).chain(&others) {
+                let part = layers.as_ref().map(|layers| layers.part(with, &others));
+                let mut said =
+                    judge(run, with, as_of, core, registry, &ask, part.as_ref()).await?;
+                marks.exempt(&with.rule, &mut said.flagged);
+                let mut findings = merge(&with.rule, std::mem::take(&mut said.flagged));
+                findings.retain(|finding| finding.core());
+                let evidence = evidence::collect(run, with, &findings, layers.as_ref()).await?;
+                for (finding, evidence) in findings.iter().zip(evidence) {
+                    let anomaly = anomaly(with, finding, evidence, &outlets, as_of, version);
+                    found.insert(anomaly.anomaly_id.clone());
+                    state.found(anomaly);
+                }
+                verdicts.add(said);
             }
             for id in mine.iter().filter(|id| !found.contains(*id)) {
-                let reason = why_withdrawn(state, id, configured, &verdicts);
+                let reason = why_withdrawn(state, id, configured, layers.as_ref(), &verdicts);
                 state.disproved(id, reason, as_of, version);
             }
             let report = &mut work.rules[n];
@@ -396,7 +411,13 @@ fn window_key(anomaly: &Anomaly) -> WindowKey {
     (subject, anomaly.factor.clone(), anomaly.window_start)
 }
 
-fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Verdicts) -> String {
+fn why_withdrawn(
+    state: &State,
+    id: &str,
+    configured: &Configured,
+    layers: Option<&OfRule<'_>>,
+    verdicts: &Verdicts,
+) -> String {
     let Some(anomaly) = state.get(id) else {
         return String::new();
     };
@@ -406,7 +427,12 @@ fn why_withdrawn(state: &State, id: &str, configured: &Configured, verdicts: &Ve
             configured.rule.version
         );
     }
-    if anomaly.params_hash != configured.params_hash {
+    let hash = match layers.map(|layers| layers.hash_of(anomaly)) {
+        Some(Err(message)) => return format!("not evaluated: {BAD_OVERRIDE}: {message}"),
+        Some(Ok(hash)) => hash,
+        None => configured.params_hash.clone(),
+    };
+    if anomaly.params_hash != hash {
         return "the rule's parameters changed".to_owned();
     }
     let said = verdicts.asked.get(&window_key(anomaly));

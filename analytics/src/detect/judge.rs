@@ -14,6 +14,7 @@ use futures::StreamExt;
 use nonsite_schemas::time::beijing_day;
 
 use super::catalogue::Configured;
+use super::params::{BAD_OVERRIDE, Part, Take};
 use super::rule::{Rule, Severity};
 use super::touched::LoggerDay;
 use crate::session::{Error, Session};
@@ -91,7 +92,24 @@ pub(super) struct Verdicts {
     pub(super) asked: BTreeMap<WindowKey, Said>,
 }
 
-/// Runs a rule over a prepared session. `registry` says whether rows about no logger count.
+impl Verdicts {
+    /// Adds what another part of the windows came to.
+    pub(super) fn add(&mut self, mut other: Self) {
+        self.flagged.append(&mut other.flagged);
+        self.flagged_count += other.flagged_count;
+        self.passed += other.passed;
+        for (why, count) in other.not_evaluated {
+            *self.not_evaluated.entry(why).or_default() += count;
+        }
+        for (subject, count) in other.unjudged {
+            *self.unjudged.entry(subject).or_default() += count;
+        }
+        self.asked.append(&mut other.asked);
+    }
+}
+
+/// Runs a rule over a prepared session. `registry` says whether rows about no logger count; `part`
+/// chooses the windows to which these parameters apply, all of them when it is absent.
 pub(super) async fn judge(
     run: &Session,
     configured: &Configured,
@@ -99,6 +117,7 @@ pub(super) async fn judge(
     core: &BTreeSet<LoggerDay>,
     registry: bool,
     ask: &BTreeSet<WindowKey>,
+    part: Option<&Part<'_>>,
 ) -> Result<Verdicts, Error> {
     let rule = &configured.rule;
     let query = rule.query(&configured.values, as_of)?;
@@ -139,7 +158,13 @@ pub(super) async fn judge(
     let index = index(core);
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(fault)?;
-        sort(rule, &batch, &index, registry, ask, &mut verdicts)?;
+        let given = Given {
+            core: &index,
+            registry,
+            ask,
+            part,
+        };
+        sort(rule, &batch, &given, &mut verdicts)?;
     }
     Ok(verdicts)
 }
@@ -173,14 +198,26 @@ fn owned(column: &StringArray, i: usize) -> Option<String> {
     column.is_valid(i).then(|| column.value(i).to_owned())
 }
 
+/// What rows are sorted by.
+struct Given<'a> {
+    core: &'a BTreeMap<&'a str, BTreeSet<i32>>,
+    registry: bool,
+    ask: &'a BTreeSet<WindowKey>,
+    part: Option<&'a Part<'a>>,
+}
+
 fn sort(
     rule: &Rule,
     batch: &RecordBatch,
-    core: &BTreeMap<&str, BTreeSet<i32>>,
-    registry: bool,
-    ask: &BTreeSet<WindowKey>,
+    given: &Given<'_>,
     verdicts: &mut Verdicts,
 ) -> Result<(), Error> {
+    let Given {
+        core,
+        registry,
+        ask,
+        part,
+    } = *given;
     let columns = batch.columns();
     let (mn, factor) = (text(&columns[0]), text(&columns[1]));
     let start = columns[5].as_primitive::<TimestampMicrosecondType>();
@@ -205,8 +242,21 @@ fn sort(
         } else {
             registry
         };
+        let mut bad = false;
+        if let Some(part) = part {
+            let of = |at: usize| {
+                let column = text(&columns[at]);
+                column.is_valid(i).then(|| column.value(i))
+            };
+            let subject = (of(0), of(1), of(2), of(3));
+            match part.take(subject, from) {
+                Take::Mine => {}
+                Take::Other => continue,
+                Take::Bad => bad = true,
+            }
+        }
         let flagged = match outcome.value(i) {
-            "flagged" => true,
+            "flagged" => !bad,
             "passed" | "not_evaluated" => false,
             other => {
                 return Err(Error::Rule {
@@ -239,15 +289,21 @@ fn sort(
             let subject = owned(mn, i).or_else(|| owned(text(&columns[3]), i));
             let key = (subject, owned(factor, i), from);
             if ask.contains(&key) {
-                let passed = outcome.value(i) == "passed";
-                let why = owned(why, i);
+                let passed = outcome.value(i) == "passed" && !bad;
+                let why = if bad {
+                    Some(BAD_OVERRIDE.to_owned())
+                } else {
+                    owned(why, i)
+                };
                 verdicts.asked.insert(key, Said { passed, why });
             }
         }
-        if outcome.value(i) == "passed" {
+        if outcome.value(i) == "passed" && !bad {
             verdicts.passed += 1;
         } else {
-            let why = if why.is_valid(i) {
+            let why = if bad {
+                BAD_OVERRIDE
+            } else if why.is_valid(i) {
                 why.value(i)
             } else {
                 "unknown"
@@ -318,7 +374,7 @@ pub async fn test_rules(
     super::shared::register(&run).await?;
     let mut outcomes = Vec::new();
     for configured in catalogue.rules().iter().chain(catalogue.off()) {
-        let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new()).await;
+        let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new(), None).await;
         outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
     }
     Ok(outcomes)

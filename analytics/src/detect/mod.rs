@@ -35,6 +35,7 @@ mod long;
 mod marks;
 pub mod masses;
 pub mod page;
+pub mod params;
 pub mod plant;
 mod quiet;
 pub mod record;

@@ -24,6 +24,7 @@ use nonsite_schemas::time::beijing_day;
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Configured};
 use super::inputs::{CONTACTS, day_batch};
+use super::params::Layers;
 use super::judge::{Window, judge};
 use super::rule::Severity;
 use super::state::State;
@@ -135,8 +136,8 @@ pub(super) async fn due(
     catalogue: &Catalogue,
     state: &State,
     memory: &mut Memory,
-    before: i64,
-    as_of: i64,
+    layers: &Layers,
+    (before, as_of): (i64, i64),
 ) -> Result<BTreeSet<LoggerDay>, Error> {
     if clocked(catalogue).next().is_none() {
         return Ok(BTreeSet::new());
@@ -165,8 +166,17 @@ pub(super) async fn due(
                 standing.entry(mn).or_default().push(anomaly);
             }
         }
-        let verdicts = judge(&bare, configured, as_of, &days, false, &BTreeSet::new()).await?;
-        for window in &verdicts.flagged {
+        let mut flagged = Vec::new();
+        let others = layers.asked(configured);
+        for with in std::iter::once(configured).chain(&others) {
+            let none = BTreeSet::new();
+            flagged.extend(
+                judge(&bare, with, as_of, &days, false, &none, None)
+                    .await?
+                    .flagged,
+            );
+        }
+        for window in &flagged {
             if let Some(mn) = &window.mn
                 && !standing
                     .get(mn.as_str())

@@ -202,8 +202,15 @@ fn rule_of(recorded: &Anomaly) -> Result<(String, BTreeMap<String, Number>), Str
     let sha256 = rule["sha256"]
         .as_str()
         .ok_or("its evidence does not name its rule file")?;
-    let values = serde_json::from_value(rule["params"].clone())
+    let mut values: BTreeMap<String, Number> = serde_json::from_value(rule["params"].clone())
         .map_err(|error| format!("its evidence has no parameters: {error}"))?;
+    // What an override put in is put in again from the table, at its version of that time.
+    for given in rule["overrides"].as_array().into_iter().flatten() {
+        let base = serde_json::from_value(given["instead_of"].clone())
+            .map_err(|error| format!("its evidence has an override without a base: {error}"))?;
+        let parameter = given["parameter"].as_str().unwrap_or_default();
+        values.insert(parameter.to_owned(), base);
+    }
     Ok((sha256.to_owned(), values))
 }
 

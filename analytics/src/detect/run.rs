@@ -11,6 +11,7 @@ use super::catalogue::{Catalogue, Config};
 use super::commit;
 use super::evaluate::{Evaluation, Judging, millis};
 use super::evidence::beijing;
+use super::params::Layers;
 use super::quiet::{self, Memory};
 use super::state::State;
 use super::touched;
@@ -115,12 +116,14 @@ pub async fn run_again(
     let fingerprint = fingerprint(catalogue, &session);
     let as_of = options.as_of;
     let touched = touched::find(&session, &markers, fingerprint, as_of, options.full).await?;
+    let layers = Layers::load(&session).await?;
     let mut evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, as_of)
     } else {
         let runs = Judging {
             session: &session,
             catalogue,
+            layers: &layers,
             as_of,
         };
         let most = config.logger_days;
@@ -129,10 +132,12 @@ pub async fn run_again(
     let before = markers.as_of.filter(|_| !touched.full);
     if let Some(before) = before {
         let state = &evaluation.state;
-        let due = quiet::due(&session, catalogue, state, memory, before, as_of).await?;
+        let times = (before, as_of);
+        let due = quiet::due(&session, catalogue, state, memory, &layers, times).await?;
         let runs = Judging {
             session: &session,
             catalogue,
+            layers: &layers,
             as_of,
         };
         runs.quiet(&due, memory, &mut evaluation).await?;
@@ -155,6 +160,7 @@ pub async fn run_again(
             .await?
             .into_iter()
             .collect(),
+        problems: layers.problems(catalogue),
         ..Report::default()
     };
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.

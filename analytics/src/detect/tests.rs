@@ -2,6 +2,7 @@
 
 mod folder;
 mod golden;
+mod params;
 mod replay;
 mod rules;
 pub(super) mod runs;

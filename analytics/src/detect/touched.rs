@@ -6,6 +6,7 @@
 //! - new permit documents: all days of the loggers they bind;
 //! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
 //!   next day) or back-filled (of the eighth) since then (silences are looked for in [`super::quiet`]);
+//! - an override of a parameter that was set or revoked: the days it speaks about;
 //! - a changed rule or parameter, a time before the last run's, a lost log, or `--full`: everything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,8 @@ pub(super) struct Markers {
     pub(super) permits: BTreeMap<&'static str, i64>,
     /// Time of the last run, microseconds UTC.
     pub(super) as_of: Option<i64>,
+    /// Version of `rule_params` seen last.
+    pub(super) params: Option<i64>,
     /// Fingerprint of the rules it ran.
     pub(super) rules: Option<i64>,
 }
@@ -48,6 +51,25 @@ pub(super) const PERMIT_TABLES: [&str; 4] = [
     "permit_bindings",
     "permit_mass_limits",
 ];
+
+/// Logger-days in the reach of any override: the table is small, and what it said before counts, too.
+const OVERRIDDEN: &str = "
+    SELECT DISTINCT r.mn, r.date
+    FROM readings_raw r
+    JOIN (
+      SELECT DISTINCT b.mn,
+             arrow_cast(p.from_time + INTERVAL '8 hours', 'Date32') AS first_day,
+             arrow_cast(p.expires_at + INTERVAL '8 hours', 'Date32') AS last_day
+      FROM rule_params p
+      JOIN (
+        SELECT mn, outlet_uid, permit_no FROM permit_bindings
+        UNION SELECT mn, outlet_uid, permit_no FROM mn_bindings
+      ) b ON true
+      LEFT JOIN permits d ON d.permit_no = b.permit_no
+      WHERE p.layer = 'outlet' AND p.key = b.outlet_uid
+         OR p.layer = 'industry' AND strpos(concat(',', d.industry_codes), concat(',', p.key)) > 0
+    ) o ON o.mn = r.mn
+    WHERE r.date BETWEEN o.first_day AND o.last_day";
 
 /// The work of one run.
 #[derive(Debug, Default)]
@@ -110,6 +132,10 @@ pub(super) async fn find(
     };
     let mut found = in_files(session, &added).await?;
     found.extend(of_permits(session, markers).await?);
+    let params_changed = markers.params.unwrap_or(-1) < session.version("rule_params");
+    if params_changed {
+        found.extend(days(session, OVERRIDDEN).await?);
+    }
     let stirred = found.clone();
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of).await?);
@@ -117,7 +143,7 @@ pub(super) async fn find(
     let same_day = markers
         .as_of
         .is_some_and(|before| beijing_day(before) == beijing_day(as_of));
-    let idle = found.is_empty() && same_day && !permits_changed(session, markers);
+    let idle = found.is_empty() && same_day && !permits_changed(session, markers) && !params_changed;
     Ok(Touched {
         days: found,
         stirred,

@@ -48,6 +48,7 @@ mod review_events;
 mod rows;
 mod rule_lifts;
 mod rule_outcomes;
+mod rule_params;
 mod rule_texts;
 
 use arrow::datatypes::SchemaRef;
@@ -87,6 +88,7 @@ pub use review_events::review_events;
 pub use rows::{Cell, Rows};
 pub use rule_lifts::rule_lifts;
 pub use rule_outcomes::rule_outcomes;
+pub use rule_params::rule_params;
 pub use rule_texts::rule_texts;
 
 /// What one Delta table looks like.
@@ -137,6 +139,7 @@ pub fn all() -> Vec<TableDef> {
         rule_outcomes(),
         anomaly_feedback(),
         rule_lifts(),
+        rule_params(),
         review_cases(),
         review_events(),
         ratio_snapshots(),

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use super::catalogue::Configured;
 use super::episode::Finding;
 use super::judge::Window;
+use super::params::OfRule;
 use crate::session::{Error, Session, rows};
 
 /// Hours shown before and after a finding.
@@ -52,10 +53,11 @@ pub(super) async fn collect(
     run: &Session,
     configured: &Configured,
     findings: &[Finding],
+    layers: Option<&OfRule<'_>>,
 ) -> Result<Vec<String>, Error> {
     let mut parts: Vec<Map<String, Value>> = findings
         .iter()
-        .map(|finding| head(configured, finding))
+        .map(|finding| head(configured, finding, layers))
         .collect();
     if let Some(wanted) = wanted(findings, |f| f.mn.is_some() && f.factor.is_some())? {
         run.put("wanted", wanted)?;
@@ -279,17 +281,24 @@ fn put(parts: &mut Map<String, Value>, name: &str, mut rows: Vec<Value>) {
 }
 
 /// Rule, windows and the query behind a finding.
-fn head(configured: &Configured, finding: &Finding) -> Map<String, Value> {
+fn head(
+    configured: &Configured,
+    finding: &Finding,
+    layers: Option<&OfRule<'_>>,
+) -> Map<String, Value> {
     let rule = &configured.rule;
     let mut parts = Map::new();
-    parts.insert(
-        "rule".to_owned(),
-        json!({
-            "id": rule.id, "version": rule.version, "sha256": rule.sha256(), "name_zh": rule.name_zh,
-            "name_en": rule.name_en, "basis": rule.basis, "params": configured.values,
-            "exemptions_considered": rule.exempts,
-        }),
-    );
+    let mut told = json!({
+        "id": rule.id, "version": rule.version, "sha256": rule.sha256(), "name_zh": rule.name_zh,
+        "name_en": rule.name_en, "basis": rule.basis, "params": configured.values,
+        "exemptions_considered": rule.exempts,
+    });
+    // Where every parameter is the rule's own there is nothing more to tell.
+    let overrides = layers.map_or_else(Vec::new, |layers| layers.told(finding));
+    if !overrides.is_empty() {
+        told["overrides"] = Value::from(overrides);
+    }
+    parts.insert("rule".to_owned(), told);
     let windows = finding
         .windows
         .iter()

@@ -193,7 +193,7 @@ impl Workbench {
                 .await?;
             for (configured, count) in chosen.iter().zip(&mut counts) {
                 let verdicts =
-                    judge(&run, configured, as_of, &core, true, &BTreeSet::new()).await?;
+                    judge(&run, configured, as_of, &core, true, &BTreeSet::new(), None).await?;
                 count.passed += verdicts.passed;
                 for (why, n) in verdicts.not_evaluated {
                     *count.not_evaluated.entry(why).or_default() += n;
