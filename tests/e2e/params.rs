@@ -16,19 +16,33 @@ fn a_parameter_of_one_outlet_is_used_and_recorded() {
     };
     let (summary, _) = province(&mut sandbox, scale);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
-    let detect = ["detect", "--once", "--no-alerts", "--as-of", summary.end.as_str()];
+    let detect = [
+        "detect",
+        "--once",
+        "--no-alerts",
+        "--as-of",
+        summary.end.as_str(),
+    ];
     sandbox.run(&detect).done();
     let open = "SELECT anomaly_id, outlet_uid FROM anomalies
                 WHERE rule_id = 'E01' AND status = 'open' ORDER BY anomaly_id";
     let before = sandbox.query(open);
-    let outlet = before[0]["outlet_uid"].as_str().expect("an outlet").to_owned();
+    let outlet = before[0]["outlet_uid"]
+        .as_str()
+        .expect("an outlet")
+        .to_owned();
 
     let what = ["E01", "factor", "--outlet", &outlet, "--author", "张三"];
     let set = |reason: &str, value: &str| {
         let mut args = vec!["rules", "params", "set"];
         args.extend(what);
         args.extend(["--reason", reason, "--value", value]);
-        args.extend(["--from", "2000-01-01 00:00", "--expires", "2099-01-01 00:00"]);
+        args.extend([
+            "--from",
+            "2000-01-01 00:00",
+            "--expires",
+            "2099-01-01 00:00",
+        ]);
         sandbox.run(&args)
     };
     set("", "0.5").exits(2).complains(&["reason"]);
@@ -40,7 +54,10 @@ fn a_parameter_of_one_outlet_is_used_and_recorded() {
         .json();
     assert_eq!(listed[0]["key"], outlet.as_str());
 
-    let report = sandbox.run(&[&detect[..], &["--json"]].concat()).done().json();
+    let report = sandbox
+        .run(&[&detect[..], &["--json"]].concat())
+        .done()
+        .json();
     assert_eq!(report["full"], false);
     let tight = sandbox.query(&format!(
         "SELECT anomaly_id FROM anomalies WHERE rule_id = 'E01' AND status = 'open'

@@ -256,8 +256,7 @@ impl Judging<'_> {
             // Once as configured, and once for each set of parameters that differs somewhere.
             for with in std::iter::once(configured).chain(&others) {
                 let part = layers.as_ref().map(|layers| layers.part(with, &others));
-                let mut said =
-                    judge(run, with, as_of, core, registry, &ask, part.as_ref()).await?;
+                let mut said = judge(run, with, as_of, core, registry, &ask, part.as_ref()).await?;
                 marks.exempt(&with.rule, &mut said.flagged);
                 let mut findings = merge(&with.rule, std::mem::take(&mut said.flagged));
                 findings.retain(|finding| finding.core());

@@ -53,6 +53,7 @@ pub(super) const PERMIT_TABLES: [&str; 4] = [
 ];
 
 /// Logger-days in the reach of any override: the table is small, and what it said before counts, too.
+/// The columns are computed because the two tables comment them differently, which a union refuses.
 const OVERRIDDEN: &str = "
     SELECT DISTINCT r.mn, r.date
     FROM readings_raw r
@@ -62,8 +63,10 @@ const OVERRIDDEN: &str = "
              arrow_cast(p.expires_at + INTERVAL '8 hours', 'Date32') AS last_day
       FROM rule_params p
       JOIN (
-        SELECT mn, outlet_uid, permit_no FROM permit_bindings
-        UNION SELECT mn, outlet_uid, permit_no FROM mn_bindings
+        SELECT concat(mn, '') AS mn, concat(outlet_uid, '') AS outlet_uid,
+               concat(permit_no, '') AS permit_no FROM permit_bindings
+        UNION SELECT concat(mn, '') AS mn, concat(outlet_uid, '') AS outlet_uid,
+               concat(permit_no, '') AS permit_no FROM mn_bindings
       ) b ON true
       LEFT JOIN permits d ON d.permit_no = b.permit_no
       WHERE p.layer = 'outlet' AND p.key = b.outlet_uid
@@ -143,7 +146,8 @@ pub(super) async fn find(
     let same_day = markers
         .as_of
         .is_some_and(|before| beijing_day(before) == beijing_day(as_of));
-    let idle = found.is_empty() && same_day && !permits_changed(session, markers) && !params_changed;
+    let idle =
+        found.is_empty() && same_day && !permits_changed(session, markers) && !params_changed;
     Ok(Touched {
         days: found,
         stirred,

@@ -55,7 +55,11 @@ pub(super) struct What {
     /// Name of the parameter (`nonsite rules show ID`).
     parameter: String,
     /// For this outlet (national outlet id).
-    #[arg(long, conflicts_with = "industry", required_unless_present = "industry")]
+    #[arg(
+        long,
+        conflicts_with = "industry",
+        required_unless_present = "industry"
+    )]
     outlet: Option<String>,
     /// For this industry: two to four leading digits of its code (GB/T 4754).
     #[arg(long)]

@@ -162,7 +162,13 @@ impl Layers {
 
     fn rows(&self, configured: &Configured) -> Vec<Override> {
         let mut rows = by_cadence(configured);
-        rows.extend(self.0.get(&configured.rule.id).into_iter().flatten().cloned());
+        rows.extend(
+            self.0
+                .get(&configured.rule.id)
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
         rows
     }
 

@@ -132,9 +132,9 @@ async fn known(session: &Session, given: &Override) -> Result<(), Error> {
     let key = given.key.replace('\'', "''");
     let sql = match given.layer {
         Layer::Outlet => format!(
-            "SELECT outlet_uid FROM permit_outlets WHERE outlet_uid = '{key}'
-             UNION SELECT outlet_uid FROM permit_bindings WHERE outlet_uid = '{key}'
-             UNION SELECT outlet_uid FROM mn_bindings WHERE outlet_uid = '{key}'"
+            "SELECT 1 AS known FROM permit_outlets WHERE outlet_uid = '{key}'
+             UNION ALL SELECT 1 AS known FROM permit_bindings WHERE outlet_uid = '{key}'
+             UNION ALL SELECT 1 AS known FROM mn_bindings WHERE outlet_uid = '{key}'"
         ),
         Layer::Industry => {
             if !(2..=4).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_digit()) {

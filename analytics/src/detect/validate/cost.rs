@@ -80,7 +80,16 @@ pub async fn estimate(
     let run = prepared(&session, &catalogue, &core, sample.as_of).await?;
     let prepare_ms = millis(began);
     let began = Instant::now();
-    let mut verdicts = judge(&run, rule, sample.as_of, &core, true, &BTreeSet::new(), None).await?;
+    let mut verdicts = judge(
+        &run,
+        rule,
+        sample.as_of,
+        &core,
+        true,
+        &BTreeSet::new(),
+        None,
+    )
+    .await?;
     let ms = millis(began);
     let marks = Marks::load(&run).await?;
     marks.exempt(&rule.rule, &mut verdicts.flagged);
