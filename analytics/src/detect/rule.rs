@@ -95,8 +95,7 @@ pub struct Param {
     pub min: Number,
     /// Largest value allowed.
     pub max: Number,
-    /// Values for loggers that report at a step, by seconds between two values; an operator's
-    /// configuration or override goes before them.
+    /// Defaults for loggers that report at a step, by seconds between two values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_cadence: BTreeMap<String, Number>,
     /// Unit, `1` for a plain number.
@@ -260,8 +259,9 @@ impl Rule {
                 )));
             }
             for (seconds, value) in &spec.by_cadence {
-                let sound = seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0);
-                if !sound || !(min..=max).contains(&value.real()) {
+                if !seconds.parse::<u32>().is_ok_and(|s| s > 0)
+                    || !(min..=max).contains(&value.real())
+                {
                     return Err(fault(format!(
                         "parameter `{param}`: by_cadence `{seconds}` = {} must be seconds and a value in {min}..={max}",
                         value.real()
