@@ -95,7 +95,8 @@ since AS (
   SELECT mn, hour, date, stopped,
          coalesce(max(CASE WHEN NOT stopped THEN hour END)
                     OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW),
-                  min(hour) OVER (PARTITION BY mn) - INTERVAL '1 hour') AS ran_last
+                  min(hour) OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW)
+                    - INTERVAL '1 hour') AS ran_last
   FROM hours
 ),
 cold AS (

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -153,13 +154,41 @@ impl Session {
             .ctx
             .sql_with_options(sql, options)
             .await
-            .map_err(Error::query("query"))?;
+            .map_err(|error| self.not_understood(error))?;
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let mut batches = frame.collect().await.map_err(Error::query("query"))?;
         if batches.is_empty() {
             batches.push(RecordBatch::new_empty(schema));
         }
         Ok(batches)
+    }
+
+    /// The error of a question that cannot be planned; one that asks for an unknown table is told
+    /// which there are.
+    fn not_understood(&self, error: DataFusionError) -> Error {
+        let unknown = match error.find_root() {
+            DataFusionError::Plan(what) => what
+                .strip_prefix("table '")
+                .and_then(|rest| rest.strip_suffix("' not found"))
+                .map(|name| name.strip_prefix("datafusion.public.").unwrap_or(name)),
+            _ => None,
+        };
+        let Some(name) = unknown else {
+            return Error::query("query")(error);
+        };
+        let mut known: Vec<String> = self
+            .ctx
+            .catalog("datafusion")
+            .and_then(|catalog| catalog.schema("public"))
+            .map(|schema| schema.table_names())
+            .unwrap_or_default();
+        known.sort();
+        Error::Asked {
+            what: format!(
+                "query: there is no table or view `{name}`; there are: {}",
+                known.join(", ")
+            ),
+        }
     }
 
     /// The same tables at the same versions, cut down to what a run looks at: `readings_raw` holds

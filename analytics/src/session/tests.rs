@@ -32,6 +32,31 @@ async fn a_query_can_read_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_question_about_an_unknown_table_is_told_which_there_are() {
+    let store = tempfile::tempdir().expect("folder");
+    let session = open(store.path(), &Config::default())
+        .await
+        .expect("session");
+    for (sql, name) in [
+        ("SELECT * FROM nope", "nope"),
+        (
+            "SELECT * FROM readings r JOIN far.away a ON a.mn = r.mn",
+            "datafusion.far.away",
+        ),
+    ] {
+        let error = session.read(sql).await.expect_err(sql).to_string();
+        assert!(error.contains(&format!("`{name}`")), "{error}");
+        assert!(error.contains("hourly, "), "{error}");
+    }
+    let error = session.read("SELECT nope FROM readings").await;
+    let error = error.expect_err("no such column").to_string();
+    assert!(
+        error.contains("nope") && error.contains("data_time"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn every_table_and_view_can_be_read_when_there_is_nothing() {
     let store = tempfile::tempdir().expect("folder");
     let session = open(store.path(), &Config::default())

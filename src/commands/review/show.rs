@@ -51,6 +51,8 @@ pub(super) fn list(
             case.outlet_uid
                 .clone()
                 .or_else(|| case.mn.clone())
+                // A finding about a permit as a whole has no outlet.
+                .or_else(|| case.permit_no.clone())
                 .unwrap_or_default(),
             case.factor.clone().unwrap_or_default(),
             case.rule_id.clone(),
