@@ -15,6 +15,11 @@ const MONDAY: &str = "2027-03-01 09:00:00";
 /// When the rules look: after the data, and after the marking deadline of what they found.
 const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+08:00"];
 
+/// A photo with time, place and device in it, and the same one made smaller.
+const PHOTO: &[u8] = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
+const SMALLER: &[u8] =
+    include_bytes!("../../analytics/src/review/evidence/fixtures/pump_again.jpg");
+
 /// Who acts: name and role.
 type Who = (&'static str, &'static str);
 const ANALYST: Who = ("ana", "analyst");
@@ -97,7 +102,7 @@ fn to_submitted(sandbox: &Sandbox, case: &str) {
 }
 
 fn submit(sandbox: &Sandbox, case: &str) {
-    sandbox.write("pump.jpg", b"a photograph");
+    sandbox.write("pump.jpg", PHOTO);
     let papers = [
         "--measures",
         "已更换",
@@ -153,8 +158,11 @@ fn walk_every_way(sandbox: &Sandbox) -> i64 {
     let cases = waiting(sandbox);
     assert!(cases.len() >= 8, "{} cases", cases.len());
 
-    one_case_to_the_end(sandbox, id(by_severity(&cases, "S3")));
-    two_persons_for_a_serious_one(sandbox, id(by_severity(&cases, "S2")));
+    let first = id(by_severity(&cases, "S3"));
+    one_case_to_the_end(sandbox, first);
+    let serious = id(by_severity(&cases, "S2"));
+    two_persons_for_a_serious_one(sandbox, serious);
+    a_photo_is_recognised(sandbox, first, serious);
     one_goes_on_site(sandbox);
     two_people_want_the_same(sandbox);
     look_back_ends_by_itself(sandbox, id(by_severity(&cases, "S3")));
@@ -331,6 +339,41 @@ fn one_goes_on_site(sandbox: &Sandbox) {
         walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &decision),
         "closed"
     );
+}
+
+/// What a reviewer sees of the files two cases share, and what a changed file does.
+fn a_photo_is_recognised(sandbox: &Sandbox, first: &str, second: &str) {
+    let files = |case: &str| {
+        let words = ["review", "files", case, "--format", "json"];
+        sandbox.run(&words).done().json()
+    };
+    let photo = &files(first)[0];
+    assert_eq!(photo["facts"]["device"], "Huawei P60");
+    assert_eq!(photo["facts"]["latitude_e6"], 37_434_767);
+    assert_eq!(photo["kept"], "sound");
+    assert_eq!(photo["seen_before"], Json::Array(Vec::new()));
+    let reused = &files(second)[0]["seen_before"];
+    assert_eq!(reused[0]["case_id"], first, "{reused}");
+    assert_eq!(reused[0]["identical"], true);
+
+    sandbox.write("smaller.jpg", SMALLER);
+    sandbox.write("notes.pdf", b"no PDF at all");
+    let officer = ["--by", "o-9", "--role", "officer", "--at", MONDAY];
+    let attach = |file: &str| {
+        let words = [&["review", "attach", second, file][..], &officer].concat();
+        sandbox.run(&words)
+    };
+    attach("notes.pdf")
+        .exits(2)
+        .complains(&["notes.pdf", "JPEG, PNG"]);
+    let shown = attach("smaller.jpg").done();
+    let text = format!("looks the same in {first}");
+    assert!(shown.stdout.contains(&text), "{}", shown.stdout);
+
+    let out = sandbox.file("files-of-the-case");
+    let saved = ["review", "files", second, "--save", out.to_str().unwrap()];
+    sandbox.run(&saved).done();
+    assert_eq!(std::fs::read(out.join("01-pump.jpg")).unwrap(), PHOTO);
 }
 
 /// Two people ask for one case, and six for the next one, all at the same time.

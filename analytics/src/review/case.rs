@@ -98,6 +98,9 @@ pub struct Case {
     /// End of the look-back; it stays on the closed case, because late data may still show a relapse.
     #[serde(default)]
     pub look_back_until: Option<i64>,
+    /// Files the holder of the state added since the case came into it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files_added: u32,
     /// How often rectification was returned under the present order.
     pub return_count: u32,
     /// How often the present order was extended.
@@ -152,4 +155,9 @@ impl Case {
         // not finite is written as null.)
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Left out of the document when there is none, so that older cases keep their hash.
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

@@ -305,6 +305,7 @@ impl Desk {
         after.state.clone_from(&way.to);
         after.entered_at = effective_at;
         after.signature = None;
+        after.files_added = 0;
         after.assignee = None;
         after.claimed_until = None;
         if actor.role == Role::Officer {

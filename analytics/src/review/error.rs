@@ -58,6 +58,14 @@ pub enum Error {
         /// The case's last change.
         last: i64,
     },
+    /// A file is not taken.
+    #[error("file `{}`: {problem}", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        problem: String,
+    },
     /// A setting is wrong.
     #[error("[review] {key}: {problem}")]
     Config {

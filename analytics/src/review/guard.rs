@@ -31,7 +31,7 @@ pub enum Guard {
     TwoOfficers,
     /// The visit was approved, or is urgent (S1: papers may follow).
     ApprovedOrS1,
-    /// At least one file is attached.
+    /// At least one file is attached, with the action or before it.
     HasEvidence,
     /// The deadline has passed.
     DeadlinePassed,
@@ -134,7 +134,7 @@ impl Guard {
                     .to_owned(),
             ),
             Self::HasEvidence => hold(
-                !at.input.attachments.is_empty(),
+                !at.input.attachments.is_empty() || case.files_added > 0,
                 "nothing is attached: evidence of the measures is required".to_owned(),
             ),
             Self::DeadlinePassed => match case.due_at {

@@ -299,6 +299,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         timer_at: None,
         overdue: false,
         order_length: None,
+        files_added: 0,
         measured_from: None,
         look_back_until: None,
         return_count: 0,

@@ -16,7 +16,7 @@ use super::postgres::PostgresStore;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
-use super::store::{Filter, Store, StoreError, Tx};
+use super::store::{FileRow, Filter, Store, StoreError, Tx};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: u32 = 5;
@@ -308,6 +308,20 @@ impl Service {
         event.hash = event.expected_hash();
         tx.put(&case, before).await?;
         tx.append(&event).await?;
+        for (position, file) in (0_i64..).zip(&event.attachments) {
+            if let Some(facts) = &file.facts {
+                tx.put_file(&FileRow {
+                    seq,
+                    position,
+                    case_id: event.case_id.clone(),
+                    name: file.name.clone(),
+                    sha256: file.sha256.clone(),
+                    picture: facts.picture.clone(),
+                    at: now,
+                })
+                .await?;
+            }
+        }
         Ok(case)
     }
 }

@@ -18,6 +18,10 @@ pub struct Config {
     /// The queue: a SQLite file (its folder is created), or `postgres://user@host:port/database`
     /// with the password in `PGPASSWORD` or `~/.pgpass`. Default `data/review.sqlite`.
     pub database: PathBuf,
+    /// Folder of the files handed in as evidence, by content. Default `data/evidence`.
+    pub evidence_dir: PathBuf,
+    /// Largest file that is taken, MiB; 1 to 4096, default 200.
+    pub evidence_max_mb: u32,
     /// File of public holidays and make-up days, see `docs/review.md`.
     pub calendar: Option<PathBuf>,
     /// Further weekdays off (public holidays), `YYYY-MM-DD`.
@@ -42,6 +46,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: PathBuf::from("data/review.sqlite"),
+            evidence_dir: PathBuf::from("data/evidence"),
+            evidence_max_mb: 200,
             calendar: None,
             holidays: BTreeSet::new(),
             workdays: BTreeSet::new(),
@@ -81,6 +87,15 @@ impl Config {
                 Ok(_) => {}
                 Err(error) => return fault("database", format!("`{address}`: {error}")),
             }
+        }
+        if self.evidence_dir.as_os_str().is_empty() {
+            return fault("evidence_dir", "empty: give a folder".to_owned());
+        }
+        if !(1..=4_096).contains(&self.evidence_max_mb) {
+            return fault(
+                "evidence_max_mb",
+                format!("{} is out of range: 1 to 4096", self.evidence_max_mb),
+            );
         }
         if !(1..=720).contains(&self.claim_hours) {
             return fault(

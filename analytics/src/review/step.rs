@@ -1,11 +1,10 @@
 //! Who does what with which papers: the input of every action, and what is possible next.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::evidence::FileFacts;
 use super::parts::Role;
 
 /// Who acts, and in which capacity.
@@ -36,29 +35,16 @@ impl Actor {
     }
 }
 
-/// A file that goes with an action; the file itself is kept elsewhere.
+/// A file that goes with an action; the file itself lies in the evidence folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     /// File name.
     pub name: String,
     /// SHA-256 of the content, hex.
     pub sha256: String,
-}
-
-impl Attachment {
-    /// Name and hash of a file.
-    ///
-    /// # Errors
-    /// What reading the file ran into.
-    pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        let mut hash = Sha256::new();
-        std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        Ok(Self {
-            name: name.to_string_lossy().into_owned(),
-            sha256: hex::encode(hash.finalize()),
-        })
-    }
+    /// What was read from it when it was kept; rows of earlier versions have name and hash alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Box<FileFacts>>,
 }
 
 /// What an action carries.

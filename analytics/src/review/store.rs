@@ -96,6 +96,25 @@ pub struct Filter {
     pub offset: u32,
 }
 
+/// A file that an audit row names, as the index has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// The audit row.
+    pub seq: i64,
+    /// Place among the row's files, from 0.
+    pub position: i64,
+    /// The case.
+    pub case_id: String,
+    /// File name.
+    pub name: String,
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+    /// What the picture looks like, hex; `None` when nothing can be said.
+    pub picture: Option<String>,
+    /// When it was handed in, microseconds UTC.
+    pub at: i64,
+}
+
 /// The queue's database.
 #[async_trait::async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -113,6 +132,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError>;
     /// Rows of the chain after position `after`, at most `limit`.
     async fn events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError>;
+    /// Files handed in before the one at this position: those with this content and, on request,
+    /// all that have a picture; in order.
+    async fn files_before(
+        &self,
+        seq: i64,
+        position: i64,
+        sha256: &str,
+        pictures: bool,
+    ) -> Result<Vec<FileRow>, StoreError>;
     /// Id, version and hash of every stored case, by id.
     async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError>;
 }
@@ -158,6 +186,8 @@ pub trait Tx: Send {
     async fn head(&mut self) -> Result<Option<(i64, String)>, StoreError>;
     /// Appends a row.
     async fn append(&mut self, event: &Event) -> Result<(), StoreError>;
+    /// Notes a file that a row names.
+    async fn put_file(&mut self, file: &FileRow) -> Result<(), StoreError>;
     /// Makes everything visible at once.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }

@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
-use super::store::StoreError;
+use super::store::{FileRow, StoreError};
 
 /// Id and document of a case's row.
 pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
@@ -61,6 +61,25 @@ where
         case_sha256: row.try_get("case_sha256")?,
         prev_hash: row.try_get("prev_hash")?,
         hash: row.try_get("hash")?,
+    })
+}
+
+/// A row of the index of files.
+pub(super) fn file<R>(row: &R) -> Result<FileRow, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(FileRow {
+        seq: row.try_get("seq")?,
+        position: row.try_get("position")?,
+        case_id: row.try_get("case_id")?,
+        name: row.try_get("name")?,
+        sha256: row.try_get("sha256")?,
+        picture: row.try_get("picture")?,
+        at: row.try_get("at")?,
     })
 }
 

@@ -84,6 +84,7 @@ pub(super) fn papers() -> Input {
     input.attachments.push(Attachment {
         name: "pump.jpg".to_owned(),
         sha256: "ab".repeat(32),
+        facts: None,
     });
     input
 }
@@ -103,16 +104,24 @@ pub(super) struct Bench {
     pub(super) clock: Arc<ManualClock>,
     /// Keeps what the store lives in.
     pub(super) folder: Option<TempDir>,
+    /// Holds the evidence, and files a test makes up.
+    pub(super) files: TempDir,
 }
 
 impl Bench {
     pub(super) fn on(store: Arc<dyn Store>, config: &Config, folder: Option<TempDir>) -> Self {
         let clock = Arc::new(ManualClock::at(monday()));
-        let service = Service::on(store, config, Arc::<ManualClock>::clone(&clock));
+        let files = TempDir::new().unwrap();
+        let config = Config {
+            evidence_dir: files.path().join("evidence"),
+            ..config.clone()
+        };
+        let service = Service::on(store, &config, Arc::<ManualClock>::clone(&clock));
         Self {
             service,
             clock,
             folder,
+            files,
         }
     }
 

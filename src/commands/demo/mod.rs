@@ -227,6 +227,7 @@ fn demo_settings(given: &Settings, args: &Args, broker: &Broker, names: &Topics)
     let mut settings = given.clone();
     settings.store.path = args.data_dir.join("tables");
     settings.review.database = args.data_dir.join("review.sqlite");
+    settings.review.evidence_dir = args.data_dir.join("evidence");
     settings.kafka.brokers = broker.address();
     if broker.is_embedded() {
         settings.kafka.properties.clear();

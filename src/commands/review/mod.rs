@@ -1,5 +1,6 @@
 //! `nonsite review`: the workflow, step by step.
 
+mod files;
 mod papers;
 mod show;
 
@@ -80,6 +81,10 @@ enum Action {
         /// The case; its id may be shortened.
         case: String,
     },
+    /// Hand in photos, PDF documents or videos without another step.
+    Attach(files::Attach),
+    /// The files of a case: time, place and device of photos, earlier ones like them.
+    Files(files::Files),
     /// Number of cases per state.
     Counts,
     /// Take findings from table `anomalies` into the queue (again and again without doubling).
@@ -167,6 +172,8 @@ impl Action {
             self,
             Self::List { .. }
                 | Self::Show { .. }
+                | Self::Attach(_)
+                | Self::Files(_)
                 | Self::Counts
                 | Self::Claim { .. }
                 | Self::Release(_)
@@ -251,6 +258,7 @@ fn exit_code(error: anyhow::Error) -> anyhow::Error {
         .into(),
         Some(
             Error::Config { .. }
+            | Error::File { .. }
             | Error::Refused { .. }
             | Error::NotFound(_)
             | Error::Ambiguous { .. }
@@ -308,6 +316,8 @@ impl Desk {
                     self.clock.now_micros(),
                 )?;
             }
+            Action::Attach(args) => self.attach(args).await?,
+            Action::Files(args) => return self.files(args).await,
             Action::Counts => {
                 let counts = self.service.counts().await?;
                 let mut listing = Listing::new(&["state", "cases"]);
@@ -386,7 +396,7 @@ impl Desk {
     async fn act(&self, action: &str, step: Step) -> anyhow::Result<()> {
         let id = self.service.resolve(&step.case).await?;
         let actor = self.actor(&step.who)?;
-        let input = step.papers.input(self.service.machine())?;
+        let input = step.papers.input(&self.service).await?;
         let after = self.service.act(&id, action, &actor, &input).await?;
         self.report(action, &after)
     }

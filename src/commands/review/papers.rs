@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nonsite_analytics::review::{Actor, Attachment, Input, Machine, Role};
+use nonsite_analytics::review::{Actor, Input, Role, Service};
 
 use crate::exit::Usage;
 
@@ -109,13 +109,14 @@ pub(super) struct Papers {
     /// Any field of the workflow.
     #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
-    /// A file; its name and SHA-256 go into the audit row.
+    /// A photo, PDF or video; it is kept, and goes into the audit row with its SHA-256.
     #[arg(long, value_name = "FILE")]
     attach: Vec<PathBuf>,
 }
 
 impl Papers {
-    pub(super) fn input(self, machine: &Machine) -> anyhow::Result<Input> {
+    pub(super) async fn input(self, service: &Service) -> anyhow::Result<Input> {
+        let machine = service.machine();
         let mut input = Input {
             note: self.note,
             ..Input::default()
@@ -160,9 +161,7 @@ impl Papers {
             input.fields.insert(name.to_owned(), value.to_owned());
         }
         for path in self.attach {
-            let attachment = Attachment::of_file(&path)
-                .map_err(|error| Usage(format!("--attach `{}`: {error}", path.display())))?;
-            input.attachments.push(attachment);
+            input.attachments.push(service.keep(&path).await?);
         }
         Ok(input)
     }

@@ -2,6 +2,7 @@
 //! runs once per store (`suite!` at the end).
 
 mod deadlines;
+mod evidence;
 mod look_back;
 mod queue;
 
@@ -13,6 +14,7 @@ use super::step::Input;
 use super::testing::{Bench, papers, person};
 
 use deadlines::*;
+use evidence::*;
 use look_back::*;
 use queue::*;
 
@@ -351,4 +353,7 @@ suite! {
     a_worse_finding_makes_its_case_worse,
     lists_filter_and_ids_can_be_shortened,
     a_clock_that_runs_backwards_writes_nothing,
+    files_added_before_count_as_evidence,
+    a_file_seen_before_is_pointed_out,
+    what_is_no_evidence_is_refused_by_name,
 }

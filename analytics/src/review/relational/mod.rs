@@ -24,7 +24,7 @@ macro_rules! relational {
         use super::event::Event;
         use super::machine::Machine;
         use super::relational::{json_list, sql as common};
-        use super::store::{Filter, Store, Tx};
+        use super::store::{FileRow, Filter, Store, Tx};
         use super::stored;
 
         /// The writing transaction; dropped without commit it rolls back.
@@ -210,6 +210,22 @@ macro_rules! relational {
                 Ok(())
             }
 
+            async fn put_file(&mut self, file: &FileRow) -> Result<(), StoreError> {
+                let fault = self.fault("note a file");
+                sqlx::query(common::PUT_FILE)
+                    .bind(file.seq)
+                    .bind(file.position)
+                    .bind(&file.case_id)
+                    .bind(&file.name)
+                    .bind(&file.sha256)
+                    .bind(file.picture.as_deref())
+                    .bind(file.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
             async fn commit(self: Box<Self>) -> Result<(), StoreError> {
                 let Self { inner, database } = *self;
                 inner
@@ -316,6 +332,27 @@ macro_rules! relational {
                 rows.iter()
                     .map(|row| event_of(&self.database, row))
                     .collect()
+            }
+
+            async fn files_before(
+                &self,
+                seq: i64,
+                position: i64,
+                sha256: &str,
+                pictures: bool,
+            ) -> Result<Vec<FileRow>, StoreError> {
+                let rows = sqlx::query(common::FILES_BEFORE)
+                    .bind(seq)
+                    .bind(position)
+                    .bind(sha256)
+                    .bind(pictures)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("look for earlier files"))?;
+                rows.iter()
+                    .map(stored::file)
+                    .collect::<Result<_, sqlx::Error>>()
+                    .map_err(self.fault("look for earlier files"))
             }
 
             async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {

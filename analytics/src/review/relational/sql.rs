@@ -51,3 +51,11 @@ pub(in crate::review) const EVENTS: &str =
 
 pub(in crate::review) const FINGERPRINTS: &str =
     "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
+
+pub(in crate::review) const PUT_FILE: &str = "INSERT INTO review_files \
+     (seq, position, case_id, name, sha256, picture, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+pub(in crate::review) const FILES_BEFORE: &str = "SELECT * FROM review_files \
+     WHERE (seq < $1 OR (seq = $1 AND position < $2)) \
+       AND (sha256 = $3 OR ($4 AND picture IS NOT NULL)) \
+     ORDER BY seq, position";
