@@ -2,12 +2,15 @@
 //!
 //! Every step is told its time (`--at`), so that deadlines pass when the test says so.
 
+mod pages;
+
 use nonsite_generator::Scale;
 use serde_json::Value as Json;
 
 use crate::harness::sandbox::{Output, Sandbox};
 use crate::harness::{postgres, topics};
 use crate::pipeline::province;
+use pages::{a_photo_is_recognised, a_reviewer_reads};
 
 /// A Monday after the data; working hours in Beijing.
 const MONDAY: &str = "2027-03-01 09:00:00";
@@ -15,10 +18,17 @@ const MONDAY: &str = "2027-03-01 09:00:00";
 /// When the rules look: after the data, and after the marking deadline of what they found.
 const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+08:00"];
 
-/// A photo with time, place and device in it, and the same one made smaller.
+/// A photo with time, place and device in it.
 const PHOTO: &[u8] = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
-const SMALLER: &[u8] =
-    include_bytes!("../../analytics/src/review/evidence/fixtures/pump_again.jpg");
+
+/// An approval: opinion and checklist.
+const APPROVED: [&str; 4] = [
+    "--opinion",
+    "整改到位",
+    "--items",
+    "order=pass; data=pass; statement=pass; photos=pass; repair=pass; lab=na:自动监测; \
+     permit=na:未变更; history=pass",
+];
 
 /// Who acts: name and role.
 type Who = (&'static str, &'static str);
@@ -241,23 +251,31 @@ fn one_case_to_the_end(sandbox: &Sandbox, case: &str) {
     to_submitted(sandbox, case);
     // The officers of the act do not review it.
     for handler in [("o-1", "reviewer"), ("o-2", "reviewer")] {
-        step(
-            sandbox,
-            MONDAY,
-            handler,
-            &["approve", case],
-            &["--opinion", "ok"],
-        )
-        .exits(2)
-        .complains(&["handled this case and may not review it"]);
+        step(sandbox, MONDAY, handler, &["approve", case], &APPROVED)
+            .exits(2)
+            .complains(&["handled this case and may not review it"]);
     }
-    let items = ["--items", "缺少更换后照片"];
+    step(
+        sandbox,
+        MONDAY,
+        REVIEWER,
+        &["return", case],
+        &["--items", "缺少更换后照片"],
+    )
+    .exits(2)
+    .complains(&["write ITEM=pass"]);
+    let items = ["--item", "photos=fail:缺少更换后照片"];
     assert_eq!(
         walk(sandbox, MONDAY, REVIEWER, &["return", case], &items),
         "returned"
     );
     submit(sandbox, case);
+    a_reviewer_reads(sandbox, case);
     let opinion = ["--opinion", "整改到位"];
+    step(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion)
+        .exits(2)
+        .complains(&["missing: `items`"]);
+    let opinion = APPROVED;
     assert_eq!(
         walk(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion),
         "look_back"
@@ -282,7 +300,7 @@ fn one_case_to_the_end(sandbox: &Sandbox, case: &str) {
 
 fn two_persons_for_a_serious_one(sandbox: &Sandbox, case: &str) {
     to_submitted(sandbox, case);
-    let opinion = ["--opinion", "整改到位"];
+    let opinion = APPROVED;
     let approve = |who| walk(sandbox, MONDAY, who, &["approve", case], &opinion);
     assert_eq!(approve(REVIEWER), "submitted", "one signature");
     step(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion)
@@ -339,41 +357,6 @@ fn one_goes_on_site(sandbox: &Sandbox) {
         walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &decision),
         "closed"
     );
-}
-
-/// What a reviewer sees of the files two cases share, and what a changed file does.
-fn a_photo_is_recognised(sandbox: &Sandbox, first: &str, second: &str) {
-    let files = |case: &str| {
-        let words = ["review", "files", case, "--format", "json"];
-        sandbox.run(&words).done().json()
-    };
-    let photo = &files(first)[0];
-    assert_eq!(photo["facts"]["device"], "Huawei P60");
-    assert_eq!(photo["facts"]["latitude_e6"], 37_434_767);
-    assert_eq!(photo["kept"], "sound");
-    assert_eq!(photo["seen_before"], Json::Array(Vec::new()));
-    let reused = &files(second)[0]["seen_before"];
-    assert_eq!(reused[0]["case_id"], first, "{reused}");
-    assert_eq!(reused[0]["identical"], true);
-
-    sandbox.write("smaller.jpg", SMALLER);
-    sandbox.write("notes.pdf", b"no PDF at all");
-    let officer = ["--by", "o-9", "--role", "officer", "--at", MONDAY];
-    let attach = |file: &str| {
-        let words = [&["review", "attach", second, file][..], &officer].concat();
-        sandbox.run(&words)
-    };
-    attach("notes.pdf")
-        .exits(2)
-        .complains(&["notes.pdf", "JPEG, PNG"]);
-    let shown = attach("smaller.jpg").done();
-    let text = format!("looks the same in {first}");
-    assert!(shown.stdout.contains(&text), "{}", shown.stdout);
-
-    let out = sandbox.file("files-of-the-case");
-    let saved = ["review", "files", second, "--save", out.to_str().unwrap()];
-    sandbox.run(&saved).done();
-    assert_eq!(std::fs::read(out.join("01-pump.jpg")).unwrap(), PHOTO);
 }
 
 /// Two people ask for one case, and six for the next one, all at the same time.

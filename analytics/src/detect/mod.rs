@@ -49,6 +49,7 @@ mod touched;
 pub mod validate;
 
 pub use catalogue::{Catalogue, Config};
+pub use dry::{Again, Rerun, since};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
 pub use quiet::Memory;
 pub use run::{Options, Report, RuleReport, run, run_again};

@@ -65,6 +65,10 @@ pub fn document(machine: &Machine) -> String {
     for field in machine.fields() {
         let _ = writeln!(text, "| `{}` | {} |", field.name, field.text);
     }
+    text.push_str("\n### Checklist of a review\n\n| item | 中文 | passes when |\n|---|---|---|\n");
+    for item in machine.items() {
+        let _ = writeln!(text, "| `{}` | {} | {} |", item.name, item.zh, item.text);
+    }
     text
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calendar::parse_day;
 use super::case::Case;
+use super::checklist;
 use super::parts::Severity;
 use super::step::{Actor, Input};
 use nonsite_schemas::time::beijing_day_start;
@@ -33,6 +34,10 @@ pub enum Guard {
     ApprovedOrS1,
     /// At least one file is attached, with the action or before it.
     HasEvidence,
+    /// The checklist is complete and nothing on it fails.
+    EveryItemPasses,
+    /// Something on the checklist fails.
+    AnItemFails,
     /// The deadline has passed.
     DeadlinePassed,
     /// The deadline has not passed.
@@ -72,6 +77,8 @@ impl Guard {
             Self::TwoOfficers => "two different officers are named",
             Self::ApprovedOrS1 => "the visit is approved (S1: papers may follow)",
             Self::HasEvidence => "evidence is attached",
+            Self::EveryItemPasses => "every item of the checklist passes or does not apply",
+            Self::AnItemFails => "an item of the checklist fails, with its reason",
             Self::DeadlinePassed => "the deadline has passed",
             Self::BeforeDeadline => "the deadline has not passed",
             Self::ExtensionsLeft => "fewer than two extensions so far",
@@ -137,6 +144,8 @@ impl Guard {
                 !at.input.attachments.is_empty() || case.files_added > 0,
                 "nothing is attached: evidence of the measures is required".to_owned(),
             ),
+            Self::EveryItemPasses => checklist::complete(at.input.get("items").unwrap_or_default()),
+            Self::AnItemFails => checklist::failing(at.input.get("items").unwrap_or_default()),
             Self::DeadlinePassed => match case.due_at {
                 Some(due) => hold(due <= at.now, "the deadline has not passed yet".to_owned()),
                 None => Err("there is no deadline that could have passed".to_owned()),

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::parts::{FieldDef, Role, State, Transition};
+use super::parts::{FieldDef, ItemDef, Role, State, Transition};
 
 const BUILT_IN: &str = include_str!("machine.toml");
 
@@ -37,6 +37,7 @@ struct Text {
     state: Vec<State>,
     transition: Vec<Transition>,
     field: Vec<FieldDef>,
+    item: Vec<ItemDef>,
 }
 
 /// A sound machine.
@@ -47,6 +48,7 @@ pub struct Machine {
     states: Vec<State>,
     transitions: Vec<Transition>,
     fields: Vec<FieldDef>,
+    items: Vec<ItemDef>,
     by_name: BTreeMap<String, usize>,
 }
 
@@ -80,6 +82,7 @@ impl Machine {
             states: text.state,
             transitions: text.transition,
             fields: text.field,
+            items: text.item,
             by_name,
         };
         machine.check()?;
@@ -109,6 +112,11 @@ impl Machine {
     /// All fields.
     pub fn fields(&self) -> &[FieldDef] {
         &self.fields
+    }
+
+    /// What a reviewer answers for, in the order of the file.
+    pub fn items(&self) -> &[ItemDef] {
+        &self.items
     }
 
     /// The state of this name.

@@ -28,10 +28,12 @@ mod audit;
 mod calendar;
 mod calendar_file;
 mod case;
+mod checklist;
 mod claims;
 mod deadline;
 mod desk;
 mod diagram;
+mod dossier;
 mod error;
 mod event;
 mod evidence;
@@ -70,7 +72,9 @@ mod testing_postgres;
 pub use audit::AuditReport;
 pub use calendar::{Calendar, beijing_text};
 pub use case::{Case, Signature};
+pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
+pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
 pub use error::Error;
 pub use event::{ChainFault, Event};
 pub use evidence::{CaseFile, FileFacts, Kept, SeenBefore};
@@ -79,7 +83,7 @@ pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
 pub use mirror::Mirrored;
 pub use parts::{
-    Counts, DeadlineRule, FieldDef, FourEyes, Role, Severity, State, Transition, UnitKind,
+    Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition, UnitKind,
 };
 pub use postgres::PostgresStore;
 pub use service::{Service, Shown};

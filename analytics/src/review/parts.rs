@@ -230,3 +230,15 @@ pub struct FieldDef {
     /// What it holds.
     pub text: String,
 }
+
+/// An item of the reviewer's checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemDef {
+    /// Name in the field `items`.
+    pub name: String,
+    /// Chinese name.
+    pub zh: String,
+    /// What has to be so.
+    pub text: String,
+}

@@ -15,7 +15,7 @@ use super::parts::{Role, Severity};
 use super::settings::Config;
 use super::step::Actor;
 use super::store::Filter;
-use super::testing::{Bench, monday, papers, person};
+use super::testing::{Bench, monday, papers_for, person};
 
 const NAMES: [&str; 4] = ["o-1", "o-2", "ana", "rev"];
 
@@ -87,7 +87,7 @@ proptest! {
             let actor = person(NAMES[step.name], Role::ALL[step.role]);
             todo.push((actions[step.action].to_owned(), actor, now));
             for (action, actor, at) in todo {
-                let Ok(made) = desk.step(&case, &action, &actor, &papers(), at) else { continue };
+                let Ok(made) = desk.step(&case, &action, &actor, &papers_for(&action), at) else { continue };
                 for moved in made {
                     let from = moved.from.as_deref().unwrap();
                     let to = moved.case.state.as_str();
@@ -140,8 +140,9 @@ proptest! {
             for (step, case) in moves {
                 bench.clock.advance(step.hours * HOUR);
                 let actor = person(NAMES[step.name], Role::ALL[step.role]);
+                let action = actions[step.action];
                 let _refusal =
-                    bench.service.act(&cases[case], actions[step.action], &actor, &papers()).await;
+                    bench.service.act(&cases[case], action, &actor, &papers_for(action)).await;
                 if step.hours > 40 {
                     bench.service.tick().await.unwrap();
                 }

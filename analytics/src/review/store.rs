@@ -126,6 +126,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn ids_like(&self, prefix: &str, limit: u32) -> Result<Vec<String>, StoreError>;
     /// Cases, the worst and most urgent first.
     async fn cases(&self, filter: &Filter) -> Result<Vec<Case>, StoreError>;
+    /// The cases of a unit by its permit, opened at `since` or later, the latest first.
+    async fn cases_of_unit(&self, permit_no: &str, since: i64) -> Result<Vec<Case>, StoreError>;
     /// Number of cases per state.
     async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError>;
     /// The rows of one case in order.

@@ -10,6 +10,7 @@ use super::calendar::HOUR;
 use super::case::Case;
 use super::desk::Desk;
 use super::intake::Finding;
+use super::machine::Machine;
 use super::parts::{Role, Severity};
 use super::service::Service;
 use super::settings::Config;
@@ -73,7 +74,6 @@ pub(super) fn papers() -> Input {
         ("measures", "pump replaced"),
         ("measure_date", "2026-03-02"),
         ("promise", "manager"),
-        ("items", "photo missing"),
         ("opinion", "complete"),
         ("facts", "limit exceeded"),
         ("case_no", "case-1"),
@@ -87,6 +87,20 @@ pub(super) fn papers() -> Input {
         facts: None,
     });
     input
+}
+
+/// The same, with the checklist that the action asks for.
+pub(super) fn papers_for(action: &str) -> Input {
+    let answer = match action {
+        "return" => "fail: not enough",
+        _ => "pass",
+    };
+    let items: Vec<String> = Machine::built_in()
+        .items()
+        .iter()
+        .map(|item| format!("{}={answer}", item.name))
+        .collect();
+    papers().with("items", &items.join("; "))
 }
 
 /// A case in triage, without a store.
@@ -169,7 +183,7 @@ impl Bench {
     pub(super) async fn act(&self, case: &str, action: &str, name: &str, role: Role) -> String {
         self.clock.advance(60_000_000);
         self.service
-            .act(case, action, &person(name, role), &papers())
+            .act(case, action, &person(name, role), &papers_for(action))
             .await
             .unwrap_or_else(|error| panic!("{error}"))
             .state
@@ -179,7 +193,7 @@ impl Bench {
     pub(super) async fn refuses(&self, case: &str, action: &str, name: &str, role: Role) -> String {
         match self
             .service
-            .act(case, action, &person(name, role), &papers())
+            .act(case, action, &person(name, role), &papers_for(action))
             .await
         {
             Ok(case) => panic!("`{action}` was possible and led to `{}`", case.state),

@@ -94,7 +94,7 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-fn print(files: &[CaseFile], format: Format) -> anyhow::Result<()> {
+pub(super) fn print(files: &[CaseFile], format: Format) -> anyhow::Result<()> {
     let mut listing = Listing::new(&[
         "row",
         "step",

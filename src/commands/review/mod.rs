@@ -1,12 +1,13 @@
 //! `nonsite review`: the workflow, step by step.
 
+mod dossier;
 mod files;
 mod papers;
 mod show;
 
 use std::sync::Arc;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use nonsite_analytics::detect::Catalogue;
 use nonsite_analytics::feedback::suspended;
 use nonsite_analytics::review::{
@@ -14,7 +15,7 @@ use nonsite_analytics::review::{
 };
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
 
-use self::papers::{Papers, Who};
+use self::papers::{Decision, Papers, Who};
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
@@ -44,18 +45,6 @@ struct Step {
     papers: Papers,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Decision {
-    /// Ask the enterprise.
-    Dispatch,
-    /// Verify off-site: the data say enough.
-    Verify,
-    /// No problem (two persons).
-    Dismiss,
-    /// On-site at once (S1).
-    Escalate,
-}
-
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Cases, the worst and most urgent first.
@@ -78,6 +67,12 @@ enum Action {
     },
     /// A case: finding, deadline, timeline, what can be done next.
     Show {
+        /// The case; its id may be shortened.
+        case: String,
+    },
+    /// Everything a reviewer has to see: order, statement, files, data since the measures, history,
+    /// contradictions, checklist.
+    Dossier {
         /// The case; its id may be shortened.
         case: String,
     },
@@ -172,6 +167,7 @@ impl Action {
             self,
             Self::List { .. }
                 | Self::Show { .. }
+                | Self::Dossier { .. }
                 | Self::Attach(_)
                 | Self::Files(_)
                 | Self::Counts
@@ -316,6 +312,7 @@ impl Desk {
                     self.clock.now_micros(),
                 )?;
             }
+            Action::Dossier { case } => self.dossier(&case, settings).await?,
             Action::Attach(args) => self.attach(args).await?,
             Action::Files(args) => return self.files(args).await,
             Action::Counts => {
@@ -346,13 +343,7 @@ impl Desk {
                 self.report("release", &after)?;
             }
             Action::Triage { step, decision } => {
-                let action = match decision {
-                    Decision::Dispatch => "dispatch",
-                    Decision::Verify => "verify",
-                    Decision::Dismiss => "dismiss",
-                    Decision::Escalate => "escalate",
-                };
-                self.act(action, step).await?;
+                self.act(decision.action(), step).await?;
             }
             Action::Dispatch(step) => self.act("dispatch", step).await?,
             Action::Deliver(step) => self.act("deliver", step).await?,

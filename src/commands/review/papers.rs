@@ -2,9 +2,35 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use nonsite_analytics::review::{Actor, Input, Role, Service};
 
 use crate::exit::Usage;
+
+/// What becomes of a clue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Decision {
+    /// Ask the enterprise.
+    Dispatch,
+    /// Verify off-site: the data say enough.
+    Verify,
+    /// No problem (two persons).
+    Dismiss,
+    /// On-site at once (S1).
+    Escalate,
+}
+
+impl Decision {
+    /// The action of the workflow.
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Verify => "verify",
+            Self::Dismiss => "dismiss",
+            Self::Escalate => "escalate",
+        }
+    }
+}
 
 /// Who acts.
 #[derive(Debug, clap::Args)]
@@ -94,9 +120,13 @@ pub(super) struct Papers {
     /// Who promises that the submission is true.
     #[arg(long)]
     promise: Option<String>,
-    /// What is not enough, item by item.
-    #[arg(long)]
+    /// The whole checklist, entries separated by semicolons.
+    #[arg(long, conflicts_with = "item")]
     items: Option<String>,
+    /// One item of the checklist: NAME=pass, NAME=fail:REASON or NAME=na:REASON; `dossier` shows
+    /// them.
+    #[arg(long, value_name = "NAME=VERDICT")]
+    item: Vec<String>,
     /// The reviewer's opinion.
     #[arg(long)]
     opinion: Option<String>,
@@ -121,6 +151,18 @@ impl Papers {
             note: self.note,
             ..Input::default()
         };
+        if let Some(entry) = self
+            .item
+            .iter()
+            .find(|entry| entry.contains([';', '；', '\n']))
+        {
+            let message = format!("--item `{entry}`: a reason may not contain a semicolon");
+            return Err(Usage(message).into());
+        }
+        let items = match self.item.is_empty() {
+            true => self.items,
+            false => Some(self.item.join("; ")),
+        };
         let given = [
             ("reason", self.reason),
             ("channel", self.channel),
@@ -135,7 +177,7 @@ impl Papers {
             ("due", self.due),
             ("measure_date", self.measure_date),
             ("promise", self.promise),
-            ("items", self.items),
+            ("items", items),
             ("opinion", self.opinion),
             ("facts", self.facts),
             ("match", self.rule_match),

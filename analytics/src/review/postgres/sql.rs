@@ -31,3 +31,8 @@ pub(super) const UNCLAIMED: &str = "SELECT case_id, document FROM review_cases \
        AND (assignee IS NULL OR claimed_until IS NULL OR claimed_until <= $3) \
      ORDER BY severity, due_at ASC NULLS LAST, opened_at, case_id \
      LIMIT $4 OFFSET $5 FOR UPDATE SKIP LOCKED";
+
+/// The permit stands in the document.
+pub(super) const OF_UNIT: &str = "SELECT case_id, document FROM review_cases \
+     WHERE (document::jsonb ->> 'permit_no') = $1 AND opened_at >= $2 \
+     ORDER BY opened_at DESC, case_id";

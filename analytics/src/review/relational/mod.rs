@@ -300,6 +300,20 @@ macro_rules! relational {
                 cases_of(&self.database, &rows)
             }
 
+            async fn cases_of_unit(
+                &self,
+                permit_no: &str,
+                since: i64,
+            ) -> Result<Vec<Case>, StoreError> {
+                let rows = sqlx::query(sql::OF_UNIT)
+                    .bind(permit_no)
+                    .bind(since)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("list the cases of a unit"))?;
+                cases_of(&self.database, &rows)
+            }
+
             async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
                 let rows = sqlx::query(common::COUNTS)
                     .fetch_all(self.reader())

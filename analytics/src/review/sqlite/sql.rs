@@ -24,3 +24,8 @@ pub(super) const UNCLAIMED: &str = "SELECT case_id, document FROM review_cases \
        AND (assignee IS NULL OR claimed_until IS NULL OR claimed_until <= $3) \
      ORDER BY severity, due_at IS NULL, due_at, opened_at, case_id \
      LIMIT $4 OFFSET $5";
+
+/// The permit stands in the document.
+pub(super) const OF_UNIT: &str = "SELECT case_id, document FROM review_cases \
+     WHERE json_extract(document, '$.permit_no') = $1 AND opened_at >= $2 \
+     ORDER BY opened_at DESC, case_id";

@@ -1,0 +1,202 @@
+//! What does not fit together, found by the machine and left to a person to judge.
+
+use nonsite_schemas::time::beijing_day;
+use serde::Serialize;
+
+use super::Dossier;
+use crate::review::calendar::{HOUR, beijing_text, parse_day};
+use crate::review::evidence::Kept;
+
+/// How far a camera's clock may be ahead, microseconds.
+const CLOCK_SLACK: i64 = HOUR / 6;
+/// How far from the outlet a photo may be taken, metres.
+const FAR_M: f64 = 2_000.0;
+/// Mean radius of the earth, metres.
+const EARTH_M: f64 = 6_371_000.0;
+/// Cases of the same trouble in 24 months from which on it is pointed out.
+const OFTEN: usize = 3;
+
+/// A contradiction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// Stable code.
+    pub code: &'static str,
+    /// Item of the checklist it concerns.
+    pub item: &'static str,
+    /// What does not fit, in Chinese and in English.
+    pub text: String,
+}
+
+/// Goes through a page; `outlet` is where the outlet lies, latitude and longitude in degrees.
+pub(super) fn find(page: &Dossier, outlet: Option<(f64, f64)>) -> Vec<Conflict> {
+    let mut found = Vec::new();
+    let mut add = |item, code, text: String| found.push(Conflict { code, item, text });
+    files(page, outlet, &mut add);
+    data(page, &mut add);
+    if let (Some(order), Some(done)) = (&page.order, &page.submission)
+        && let Some(day) = done
+            .fields
+            .get("measure_date")
+            .and_then(|text| parse_day(text))
+        && day < beijing_day(order.at)
+    {
+        let text = format!(
+            "整改日期早于整改要求 / the measures are dated before the order of {}",
+            beijing_text(order.at)
+        );
+        add("order", "measures_before_order", text);
+    }
+    if let Some(due) = page
+        .order
+        .as_ref()
+        .and_then(|order| order.fields.get("due"))
+        && let (Some(due), Some(done)) = (parse_day(due), &page.submission)
+        && page.case.extension_count == 0
+        && beijing_day(done.at) > due
+    {
+        let text = "提交晚于整改期限 / submitted after the day that was ordered".to_owned();
+        add("order", "submitted_late", text);
+    }
+    let again = page.history.iter().filter(|past| past.same_trouble).count();
+    if again >= OFTEN {
+        let text = format!(
+            "24 个月内同一排放口同类问题 {again} 起 / {again} other cases of the same trouble in \
+             24 months"
+        );
+        add("history", "same_trouble_again", text);
+    }
+    found
+}
+
+fn files(
+    page: &Dossier,
+    outlet: Option<(f64, f64)>,
+    add: &mut impl FnMut(&'static str, &'static str, String),
+) {
+    for file in &page.files {
+        let name = &file.file.name;
+        match file.kept {
+            Kept::Missing => add(
+                "photos",
+                "file_missing",
+                format!("附件丢失 / {name}: the kept file is gone"),
+            ),
+            Kept::Altered => add(
+                "photos",
+                "file_altered",
+                format!("附件被改动 / {name}: the kept file is not what was handed in"),
+            ),
+            Kept::Sound | Kept::NotKept => {}
+        }
+        if let Some(before) = file.seen_before.first() {
+            let how = match before.identical {
+                true => "the same file",
+                false => "a picture that looks the same",
+            };
+            let text = format!(
+                "影像重复使用 / {name}: {how} was handed in for {} on {} ({})",
+                before.case_id,
+                beijing_text(before.at),
+                before.name
+            );
+            add("photos", "photo_reused", text);
+        }
+        let Some(facts) = &file.file.facts else {
+            continue;
+        };
+        // What was handed in before the order shows the state before it.
+        let after_order = page.order.as_ref().filter(|order| file.seq > order.seq);
+        if let (Some(taken), Some(order)) = (facts.taken_at, after_order)
+            && taken < order.at
+        {
+            let text = format!(
+                "拍摄时间早于整改要求 / {name}: taken {}, ordered {}",
+                beijing_text(taken),
+                beijing_text(order.at)
+            );
+            add("photos", "photo_before_order", text);
+        }
+        if let Some(taken) = facts
+            .taken_at
+            .filter(|taken| *taken > file.at + CLOCK_SLACK)
+        {
+            let text = format!(
+                "拍摄时间晚于提交时间 / {name}: taken {}, after it was handed in",
+                beijing_text(taken)
+            );
+            add("photos", "photo_from_the_future", text);
+        }
+        let spot = facts.latitude_e6.zip(facts.longitude_e6);
+        if let (Some((latitude, longitude)), Some(outlet)) = (spot, outlet) {
+            let spot = (f64::from(latitude) / 1e6, f64::from(longitude) / 1e6);
+            let metres = distance(spot, outlet);
+            if metres > FAR_M {
+                let text = format!(
+                    "拍摄地点远离排放口 / {name}: taken {:.1} km from the outlet",
+                    metres / 1_000.0
+                );
+                add("photos", "photo_elsewhere", text);
+            }
+        }
+    }
+}
+
+fn data(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
+    let Some(rerun) = &page.rerun else {
+        return;
+    };
+    let standing = rerun
+        .findings
+        .iter()
+        .filter(|found| found.exempt_code.is_none());
+    if let Some(first) = standing.clone().next() {
+        let text = format!(
+            "整改后数据仍不符合 / rule {} still fires since the measures: {} times, first {}",
+            rerun.rule_id,
+            standing.count(),
+            beijing_text(first.window_start)
+        );
+        add("data", "still_failing", text);
+    } else if rerun.passed == 0 {
+        let why: Vec<String> = rerun
+            .not_evaluated
+            .iter()
+            .map(|(why, windows)| format!("{why} {windows}"))
+            .collect();
+        let text = format!(
+            "整改后没有可评价的数据 / nothing could be judged since the measures ({} days with \
+             readings{}{})",
+            rerun.days,
+            if why.is_empty() {
+                ""
+            } else {
+                "; not evaluated: "
+            },
+            why.join(", ")
+        );
+        add("data", "nothing_judged", text);
+    }
+}
+
+/// Great-circle distance in metres; CGCS2000 and WGS 84 agree to far less than it matters here.
+fn distance(one: (f64, f64), other: (f64, f64)) -> f64 {
+    let [latitude, longitude, to_latitude, to_longitude] =
+        [one.0, one.1, other.0, other.1].map(f64::to_radians);
+    let half = |angle: f64| (angle / 2.0).sin().powi(2);
+    let chord = half(to_latitude - latitude)
+        + latitude.cos() * to_latitude.cos() * half(to_longitude - longitude);
+    2.0 * EARTH_M * chord.sqrt().min(1.0).asin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_degree_of_latitude_is_111_km() {
+        assert!((distance((37.0, 118.0), (38.0, 118.0)) - 111_195.0).abs() < 10.0);
+        assert!(distance((37.4, 118.6), (37.4, 118.6)) < 1e-6);
+        // At 60 degrees a degree of longitude is half as long.
+        assert!((distance((60.0, 10.0), (60.0, 11.0)) - 55_597.0).abs() < 20.0);
+    }
+}

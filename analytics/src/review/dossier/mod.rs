@@ -1,0 +1,304 @@
+//! Everything a reviewer has to see before approving or returning a rectification, on one page.
+//!
+//! Assembled by the program so that nothing is overlooked: the order, what the enterprise says, its
+//! files with earlier ones like them, the finding with its evidence, the same rule run again over the
+//! data since the measures, the unit's history, and the contradictions a machine can see
+//! ([`conflicts`]). It decides nothing: a conflict does not refuse an approval, and the absence of
+//! conflicts does not give one. Nothing is written; the same queue, tables and time give the same page.
+//!
+//! Failure modes: tables that cannot be read ([`Error::Tables`]); a rule that is no longer in the
+//! catalogue, or a finding about a permit as a whole, leaves [`Dossier::rerun`] empty and says why.
+
+mod conflicts;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+use serde_json::Value;
+
+pub use self::conflicts::Conflict;
+use super::case::Case;
+use super::checklist::{self, Answer};
+use super::error::Error;
+use super::event::Event;
+use super::evidence::CaseFile;
+use super::parts::ItemDef;
+use super::service::Service;
+use super::step::NextStep;
+use crate::detect::{Catalogue, Config, Rerun, replay, since};
+use crate::session::{self, Session, rows};
+
+/// How far back a unit's history goes: 24 months of at most 31 days.
+const HISTORY: i64 = 24 * 31 * 24 * super::calendar::HOUR;
+
+/// The page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Dossier {
+    /// When it was put together, microseconds UTC.
+    pub at: i64,
+    /// The case as it stands, with deadline, returns and extensions.
+    pub case: Case,
+    /// The order to rectify.
+    pub order: Option<Submission>,
+    /// What the enterprise explained.
+    pub answer: Option<Submission>,
+    /// What it says it did, the last time it submitted.
+    pub submission: Option<Submission>,
+    /// How often it submitted.
+    pub submissions: usize,
+    /// Row of table `anomalies`, its evidence as an object; nothing when the table has it no more.
+    pub finding: Option<Value>,
+    /// The same rule over the data since the measures.
+    pub rerun: Option<Rerun>,
+    /// Why there is no rerun.
+    pub no_rerun: Option<String>,
+    /// Files in order, with earlier ones like them.
+    pub files: Vec<CaseFile>,
+    /// Other cases of the unit in the last 24 months, the latest first.
+    pub history: Vec<PastCase>,
+    /// What does not fit together.
+    pub conflicts: Vec<Conflict>,
+    /// The checklist, with what machine and earlier reviewers say of each item.
+    pub checklist: Vec<ItemView>,
+    /// What can be done next.
+    pub next: Vec<NextStep>,
+}
+
+/// What an action carried, from its audit row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Submission {
+    /// The audit row.
+    pub seq: i64,
+    /// Who.
+    pub by: String,
+    /// When it took effect, microseconds UTC.
+    pub at: i64,
+    /// The fields.
+    pub fields: std::collections::BTreeMap<String, String>,
+    /// Free text.
+    pub note: Option<String>,
+}
+
+/// Another case of the unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastCase {
+    /// The case.
+    pub case_id: String,
+    /// When it was opened, microseconds UTC.
+    pub opened_at: i64,
+    /// The rule.
+    pub rule_id: String,
+    /// Its severity.
+    pub severity: String,
+    /// Where it stands.
+    pub state: String,
+    /// How often it was returned.
+    pub return_count: u32,
+    /// Whether it is about the same outlet and kind of rule.
+    pub same_trouble: bool,
+}
+
+/// An item of the checklist as the reviewer finds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemView {
+    /// The item.
+    #[serde(flatten)]
+    pub item: ItemDef,
+    /// Codes of conflicts that concern it.
+    pub conflicts: Vec<&'static str>,
+    /// What was answered before, the latest last, each with who.
+    pub answered: Vec<(String, Answer)>,
+}
+
+impl Service {
+    /// Puts a case's page together from the queue and the tables of `session`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`]; [`Error::Tables`] when tables or the rule cannot be read.
+    pub async fn dossier(
+        &self,
+        case_id: &str,
+        session: &Session,
+        config: &Config,
+        catalogue: &Catalogue,
+    ) -> Result<Dossier, Error> {
+        let now = self.clock.now_micros();
+        let shown = self.show(case_id).await?;
+        let case = shown.case;
+        let files = self.files(case_id).await?;
+        let (rerun, no_rerun) = match rerun(&case, session, config, catalogue, now).await? {
+            Ok(rerun) => (Some(rerun), None),
+            Err(why) => (None, Some(why)),
+        };
+        let mut page = Dossier {
+            at: now,
+            order: last(&shown.events, "rectify"),
+            answer: last(&shown.events, "answer"),
+            submission: last(&shown.events, "submit"),
+            submissions: count(&shown.events, "submit"),
+            finding: finding(&case, session).await?,
+            rerun,
+            no_rerun,
+            files,
+            history: self.history(&case, now).await?,
+            conflicts: Vec::new(),
+            checklist: Vec::new(),
+            next: shown.next,
+            case,
+        };
+        let place = place(&page.case, session).await?;
+        page.conflicts = conflicts::find(&page, place);
+        page.checklist = self.checklist(&page, &shown.events);
+        Ok(page)
+    }
+
+    async fn history(&self, case: &Case, now: i64) -> Result<Vec<PastCase>, Error> {
+        let Some(permit) = &case.permit_no else {
+            return Ok(Vec::new());
+        };
+        let cases = self.store.cases_of_unit(permit, now - HISTORY).await?;
+        Ok(cases
+            .into_iter()
+            .filter(|past| past.case_id != case.case_id)
+            .map(|past| PastCase {
+                same_trouble: past.subject == case.subject && past.rule_group == case.rule_group,
+                case_id: past.case_id,
+                opened_at: past.opened_at,
+                rule_id: past.rule_id,
+                severity: past.severity.code().to_owned(),
+                state: past.state,
+                return_count: past.return_count,
+            })
+            .collect())
+    }
+
+    fn checklist(&self, page: &Dossier, events: &[Event]) -> Vec<ItemView> {
+        // Answers of earlier reviews; rows from before the checklist hold free text.
+        let given: Vec<(String, Answer)> = events
+            .iter()
+            .filter_map(|event| Some((event, event.fields.get("items")?)))
+            .filter_map(|(event, text)| Some((event, checklist::answers(text).ok()?)))
+            .flat_map(|(event, answers)| {
+                answers
+                    .into_iter()
+                    .map(|answer| (event.actor.clone(), answer))
+            })
+            .collect();
+        self.machine()
+            .items()
+            .iter()
+            .map(|item| ItemView {
+                conflicts: page
+                    .conflicts
+                    .iter()
+                    .filter(|conflict| conflict.item == item.name)
+                    .map(|conflict| conflict.code)
+                    .collect(),
+                answered: given
+                    .iter()
+                    .filter(|(_, answer)| answer.item == item.name)
+                    .cloned()
+                    .collect(),
+                item: item.clone(),
+            })
+            .collect()
+    }
+}
+
+fn count(events: &[Event], action: &str) -> usize {
+    events.iter().filter(|event| event.action == action).count()
+}
+
+fn last(events: &[Event], action: &str) -> Option<Submission> {
+    let event = events.iter().rfind(|event| event.action == action)?;
+    Some(Submission {
+        seq: event.seq,
+        by: event.actor.clone(),
+        at: event.effective_at,
+        fields: event.fields.clone(),
+        note: event.note.clone(),
+    })
+}
+
+/// The rule once more over the data since the measures, or why not.
+async fn rerun(
+    case: &Case,
+    session: &Session,
+    config: &Config,
+    catalogue: &Catalogue,
+    now: i64,
+) -> Result<Result<Rerun, String>, Error> {
+    let Some(from) = case.measured_from else {
+        return Ok(Err("no day of measures was given yet".to_owned()));
+    };
+    let Some(mn) = &case.mn else {
+        return Ok(Err(
+            "the finding is about the permit, not about a logger's data".to_owned(),
+        ));
+    };
+    if catalogue.get(&case.rule_id).is_none() {
+        return Ok(Err(format!(
+            "rule {} is no longer in the catalogue",
+            case.rule_id
+        )));
+    }
+    let subject = (mn.as_str(), case.factor.as_deref());
+    let rerun = since(
+        session,
+        config,
+        catalogue,
+        &case.rule_id,
+        subject,
+        from,
+        now,
+    )
+    .await?;
+    Ok(Ok(rerun))
+}
+
+/// The finding as the table has it, its evidence as an object.
+async fn finding(case: &Case, session: &Session) -> Result<Option<Value>, Error> {
+    let anomaly = match replay::find(session, &case.anomaly_id).await {
+        Ok(anomaly) => anomaly,
+        Err(session::Error::Asked { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let mut row = anomaly.row();
+    if let Ok(evidence) = serde_json::from_str(&anomaly.evidence) {
+        row.insert("evidence".to_owned(), evidence);
+    }
+    Ok(Some(Value::Object(row)))
+}
+
+/// Latitude and longitude of the outlet, else of the site, in degrees.
+async fn place(case: &Case, session: &Session) -> Result<Option<(f64, f64)>, Error> {
+    let quoted = |text: &str| text.replace('\'', "''");
+    let mut queries = Vec::new();
+    if let Some(outlet) = &case.outlet_uid {
+        queries.push(format!(
+            "SELECT latitude, longitude FROM permit_outlets WHERE outlet_uid = '{}'",
+            quoted(outlet)
+        ));
+    }
+    if let Some(permit) = &case.permit_no {
+        queries.push(format!(
+            "SELECT latitude, longitude FROM permits WHERE permit_no = '{}'",
+            quoted(permit)
+        ));
+    }
+    for query in queries {
+        let query = format!(
+            "{query} AND latitude IS NOT NULL AND longitude IS NOT NULL \
+             ORDER BY issued_at DESC LIMIT 1"
+        );
+        let what = "place of the outlet";
+        let found = session.rows(what, &query).await?;
+        let found =
+            rows::objects(&found).map_err(|error| session::Error::query(what)(error.into()))?;
+        let degrees = |name: &str| found.first()?.get(name)?.as_f64();
+        if let Some(place) = degrees("latitude").zip(degrees("longitude")) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}

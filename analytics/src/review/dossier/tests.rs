@@ -1,0 +1,211 @@
+//! A page over real readings: what still fails, what has become silent, what nobody can tell.
+
+use serde_json::{Value, json};
+
+use super::Dossier;
+use crate::detect::{Catalogue, Config};
+use crate::fixtures::{PERMIT_NO, Permit, at, minutes, permits, table};
+use crate::review::evidence::fixture;
+use crate::review::parts::{Role, Severity};
+use crate::review::settings::Config as Queue;
+use crate::review::testing::{Bench, finding, papers_for, person};
+use crate::review::{Case, Service};
+use crate::session::{Session, in_memory};
+use nonsite_schemas::tables;
+
+/// The case's logger; its SO2 may be 50 mg/m3.
+const MN: &str = "A";
+
+async fn session(readings: Vec<Value>, outlet: (f64, f64)) -> Session {
+    let mut given = permits(&[Permit::of(MN, "a21026", 50.0)]);
+    let outlets = json!({
+        "permit_no": PERMIT_NO, "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
+        "version": 1, "issued_at": at("2020-01-01 00:00"), "doc_valid": true,
+        "latitude": outlet.0, "longitude": outlet.1,
+    });
+    given.push((
+        "permit_outlets",
+        table(&tables::permit_outlets(), vec![outlets]),
+    ));
+    given.push(("readings_raw", table(&tables::readings_raw(), readings)));
+    in_memory(given, &crate::session::Config::default())
+        .await
+        .unwrap()
+}
+
+/// Twelve hours of minutes from the morning after the measures.
+fn readings(value: f64) -> Vec<Value> {
+    minutes(MN, "a21026", at("2026-03-03 00:00"), 1, 12 * 60, value)
+}
+
+/// A case whose rectification waits for its review, with a photo of last summer.
+async fn submitted(bench: &Bench) -> String {
+    let mut found = finding("page", Severity::S2);
+    found.mn = Some(MN.to_owned());
+    found.permit_no = Some(PERMIT_NO.to_owned());
+    found.outlet_uid = Some(format!("{PERMIT_NO}DA001"));
+    bench
+        .service
+        .take_anomalies(std::slice::from_ref(&found))
+        .await
+        .unwrap();
+    let case = Case::id_of(&found.anomaly_id);
+    for (action, name, role) in [
+        ("dispatch", "ana", Role::Analyst),
+        ("deliver", "ana", Role::Analyst),
+        ("answer", "plant", Role::Enterprise),
+        ("verify", "o-1", Role::Officer),
+        ("rectify", "o-1", Role::Officer),
+    ] {
+        bench.act(&case, action, name, role).await;
+    }
+    let photo = bench.service.keep(&fixture("pump.jpg")).await.unwrap();
+    let plant = person("plant", Role::Enterprise);
+    bench.clock.advance(60_000_000);
+    bench
+        .service
+        .attach(&case, &plant, &[photo], None)
+        .await
+        .unwrap();
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    case
+}
+
+async fn page(service: &Service, case: &str, session: &Session) -> Dossier {
+    let config = Config::default();
+    let catalogue = Catalogue::load(&config).unwrap();
+    service
+        .dossier(case, session, &config, &catalogue)
+        .await
+        .unwrap()
+}
+
+fn codes(page: &Dossier) -> Vec<&'static str> {
+    page.conflicts
+        .iter()
+        .map(|conflict| conflict.code)
+        .collect()
+}
+
+async fn the_page_says_what_does_not_fit(bench: Bench) {
+    let case = submitted(&bench).await;
+    // Where the photo was taken.
+    let here = (37.4348, 118.6747);
+    bench.clock.set(at("2026-03-04 13:00"));
+
+    let failing = page(&bench.service, &case, &session(readings(80.0), here).await).await;
+    let rerun = failing.rerun.as_ref().unwrap();
+    assert_eq!(rerun.from, at("2026-03-03 00:00"));
+    assert_eq!(rerun.passed, 0);
+    assert!(!rerun.findings.is_empty());
+    assert_eq!(codes(&failing), ["photo_from_the_future", "still_failing"]);
+    let marked: Vec<&str> = failing
+        .checklist
+        .iter()
+        .filter(|item| !item.conflicts.is_empty())
+        .map(|item| item.item.name.as_str())
+        .collect();
+    assert_eq!(marked, ["data", "photos"]);
+    assert_eq!(failing.submissions, 1);
+    assert_eq!(failing.submission.as_ref().unwrap().by, "plant");
+    assert!(failing.finding.is_none(), "this store has no such anomaly");
+
+    let silent = page(&bench.service, &case, &session(readings(20.0), here).await).await;
+    let rerun = silent.rerun.as_ref().unwrap();
+    assert_eq!((rerun.days, rerun.passed), (1, 12));
+    assert_eq!(codes(&silent), ["photo_from_the_future"]);
+
+    // Without data nothing is silent: nobody can tell. And the photo is from somewhere else.
+    let elsewhere = session(Vec::new(), (36.0, 118.6747)).await;
+    let nobody = page(&bench.service, &case, &elsewhere).await;
+    assert_eq!(
+        codes(&nobody),
+        ["photo_from_the_future", "photo_elsewhere", "nothing_judged"]
+    );
+}
+
+async fn a_page_knows_the_units_past_and_earlier_answers(bench: Bench) {
+    let case = submitted(&bench).await;
+    for id in ["p-1", "p-2", "p-3"] {
+        let mut past = finding(id, Severity::S3);
+        past.permit_no = Some(PERMIT_NO.to_owned());
+        bench.service.take_anomalies(&[past]).await.unwrap();
+    }
+    let other = finding("other", Severity::S3);
+    bench.service.take_anomalies(&[other]).await.unwrap();
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    let empty = session(Vec::new(), (37.4348, 118.6747)).await;
+    let seen = page(&bench.service, &case, &empty).await;
+    assert_eq!(seen.history.len(), 3, "{:?}", seen.history);
+    assert!(seen.history.iter().all(|past| !past.same_trouble));
+    let (by, answer) = &seen.checklist[0].answered[0];
+    assert_eq!((by.as_str(), answer.item.as_str()), ("rev", "order"));
+}
+
+/// Nothing on the page approves: a checklist does, and from S2 on two of them.
+async fn the_checklist_decides_and_two_persons_answer_it(bench: Bench) {
+    let case = submitted(&bench).await;
+    let act = async |action: &str, name: &str, items: &str| {
+        let input = papers_for(action).with("items", items);
+        let reviewer = person(name, Role::Reviewer);
+        bench.clock.advance(60_000_000);
+        bench.service.act(&case, action, &reviewer, &input).await
+    };
+    let all = papers_for("approve").fields["items"].clone();
+    let short = act("approve", "rev", "order=pass")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(short.contains("not answered: data"), "{short}");
+    let failed = all.replace("data=pass", "data=fail:above the limit");
+    let fails = act("approve", "rev", &failed)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(fails.contains("item `data` fails"), "{fails}");
+    let no_reason = act("return", "rev", &all).await.unwrap_err().to_string();
+    assert!(no_reason.contains("no item fails"), "{no_reason}");
+    assert_eq!(
+        act("approve", "rev", &all).await.unwrap().state,
+        "submitted"
+    );
+    assert!(
+        act("approve", "rev", &all).await.is_err(),
+        "the same person"
+    );
+    let second = act("approve", "rev-2", "").await.unwrap_err().to_string();
+    assert!(second.contains("items"), "{second}");
+    assert_eq!(
+        act("approve", "rev-2", &all).await.unwrap().state,
+        "look_back"
+    );
+}
+
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(Bench::sqlite(&Queue::default()).await).await;
+                }
+            )*
+        }
+        mod postgres {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(Bench::postgres(&Queue::default()).await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    the_page_says_what_does_not_fit,
+    a_page_knows_the_units_past_and_earlier_answers,
+    the_checklist_decides_and_two_persons_answer_it,
+}
