@@ -241,6 +241,7 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
         "{} inspections counted, {skipped} not counted (--list excluded says why)",
         report.share.total()
     );
+    println!("{}", report.quality.sentence());
     for flag in &report.flags {
         println!("note: {flag}");
     }

@@ -1,7 +1,5 @@
 //! The pure core: acts, a policy, a period and an instant in; a report out.
 
-use std::collections::BTreeMap;
-
 use sha2::{Digest, Sha256};
 
 use super::act::{Act, Mode};
@@ -9,6 +7,7 @@ use super::band::Band;
 use super::decide::{Decision, NotCounted, Outcome, Rules, Switches};
 use super::period::{Period, date_of};
 use super::policy::RatioPolicy;
+use super::quality::{Quality, officer_days};
 use super::report::{Flag, RatioReport};
 use super::share::Share;
 use super::versions::{Cutoff, Visible, visible};
@@ -54,6 +53,7 @@ pub fn compute<'a>(
             decision.act.positive_list
                 && (decision.is_counted() || decision.reason() == Some(NotCounted::PositiveList))
         }),
+        quality: Quality::of(policy, &decisions),
         flags: flags(policy, &seen, &decisions),
         acts_digest: digest(&seen),
         band,
@@ -101,19 +101,7 @@ fn apart(decisions: &[Decision<'_>], wanted: impl Fn(&Decision<'_>) -> bool) -> 
 
 /// What an auditor should look at; none of it changes the figure.
 fn flags(policy: &RatioPolicy, seen: &Visible<'_>, decisions: &[Decision<'_>]) -> Vec<Flag> {
-    let mut per_officer_day: BTreeMap<(&str, i32), u32> = BTreeMap::new();
-    for decision in decisions.iter().filter(|decision| decision.is_counted()) {
-        let act = decision.act;
-        if let (Mode::Offsite, Some(day)) = (act.mode, act.completed_day()) {
-            let mut officers: Vec<&str> = act.officers.iter().map(String::as_str).collect();
-            officers.sort_unstable();
-            officers.dedup();
-            for officer in officers {
-                *per_officer_day.entry((officer, day)).or_default() += 1;
-            }
-        }
-    }
-    let over_cap = per_officer_day
+    let over_cap = officer_days(decisions)
         .into_iter()
         .filter(|&(_, acts)| acts > policy.daily_cap_per_officer)
         .map(|((officer, day), acts)| Flag::OfficerOverDailyCap {

@@ -32,6 +32,7 @@ mod period;
 mod policies;
 mod policy;
 mod publish;
+mod quality;
 mod report;
 mod share;
 mod source;
@@ -60,6 +61,7 @@ pub use policy::{
     BandClasses, Config, CountUnit, Escalation, OrgAttribution, PeriodKind, RatioPolicy,
 };
 pub use publish::{Publication, is_id, publish, published};
+pub use quality::Quality;
 pub use report::{Dimension, Flag, Group, RatioReport, Snapshot, SnapshotDifference};
 pub use share::{Share, Verdict};
 pub use source::{SourceError, acts_from_batches, load_acts};

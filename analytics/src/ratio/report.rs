@@ -10,6 +10,7 @@ use super::band::Band;
 use super::decide::Decision;
 use super::period::{Period, date_of};
 use super::policy::{OrgAttribution, RatioPolicy};
+use super::quality::Quality;
 use super::share::{Share, Verdict};
 use super::versions::Cutoff;
 
@@ -169,6 +170,8 @@ pub struct RatioReport<'a> {
     pub higher_level: Share,
     /// Acts on units of the positive list.
     pub positive_list: Share,
+    /// Whether the inspections were done or only recorded.
+    pub quality: Quality,
     /// Hints for auditors.
     pub flags: Vec<Flag>,
     /// SHA-256 over every version that the cutoff lets through.

@@ -12,6 +12,8 @@ use crate::wire::fault::{Fault, Faults};
 
 /// The shortest check that can be one: a record opened and closed faster was not a review.
 pub const MINIMUM_DURATION_MICROS: i64 = 3 * 60 * 1_000_000;
+/// What is said of a record that was opened and closed faster than that.
+pub const TOO_SHORT: &str = "is less than 3 minutes after started_at";
 
 /// Officers with a certificate the law asks for.
 const MINIMUM_OFFICERS: usize = 2;
@@ -142,7 +144,7 @@ fn check_result(act: &Inspection, faults: &mut Faults) {
         faults.require(
             to.0.saturating_sub(from.0) >= MINIMUM_DURATION_MICROS,
             "ended_at",
-            "is less than 3 minutes after started_at",
+            TOO_SHORT,
         );
     }
     faults.given(act.completed_at.as_ref(), "completed_at");

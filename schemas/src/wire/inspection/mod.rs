@@ -19,7 +19,7 @@ use super::Instant;
 use super::document::{self, Document, Refused};
 
 pub use codes::{ActStatus, AnswerCode, Class, Conclusion, Method, Mode, OrgLevel};
-pub use minimum::{MINIMUM_DURATION_MICROS, minimum_record};
+pub use minimum::{MINIMUM_DURATION_MICROS, TOO_SHORT, minimum_record};
 pub use rows::{InspectionRows, act_key};
 
 /// Reads one inspection record from a message.
