@@ -91,8 +91,6 @@ mod tests {
         acts[1].missing_evidence = vec!["signed_by: is empty".to_owned()];
         // Not of the period: it says nothing about it.
         acts[2].status = "open".to_owned();
-        // A visit with a poor record still is one.
-        acts[16].missing_evidence = vec![format!("ended_at: {TOO_SHORT}")];
         let report = report(&acts, &policy());
         assert_eq!((report.share.off, report.share.on), (13, 2));
         let expected = Quality {

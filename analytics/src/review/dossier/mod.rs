@@ -31,6 +31,9 @@ use crate::session::{self, Session, rows};
 /// How far back a unit's history goes: 24 months of at most 31 days.
 const HISTORY: i64 = 24 * 31 * 24 * super::calendar::HOUR;
 
+/// Audit rows in which a reviewer answers the checklist.
+const REVIEWS: [&str; 3] = ["sign:approve", "approve", "return"];
+
 /// The page.
 #[derive(Debug, Clone, Serialize)]
 pub struct Dossier {
@@ -176,6 +179,7 @@ impl Service {
         // Answers of earlier reviews; rows from before the checklist hold free text.
         let given: Vec<(String, Answer)> = events
             .iter()
+            .filter(|event| REVIEWS.contains(&event.action.as_str()))
             .filter_map(|event| Some((event, event.fields.get("items")?)))
             .filter_map(|(event, text)| Some((event, checklist::answers(text).ok()?)))
             .flat_map(|(event, answers)| {
