@@ -17,6 +17,7 @@ mod rules_events;
 mod run;
 mod schema;
 mod sql;
+mod stats;
 mod verify;
 
 use clap::Subcommand;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Schema(schema::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
+    /// How the case work is doing: answers, clues, reviews, rectification.
+    Stats(stats::Args),
     /// Prove that every record is in exactly one place; exit 1 on any finding.
     Verify(verify::Args),
 }
@@ -92,6 +95,7 @@ impl Command {
             Self::Run(args) => run::run(&args, settings).await,
             Self::Schema(args) => schema::run(&args),
             Self::Sql(args) => sql::run(args, settings).await,
+            Self::Stats(args) => stats::run(&args, settings).await,
             Self::Verify(args) => verify::run(&args, settings).await,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::harness::sandbox::{Output, Sandbox};
 use crate::harness::{postgres, topics};
 use crate::pipeline::province;
-use pages::{a_photo_is_recognised, a_reviewer_reads};
+use pages::{a_photo_is_recognised, a_reviewer_reads, figures_lead_to_their_rows};
 
 /// A Monday after the data; working hours in Beijing.
 const MONDAY: &str = "2027-03-01 09:00:00";
@@ -177,6 +177,7 @@ fn walk_every_way(sandbox: &Sandbox) -> i64 {
     two_people_want_the_same(sandbox);
     look_back_ends_by_itself(sandbox, id(by_severity(&cases, "S3")));
 
+    figures_lead_to_their_rows(sandbox);
     let audit = ["audit", "verify", "--format", "json"];
     let audit = sandbox.run(&audit).done().json();
     assert_eq!(audit["fault"], Json::Null, "{audit}");

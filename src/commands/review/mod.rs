@@ -238,7 +238,7 @@ fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
     }
 }
 
-async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
+pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
     Service::open(config, clock)
         .await
         .map_err(|error| exit_code(error.into()))

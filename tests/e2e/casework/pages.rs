@@ -75,3 +75,35 @@ pub(super) fn a_photo_is_recognised(sandbox: &Sandbox, first: &str, second: &str
     sandbox.run(&saved).done();
     assert_eq!(std::fs::read(out.join("01-pump.jpg")).unwrap(), PHOTO);
 }
+
+/// What was walked before, as figures: every one is the number of its rows.
+pub(super) fn figures_lead_to_their_rows(sandbox: &Sandbox) {
+    let year = [
+        "stats",
+        "--year",
+        "2027",
+        "--as-of",
+        "2027-12-31",
+        "--format",
+        "json",
+    ];
+    let figures = sandbox.run(&year).done().json();
+    let figures = figures.as_array().unwrap();
+    assert_eq!(figures.len(), 6);
+    for figure in figures {
+        let code = figure["code"].as_str().unwrap();
+        let rows = sandbox.run(&[&year[..], &["--rows", code]].concat());
+        let rows = rows.done().json();
+        let rows = rows.as_array().unwrap();
+        let hits = rows.iter().filter(|row| row["hit"] == true).count();
+        assert_eq!(figure["rate"]["of"], rows.len(), "{code}");
+        assert_eq!(figure["rate"]["hits"], hits, "{code}");
+        assert!(!rows.is_empty(), "{code}");
+    }
+    let shown = sandbox.run(&["stats", "--year", "2027", "--by-org"]);
+    assert!(shown.done().stdout.contains("线索准确率"));
+    sandbox
+        .run(&["stats", "--rows", "weather"])
+        .exits(2)
+        .complains(&["no target", "clue_precision"]);
+}

@@ -5,6 +5,7 @@ mod deadlines;
 mod evidence;
 mod look_back;
 mod queue;
+mod stats;
 
 use super::calendar::HOUR;
 use super::error::Error;
@@ -17,6 +18,7 @@ use deadlines::*;
 use evidence::*;
 use look_back::*;
 use queue::*;
+use stats::*;
 
 const DAY: i64 = 24 * HOUR;
 
@@ -356,4 +358,5 @@ suite! {
     files_added_before_count_as_evidence,
     a_file_seen_before_is_pointed_out,
     what_is_no_evidence_is_refused_by_name,
+    figures_count_decisions_and_lead_to_their_rows,
 }
