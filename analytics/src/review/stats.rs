@@ -286,7 +286,7 @@ fn first_time<'e>(events: &[&'e Event]) -> Seen<'e> {
 }
 
 fn precision<'e>(events: &[&'e Event]) -> Seen<'e> {
-    let judged = events.iter().filter_map(|event| {
+    let mut judged = events.iter().filter_map(|event| {
         let right = match event.action.as_str() {
             "dismiss" => false,
             "rectify" | "file" => true,
@@ -301,7 +301,7 @@ fn precision<'e>(events: &[&'e Event]) -> Seen<'e> {
         Some((*event, right, None))
     });
     Seen {
-        decided: judged.last().into_iter().collect(),
+        decided: judged.next_back().into_iter().collect(),
         // A clue nobody looked at yet says nothing about clues.
         undecided: 0,
     }
@@ -311,12 +311,9 @@ fn lasting<'e>(events: &[&'e Event]) -> Seen<'e> {
     let mut seen = Seen::default();
     let starts = |event: &&Event| event.action == "look_back";
     let mut rest = events;
-    while let Some(start) = rest.iter().position(|event| starts(event)) {
+    while let Some(start) = rest.iter().position(starts) {
         rest = &rest[start + 1..];
-        let next = rest
-            .iter()
-            .position(|event| starts(event))
-            .unwrap_or(rest.len());
+        let next = rest.iter().position(starts).unwrap_or(rest.len());
         let own = &rest[..next];
         // A relapse that came to light after the end counts against it all the same.
         let relapse = own.iter().find(|event| event.action == "relapse");
