@@ -1,0 +1,1 @@
+//! How people and programs reach the tables and the queue: SQL servers and REST.
