@@ -16,6 +16,7 @@ mod rules;
 mod rules_events;
 mod run;
 mod schema;
+mod serve;
 mod sql;
 mod stats;
 mod verify;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Run(run::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Answer SQL over the PostgreSQL wire and Arrow Flight SQL, and HTTP beside them.
+    Serve(serve::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
     /// How the case work is doing: answers, clues, reviews, rectification.
@@ -70,9 +73,11 @@ impl Command {
     /// that print a result only what is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
         match self {
-            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => {
-                "warn,nonsite=info"
-            }
+            Self::Ingest(_)
+            | Self::Run(_)
+            | Self::Detect(_)
+            | Self::Maintain(_)
+            | Self::Serve(_) => "warn,nonsite=info",
             _ => "warn",
         }
     }
@@ -94,6 +99,7 @@ impl Command {
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Run(args) => run::run(&args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Serve(args) => serve::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
             Self::Stats(args) => stats::run(&args, settings).await,
             Self::Verify(args) => verify::run(&args, settings).await,
