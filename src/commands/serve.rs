@@ -3,12 +3,18 @@
 //! Every part is optional: an empty address in `[serve]` leaves it out. A part that cannot start
 //! stops the others and the process with its own error; a part that ends by itself does the same.
 
+use std::sync::Arc;
+
+use nonsite_access::sql::catalogue::rules;
+use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
 use nonsite_access::{Listening, Tls, http};
+use nonsite_schemas::time::SystemClock;
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::ingest;
+use super::ratio::policies;
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::settings::Settings;
 
@@ -67,6 +73,26 @@ async fn start(
     };
     let registry = Registry::new();
     let mut parts = Vec::new();
+    let sql = !serve.postgres.is_empty() || !serve.flight.is_empty();
+    let engine = if sql { Some(engine(settings)?) } else { None };
+    if let Some(engine) = &engine
+        && !serve.postgres.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    if let Some(engine) = &engine
+        && !serve.flight.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
     if !serve.http.is_empty() {
         let routes = routes(settings, registry).await?;
         let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
@@ -75,6 +101,30 @@ async fn start(
         parts.push(Running { listening, task });
     }
     Ok(parts)
+}
+
+/// What the two wires of SQL share.
+fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
+    let serve = &settings.serve;
+    let users = Users::open(&serve.users).map_err(classed)?;
+    if users.count() == 0 {
+        tracing::warn!(
+            file = %serve.users.display(),
+            "nobody can log in: there are no users yet, add one with `nonsite user add NAME`"
+        );
+    }
+    let catalogue = nonsite_analytics::detect::Catalogue::load(&settings.detect)
+        .map_err(super::detect::classed)?;
+    let setup = Setup {
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        config: serve.sql.clone(),
+        policies: policies(settings.ratio.policy.as_deref())?,
+        rules: rules(&catalogue)?,
+        users,
+        clock: Arc::new(SystemClock),
+    };
+    Engine::start(setup).map_err(classed)
 }
 
 /// What answers over HTTP: health and metrics, and every part that has a router.
