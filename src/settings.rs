@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) ratio: nonsite_analytics::ratio::Config,
     /// `[review]`: the review queue.
     pub(crate) review: nonsite_analytics::review::Config,
+    /// `[serve]`: where the server listens and with what.
+    pub(crate) serve: nonsite_access::Config,
     /// `[session]`: what a query may use.
     pub(crate) session: nonsite_analytics::session::Config,
 }

@@ -16,8 +16,10 @@ mod rules;
 mod rules_events;
 mod run;
 mod schema;
+mod serve;
 mod sql;
 mod stats;
+mod user;
 mod verify;
 
 use clap::Subcommand;
@@ -57,10 +59,14 @@ pub(crate) enum Command {
     Run(run::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Answer SQL over the PostgreSQL wire and Arrow Flight SQL, and HTTP beside them.
+    Serve(serve::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
     /// How the case work is doing: answers, clues, reviews, rectification.
     Stats(stats::Args),
+    /// Who may ask the server: add, remove, list.
+    User(user::Args),
     /// Prove that every record is in exactly one place; exit 1 on any finding.
     Verify(verify::Args),
 }
@@ -70,9 +76,11 @@ impl Command {
     /// that print a result only what is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
         match self {
-            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => {
-                "warn,nonsite=info"
-            }
+            Self::Ingest(_)
+            | Self::Run(_)
+            | Self::Detect(_)
+            | Self::Maintain(_)
+            | Self::Serve(_) => "warn,nonsite=info",
             _ => "warn",
         }
     }
@@ -94,8 +102,10 @@ impl Command {
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Run(args) => run::run(&args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Serve(args) => serve::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
             Self::Stats(args) => stats::run(&args, settings).await,
+            Self::User(args) => user::run(args, settings),
             Self::Verify(args) => verify::run(&args, settings).await,
         }
     }

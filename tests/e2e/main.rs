@@ -26,5 +26,6 @@ mod plants;
 mod rebalance;
 mod rule_folder;
 mod split;
+mod sql;
 mod store_faults;
 mod supporting;

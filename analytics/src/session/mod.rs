@@ -18,6 +18,7 @@ mod keep;
 pub mod render;
 pub mod rows;
 mod store;
+pub mod travel;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

@@ -1,0 +1,147 @@
+//! `nonsite serve`: SQL for analysts, and what else listens, in one process.
+//!
+//! Every part is optional: an empty address in `[serve]` leaves it out. A part that cannot start
+//! stops the others and the process with its own error; a part that ends by itself does the same.
+
+use std::sync::Arc;
+
+use nonsite_access::sql::catalogue::rules;
+use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
+use nonsite_access::{Listening, Tls, http};
+use nonsite_schemas::time::SystemClock;
+use prometheus::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::ingest;
+use super::ratio::policies;
+use crate::exit::{Exit, Unreachable, Usage};
+use crate::settings::Settings;
+
+/// Arguments of `nonsite serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// A part that runs.
+struct Running {
+    listening: Listening,
+    task: JoinHandle<Result<(), nonsite_access::Error>>,
+}
+
+pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let (stop, stopped) = watch::channel(false);
+    let mut parts = start(settings, &stopped).await?;
+    if parts.is_empty() {
+        return Err(
+            Usage("nothing to serve: every address in `[serve]` is empty".to_owned()).into(),
+        );
+    }
+    for part in &parts {
+        let Listening { name, address, tls } = &part.listening;
+        // Standard output, so that whoever started the process can read the port.
+        println!("{name} {address}{}", if *tls { " tls" } else { "" });
+    }
+    let first = {
+        let ends = parts.iter_mut().map(|part| &mut part.task);
+        tokio::select! {
+            () = ingest::interrupted() => None,
+            (ended, at, _) = futures::future::select_all(ends) => Some((ended, at)),
+        }
+    };
+    let _ = stop.send(true);
+    let mut outcome = Ok(());
+    if let Some((ended, at)) = first {
+        parts.swap_remove(at);
+        outcome = ended?;
+    }
+    for part in parts {
+        outcome = outcome.and(part.task.await?);
+    }
+    outcome.map(|()| Exit::Done).map_err(classed)
+}
+
+/// Starts every part that has an address.
+async fn start(
+    settings: &Settings,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Vec<Running>> {
+    let serve = &settings.serve;
+    serve.validate().map_err(classed)?;
+    let tls = match (&serve.tls_cert, &serve.tls_key) {
+        (Some(cert), Some(key)) => Some(Tls::read(cert, key).map_err(classed)?),
+        _ => None,
+    };
+    let registry = Registry::new();
+    let mut parts = Vec::new();
+    let sql = !serve.postgres.is_empty() || !serve.flight.is_empty();
+    let engine = if sql { Some(engine(settings)?) } else { None };
+    if let Some(engine) = &engine
+        && !serve.postgres.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    if let Some(engine) = &engine
+        && !serve.flight.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    if !serve.http.is_empty() {
+        let routes = routes(settings, registry).await?;
+        let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    Ok(parts)
+}
+
+/// What the two wires of SQL share.
+fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
+    let serve = &settings.serve;
+    let users = Users::open(&serve.users).map_err(classed)?;
+    if users.count() == 0 {
+        tracing::warn!(
+            file = %serve.users.display(),
+            "nobody can log in: there are no users yet, add one with `nonsite user add NAME`"
+        );
+    }
+    let catalogue = nonsite_analytics::detect::Catalogue::load(&settings.detect)
+        .map_err(super::detect::classed)?;
+    let setup = Setup {
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        config: serve.sql.clone(),
+        policies: policies(settings.ratio.policy.as_deref())?,
+        rules: rules(&catalogue)?,
+        users,
+        clock: Arc::new(SystemClock),
+    };
+    Engine::start(setup).map_err(classed)
+}
+
+/// What answers over HTTP: health and metrics, and every part that has a router.
+async fn routes(_settings: &Settings, registry: Registry) -> anyhow::Result<axum::Router> {
+    let readiness = nonsite_ingest::http::Readiness::default();
+    readiness.set(true);
+    Ok(nonsite_ingest::http::routes(registry, readiness))
+}
+
+/// Settings and files are for the operator to change; tables and addresses may be there later.
+fn classed(error: nonsite_access::Error) -> anyhow::Error {
+    use nonsite_access::Error;
+    match error {
+        Error::Config { .. } | Error::File { .. } | Error::Listen { .. } => {
+            Usage(error.to_string()).into()
+        }
+        Error::Session(_) => Unreachable(error.to_string()).into(),
+        Error::Part { .. } => error.into(),
+    }
+}
