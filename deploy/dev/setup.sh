@@ -3,7 +3,7 @@
 #
 #   setup.sh build    what compiling and `make demo` need
 #   setup.sh test     that, and what the tests need: Java and Maven for the real Kafka broker,
-#                     PostgreSQL for the review queue
+#                     PostgreSQL for the review queue, schemathesis (Python) for the REST API
 #
 # What is missing is installed when this runs as root; otherwise the exact command is printed and
 # the exit code is 3. On a ready machine it says nothing and takes a few milliseconds.
@@ -35,6 +35,7 @@ if [[ $level == test ]]; then
     java_ready || missing+=(openjdk-17-jre-headless)
     have mvn || missing+=(maven)
     { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; } || missing+=(postgresql)
+    { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3-venv)
 fi
 
 if [[ ${#missing[@]} -gt 0 ]]; then
@@ -62,4 +63,8 @@ if ! have cargo; then
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../../Cargo.toml")
     echo "setup: Rust is missing; install $wanted or newer with rustup (https://rustup.rs), then open a new shell" >&2
     exit 3
+fi
+
+if [[ $level == test ]]; then
+    "$(dirname "${BASH_SOURCE[0]}")/schemathesis/schemathesis.sh" fetch
 fi
