@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::sql;
+use crate::{rest, sql};
 
 /// `[serve]`. Every address is `HOST:PORT`; an empty one leaves that part out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub users: PathBuf,
     /// `[serve.sql]`: what a query may use.
     pub sql: sql::Config,
+    /// `[serve.rest]`: who may call the API.
+    pub rest: rest::Config,
 }
 
 impl Default for Config {
@@ -37,6 +39,7 @@ impl Default for Config {
             tls_key: None,
             users: PathBuf::from("data/users.toml"),
             sql: sql::Config::default(),
+            rest: rest::Config::default(),
         }
     }
 }

@@ -7,6 +7,11 @@
 mod config;
 mod error;
 pub mod http;
+#[allow(
+    unused_qualifications,
+    reason = "what describes an operation repeats its types with their full names"
+)]
+pub mod rest;
 pub mod sql;
 mod tls;
 

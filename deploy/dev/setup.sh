@@ -3,7 +3,8 @@
 #
 #   setup.sh build    what compiling and `make demo` need
 #   setup.sh test     that, and what the tests need: Java and Maven for the real Kafka broker,
-#                     PostgreSQL for the review queue and its psql, Python for the SQL clients
+#                     PostgreSQL for the review queue and its psql, Python for the SQL clients and
+#                     for schemathesis, which asks the REST API
 #
 # What is missing is installed when this runs as root; otherwise the exact command is printed and
 # the exit code is 3. On a ready machine it says nothing and takes a few milliseconds.
@@ -69,4 +70,5 @@ fi
 
 if [[ $level == test ]]; then
     "$(dirname "${BASH_SOURCE[0]}")/clients/setup.sh" >/dev/null
+    "$(dirname "${BASH_SOURCE[0]}")/schemathesis/schemathesis.sh" fetch
 fi

@@ -19,6 +19,7 @@ mod schema;
 mod serve;
 mod sql;
 mod stats;
+mod token;
 mod user;
 mod verify;
 
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Sql(sql::Args),
     /// How the case work is doing: answers, clues, reviews, rectification.
     Stats(stats::Args),
+    /// Make a token for the REST API; it is printed once.
+    Token(token::Args),
     /// Who may ask the server: add, remove, list.
     User(user::Args),
     /// Prove that every record is in exactly one place; exit 1 on any finding.
@@ -105,6 +108,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
             Self::Stats(args) => stats::run(&args, settings).await,
+            Self::Token(args) => token::run(&args),
             Self::User(args) => user::run(args, settings),
             Self::Verify(args) => verify::run(&args, settings).await,
         }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use nonsite_access::sql::catalogue::rules;
 use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
-use nonsite_access::{Listening, Tls, http};
-use nonsite_schemas::time::SystemClock;
+use nonsite_access::{Listening, Tls, http, rest};
+use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::ingest;
-use super::ratio::policies;
+use super::{ingest, ratio, review};
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::settings::Settings;
 
@@ -94,7 +93,7 @@ async fn start(
         parts.push(Running { listening, task });
     }
     if !serve.http.is_empty() {
-        let routes = routes(settings, registry).await?;
+        let routes = routes(settings, registry, tls.is_some()).await?;
         let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
             .await
             .map_err(classed)?;
@@ -119,7 +118,7 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
         store: settings.store.path.clone(),
         session: settings.session.clone(),
         config: serve.sql.clone(),
-        policies: policies(settings.ratio.policy.as_deref())?,
+        policies: ratio::policies(settings.ratio.policy.as_deref())?,
         rules: rules(&catalogue)?,
         users,
         clock: Arc::new(SystemClock),
@@ -128,10 +127,39 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
 }
 
 /// What answers over HTTP: health and metrics, and every part that has a router.
-async fn routes(_settings: &Settings, registry: Registry) -> anyhow::Result<axum::Router> {
+async fn routes(
+    settings: &Settings,
+    registry: Registry,
+    tls: bool,
+) -> anyhow::Result<axum::Router> {
     let readiness = nonsite_ingest::http::Readiness::default();
     readiness.set(true);
-    Ok(nonsite_ingest::http::routes(registry, readiness))
+    let mut routes = nonsite_ingest::http::routes(registry, readiness);
+    if !settings.serve.rest.callers.is_empty() {
+        routes = routes.merge(api(settings, tls).await?);
+    }
+    Ok(routes)
+}
+
+/// The REST API of the case work; old answers are forgotten as long as the process lives.
+async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
+    let (config, address) = (settings.serve.rest.clone(), &settings.serve.http);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let parts = rest::Parts {
+        review: review::open(&settings.review, Arc::clone(&clock)).await?,
+        clock,
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        detect: settings.detect.clone(),
+        policies: ratio::policies(settings.ratio.policy.as_deref())?,
+    };
+    if let Some(warning) = parts.review.calendar_warning() {
+        tracing::warn!("{warning}");
+    }
+    let routes = rest::router(&config, parts.clone(), address, tls)
+        .map_err(|error| Usage(error.to_string()))?;
+    tokio::spawn(async move { rest::forget_old_answers(&config, &parts).await });
+    Ok(routes)
 }
 
 /// Settings and files are for the operator to change; tables and addresses may be there later.

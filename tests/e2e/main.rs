@@ -24,6 +24,7 @@ mod pipeline;
 mod plain;
 mod plants;
 mod rebalance;
+mod rest;
 mod rule_folder;
 mod split;
 mod sql;

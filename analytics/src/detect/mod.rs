@@ -31,6 +31,7 @@ mod faults;
 pub mod golden;
 mod inputs;
 mod judge;
+pub mod listed;
 mod long;
 mod marks;
 pub mod masses;

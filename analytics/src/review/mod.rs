@@ -18,6 +18,7 @@
 //! - **W4** Deadlines run from their clock's start and end after it; one that passed takes effect as
 //!   of the moment it passed, before anything else happens to the case.
 //! - **W5** One anomaly is one case, however often it is taken in.
+//! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
@@ -27,6 +28,7 @@
 mod audit;
 mod calendar;
 mod calendar_file;
+mod caller;
 mod case;
 mod checklist;
 mod claims;
@@ -72,13 +74,14 @@ mod testing_postgres;
 
 pub use audit::AuditReport;
 pub use calendar::{Calendar, beijing_text};
+pub use caller::{Begun, Caller, Request, Scope};
 pub use case::{Case, Signature};
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
 pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
-pub use error::Error;
+pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
-pub use evidence::{CaseFile, FileFacts, Kept, SeenBefore};
+pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
@@ -93,5 +96,5 @@ pub use source::{findings_from_batches, load_findings};
 pub use sqlite::SqliteStore;
 pub use stats::{Figure, Rate, StatRow};
 pub use step::{Actor, Attachment, Input, NextStep};
-pub use store::{FileRow, Filter, Store, StoreError, Tx};
+pub use store::{Answered, FileRow, Filter, Order, Place, Store, StoreError, Tx};
 pub use tick::Fired;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
@@ -28,6 +29,7 @@ pub struct Service {
     pub(super) desk: Arc<Desk>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) caller: Arc<Caller>,
 }
 
 /// A case with its history and its future.
@@ -66,6 +68,7 @@ impl Service {
             desk: Arc::new(Desk::new(config)),
             config: Arc::new(config.clone()),
             clock,
+            caller: Arc::default(),
         }
     }
 
@@ -110,20 +113,20 @@ impl Service {
         .await
     }
 
-    /// Cases, the worst and most urgent first.
+    /// Cases within the caller's scope, the worst and most urgent first unless asked otherwise.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Case>, Error> {
-        Ok(self.store.cases(filter).await?)
+        Ok(self.store.cases(&self.bounded(filter)).await?)
     }
 
-    /// Number of cases per state.
+    /// Number of cases per state within the caller's scope.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn counts(&self) -> Result<Vec<(String, i64)>, Error> {
-        Ok(self.store.counts().await?)
+        Ok(self.store.counts(&self.caller.scope).await?)
     }
 
     /// A case with everything around it.
@@ -131,11 +134,7 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn show(&self, case_id: &str) -> Result<Shown, Error> {
-        let case = self
-            .store
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        let case = self.visible(self.store.case(case_id).await?, case_id)?;
         let events = self.store.events_of(case_id).await?;
         let next = self.desk.next_steps(&case);
         let timer = case
@@ -198,10 +197,10 @@ impl Service {
         let mut tx = self.store.begin().await?;
         // The clock is read inside the transaction: the order of the chain is the order of time.
         let now = self.clock.now_micros();
-        let mut case = tx
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        if let Some(done) = self.done_before(tx.as_mut()).await? {
+            return Ok(done);
+        }
+        let mut case = self.visible(tx.case(case_id).await?, case_id)?;
         if now < case.updated_at {
             return Err(Error::ClockBehind {
                 case_id: case.case_id,
@@ -213,9 +212,11 @@ impl Service {
             let moves = self.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }
-        match decide(&case, now) {
+        let decided = self.check_version(&case).and_then(|()| decide(&case, now));
+        match decided {
             Ok(moves) => {
                 let after = self.record(tx.as_mut(), &case, moves, now).await?;
+                self.remember(tx.as_mut(), &after, now).await?;
                 tx.commit().await?;
                 Ok(after)
             }

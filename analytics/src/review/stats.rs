@@ -145,14 +145,14 @@ const TARGETS: [Definition; 6] = [
 ];
 
 impl Service {
-    /// All targets over the decisions that took effect in `period`, up to `as_of` (microseconds UTC).
+    /// All targets over the decisions on the caller's cases that took effect in `period`, up to `as_of` (microseconds UTC).
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn stats(&self, period: &Period, as_of: i64) -> Result<Vec<Figure>, Error> {
         let orgs: BTreeMap<String, Option<String>> = self
             .store
-            .cases(&Filter::default())
+            .cases(&self.bounded(&Filter::default()))
             .await?
             .into_iter()
             .map(|case| (case.case_id, case.org_code))
@@ -167,7 +167,9 @@ impl Service {
         }
         let mut by_case: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
         for event in &events {
-            by_case.entry(&event.case_id).or_default().push(event);
+            if orgs.contains_key(&event.case_id) {
+                by_case.entry(&event.case_id).or_default().push(event);
+            }
         }
         let figure = |target: &Definition| figure(target, &by_case, &orgs, period);
         Ok(TARGETS.iter().map(figure).collect())

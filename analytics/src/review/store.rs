@@ -4,8 +4,11 @@
 //! first statement on (SQLite: `BEGIN IMMEDIATE`; PostgreSQL: an advisory lock of the
 //! queue). Nothing is visible before [`Tx::commit`]; dropping a transaction undoes it.
 
+use super::caller::Scope;
 use super::case::Case;
 use super::event::Event;
+use super::machine::Machine;
+use super::parts::Severity;
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -90,10 +93,86 @@ pub struct Filter {
     pub assignee: Option<String>,
     /// Only cases that are not in a final state.
     pub open_only: bool,
+    /// Severities.
+    pub severities: Vec<Severity>,
+    /// Permit of the unit.
+    pub permit_no: Option<String>,
+    /// Outlet, logger or permit the case is about.
+    pub subject: Option<String>,
+    /// The rule that fired.
+    pub rule_id: Option<String>,
+    /// Only cases whose deadline lies before this instant, microseconds UTC.
+    pub due_before: Option<i64>,
+    /// Whose cases may be seen; the service puts the caller's in.
+    pub scope: Scope,
+    /// In which order.
+    pub order: Order,
+    /// Only what comes after this place in that order.
+    pub after: Option<Place>,
     /// At most this many; 0 means no bound.
     pub limit: u32,
     /// How many to skip.
     pub offset: u32,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The worst and most urgent first. A case that changes may change its place.
+    #[default]
+    Urgency,
+    /// The oldest first. A case never changes its place.
+    Opened,
+}
+
+/// The place of a case in a list, to go on from there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    /// Whether it is not in a final state.
+    pub is_open: bool,
+    /// Its severity.
+    pub severity: String,
+    /// Its deadline.
+    pub due_at: Option<i64>,
+    /// When it was opened.
+    pub opened_at: i64,
+    /// Its id.
+    pub case_id: String,
+}
+
+impl Place {
+    /// The place of a case.
+    pub fn of(case: &Case) -> Self {
+        Self {
+            is_open: is_open(case),
+            severity: case.severity.code().to_owned(),
+            due_at: case.due_at,
+            opened_at: case.opened_at,
+            case_id: case.case_id.clone(),
+        }
+    }
+}
+
+/// Whether a case is not in a final state.
+pub(super) fn is_open(case: &Case) -> bool {
+    Machine::built_in()
+        .state(&case.state)
+        .is_none_or(|state| !state.is_final)
+}
+
+/// A request with a key, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Whose key.
+    pub user: String,
+    /// The key.
+    pub key: String,
+    /// Hash of what was asked.
+    pub fingerprint: String,
+    /// The answer; `None` while it is being worked out.
+    pub document: Option<String>,
+    /// When it was begun, microseconds UTC.
+    pub at: i64,
 }
 
 /// A file that an audit row names, as the index has it.
@@ -129,7 +208,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The cases of a unit by its permit, opened at `since` or later, the latest first.
     async fn cases_of_unit(&self, permit_no: &str, since: i64) -> Result<Vec<Case>, StoreError>;
     /// Number of cases per state.
-    async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError>;
+    async fn counts(&self, scope: &Scope) -> Result<Vec<(String, i64)>, StoreError>;
     /// The rows of one case in order.
     async fn events_of(&self, case_id: &str) -> Result<Vec<Event>, StoreError>;
     /// Rows of the chain after position `after`, at most `limit`.
@@ -190,6 +269,12 @@ pub trait Tx: Send {
     async fn append(&mut self, event: &Event) -> Result<(), StoreError>;
     /// Notes a file that a row names.
     async fn put_file(&mut self, file: &FileRow) -> Result<(), StoreError>;
+    /// What is known of a person's key.
+    async fn answer_of(&mut self, user: &str, key: &str) -> Result<Option<Answered>, StoreError>;
+    /// Stores a key, or the answer of one.
+    async fn put_answer(&mut self, answered: &Answered) -> Result<(), StoreError>;
+    /// Forgets the keys from before an instant; how many.
+    async fn forget_answers(&mut self, before: i64) -> Result<u64, StoreError>;
     /// Makes everything visible at once.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 }

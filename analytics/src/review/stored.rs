@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
-use super::store::{FileRow, StoreError};
+use super::store::{Answered, FileRow, StoreError};
 
 /// Id and document of a case's row.
 pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
@@ -61,6 +61,24 @@ where
         case_sha256: row.try_get("case_sha256")?,
         prev_hash: row.try_get("prev_hash")?,
         hash: row.try_get("hash")?,
+    })
+}
+
+/// A request with a key.
+pub(super) fn answered<R>(row: &R) -> Result<Answered, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(Answered {
+        user: row.try_get("owner")?,
+        key: row.try_get("key")?,
+        fingerprint: row.try_get("fingerprint")?,
+        document: row.try_get("document")?,
+        at: row.try_get("at")?,
     })
 }
 

@@ -11,7 +11,8 @@ use clap::Subcommand;
 use nonsite_analytics::detect::Catalogue;
 use nonsite_analytics::feedback::suspended;
 use nonsite_analytics::review::{
-    Actor, Case, Config, Error, Filter, Service, StoreError, document, load_findings, mermaid,
+    Actor, Case, Config, Error, Filter, Refusal, Service, StoreError, document, load_findings,
+    mermaid,
 };
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
 
@@ -248,7 +249,10 @@ pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Resu
 /// database's (3).
 fn exit_code(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
-        Some(Error::Refused { why, .. }) if why.starts_with("missing: ") => Usage(format!(
+        Some(Error::Refused {
+            kind: Refusal::Missing,
+            ..
+        }) => Usage(format!(
             "{error}. Give what is missing as --NAME VALUE or --field NAME=VALUE"
         ))
         .into(),
@@ -292,7 +296,7 @@ impl Desk {
                     assignee,
                     open_only: open,
                     limit,
-                    offset: 0,
+                    ..Filter::default()
                 };
                 let cases = self.service.list(&filter).await?;
                 show::list(

@@ -162,7 +162,7 @@ impl Service {
         let cases = self.store.cases_of_unit(permit, now - HISTORY).await?;
         Ok(cases
             .into_iter()
-            .filter(|past| past.case_id != case.case_id)
+            .filter(|past| past.case_id != case.case_id && self.caller.scope.covers_case(past))
             .map(|past| PastCase {
                 same_trouble: past.subject == case.subject && past.rule_group == case.rule_group,
                 case_id: past.case_id,

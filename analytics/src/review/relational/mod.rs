@@ -14,17 +14,23 @@ pub(super) fn json_list(texts: &[String]) -> String {
     serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
 }
 
+/// The permits of a scope as a JSON array; `None` when they do not matter.
+pub(super) fn permits(scope: &super::caller::Scope) -> Option<String> {
+    let permits: Vec<String> = scope.permits.as_ref()?.iter().cloned().collect();
+    Some(json_list(&permits))
+}
+
 /// The transaction and the reading half of a store; see the module.
 macro_rules! relational {
     ($store:ident, $tx:ident, $database:ty, $row:ty) => {
         use sha2::Digest as _;
         use sqlx::Row as _;
 
+        use super::caller::Scope;
         use super::case::Case;
         use super::event::Event;
-        use super::machine::Machine;
-        use super::relational::{json_list, sql as common};
-        use super::store::{FileRow, Filter, Store, Tx};
+        use super::relational::{json_list, permits, sql as common};
+        use super::store::{Answered, FileRow, Filter, Order, Store, Tx, is_open};
         use super::stored;
 
         /// The writing transaction; dropped without commit it rolls back.
@@ -123,9 +129,6 @@ macro_rules! relational {
                 replaces: Option<&Case>,
             ) -> Result<(), StoreError> {
                 let fault = self.fault("store a case");
-                let is_open = Machine::built_in()
-                    .state(&case.state)
-                    .is_none_or(|state| !state.is_final);
                 let statement = if replaces.is_some() {
                     common::UPDATE
                 } else {
@@ -136,7 +139,7 @@ macro_rules! relational {
                     .bind(&case.anomaly_id)
                     .bind(case.version)
                     .bind(&case.state)
-                    .bind(is_open)
+                    .bind(is_open(case))
                     .bind(case.severity.code())
                     .bind(&case.subject)
                     .bind(&case.rule_group)
@@ -226,6 +229,47 @@ macro_rules! relational {
                 Ok(())
             }
 
+            async fn answer_of(
+                &mut self,
+                user: &str,
+                key: &str,
+            ) -> Result<Option<Answered>, StoreError> {
+                let fault = self.fault("look a request up");
+                let row = sqlx::query(common::ANSWER_OF)
+                    .bind(user)
+                    .bind(key)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                row.map(|row| stored::answered(&row))
+                    .transpose()
+                    .map_err(fault)
+            }
+
+            async fn put_answer(&mut self, answered: &Answered) -> Result<(), StoreError> {
+                let fault = self.fault("note a request");
+                sqlx::query(common::PUT_ANSWER)
+                    .bind(&answered.user)
+                    .bind(&answered.key)
+                    .bind(&answered.fingerprint)
+                    .bind(answered.document.as_deref())
+                    .bind(answered.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn forget_answers(&mut self, before: i64) -> Result<u64, StoreError> {
+                let fault = self.fault("forget requests");
+                let done = sqlx::query(common::FORGET_ANSWERS)
+                    .bind(before)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(done.rows_affected())
+            }
+
             async fn commit(self: Box<Self>) -> Result<(), StoreError> {
                 let Self { inner, database } = *self;
                 inner
@@ -287,13 +331,36 @@ macro_rules! relational {
                     0 => i64::from(u32::MAX),
                     limit => i64::from(limit),
                 };
-                let rows = sqlx::query(sql::CASES)
+                let statement = match filter.order {
+                    Order::Urgency => sql::CASES,
+                    Order::Opened => sql::CASES_OPENED,
+                };
+                let severities: Vec<String> = filter
+                    .severities
+                    .iter()
+                    .map(|severity| severity.code().to_owned())
+                    .collect();
+                let after = filter.after.as_ref();
+                let rows = sqlx::query(statement)
                     .bind(json_list(&filter.states))
                     .bind(filter.org_code.as_deref())
                     .bind(filter.assignee.as_deref())
                     .bind(filter.open_only)
                     .bind(limit)
                     .bind(i64::from(filter.offset))
+                    .bind(filter.scope.org_prefix())
+                    .bind(permits(&filter.scope))
+                    .bind(json_list(&severities))
+                    .bind(filter.permit_no.as_deref())
+                    .bind(filter.subject.as_deref())
+                    .bind(filter.rule_id.as_deref())
+                    .bind(filter.due_before)
+                    .bind(after.map(|place| i64::from(!place.is_open)))
+                    .bind(after.map(|place| place.severity.as_str()))
+                    .bind(after.map(|place| i64::from(place.due_at.is_none())))
+                    .bind(after.map(|place| place.due_at.unwrap_or(0)))
+                    .bind(after.map(|place| place.opened_at))
+                    .bind(after.map(|place| place.case_id.as_str()))
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("list cases"))?;
@@ -314,8 +381,10 @@ macro_rules! relational {
                 cases_of(&self.database, &rows)
             }
 
-            async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-                let rows = sqlx::query(common::COUNTS)
+            async fn counts(&self, scope: &Scope) -> Result<Vec<(String, i64)>, StoreError> {
+                let rows = sqlx::query(sql::COUNTS)
+                    .bind(scope.org_prefix())
+                    .bind(permits(scope))
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("count cases"))?;

@@ -7,9 +7,6 @@ pub(in crate::review) const CASE: &str =
 pub(in crate::review) const IDS_LIKE: &str = "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length($1)) = $1 \
      ORDER BY case_id LIMIT $2";
 
-pub(in crate::review) const COUNTS: &str =
-    "SELECT state, count(*) FROM review_cases GROUP BY state ORDER BY state";
-
 pub(in crate::review) const OPEN_ON: &str = "SELECT case_id, document FROM review_cases \
      WHERE subject = $1 AND rule_group = $2 AND case_id <> $3 AND is_open \
        AND state NOT IN ('detected', 'reminded') \
@@ -51,6 +48,15 @@ pub(in crate::review) const EVENTS: &str =
 
 pub(in crate::review) const FINGERPRINTS: &str =
     "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
+
+pub(in crate::review) const ANSWER_OF: &str = "SELECT owner, key, fingerprint, document, at \
+     FROM review_requests WHERE owner = $1 AND key = $2";
+
+pub(in crate::review) const PUT_ANSWER: &str = "INSERT INTO review_requests \
+     (owner, key, fingerprint, document, at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (owner, key) DO UPDATE SET document = excluded.document";
+
+pub(in crate::review) const FORGET_ANSWERS: &str = "DELETE FROM review_requests WHERE at < $1";
 
 pub(in crate::review) const PUT_FILE: &str = "INSERT INTO review_files \
      (seq, position, case_id, name, sha256, picture, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
