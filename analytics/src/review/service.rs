@@ -6,6 +6,10 @@ use std::time::Duration;
 use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
+use crate::ratio::RatioPolicies;
+
+use super::act::{ActView, merged_into};
+use super::bundle::Bundles;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
@@ -28,6 +32,8 @@ pub struct Service {
     pub(super) desk: Arc<Desk>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) policies: Arc<RatioPolicies>,
+    pub(super) bundles: Arc<Bundles>,
 }
 
 /// A case with its history and its future.
@@ -41,6 +47,10 @@ pub struct Shown {
     pub next: Vec<NextStep>,
     /// The engine's next action on it, when its deadline passes.
     pub timer: Option<String>,
+    /// Inspection acts the workflow wrote for it, every version in order.
+    pub acts: Vec<ActView>,
+    /// The findings that one order is about: those merged into the case.
+    pub merged: Vec<Case>,
 }
 
 impl Service {
@@ -51,12 +61,15 @@ impl Service {
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let config = &config.with_calendar_file()?;
         config.validate()?;
+        let bundles = Bundles::load(config.bundles.as_deref())?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
         let store: Arc<dyn Store> = match config.postgres() {
             Some(address) => Arc::new(PostgresStore::open(address, patience).await?),
             None => Arc::new(SqliteStore::open(&config.database, patience).await?),
         };
-        Ok(Self::on(store, config, clock))
+        let mut service = Self::on(store, config, clock);
+        service.bundles = Arc::new(bundles);
+        Ok(service)
     }
 
     /// The queue on any store.
@@ -66,7 +79,22 @@ impl Service {
             desk: Arc::new(Desk::new(config)),
             config: Arc::new(config.clone()),
             clock,
+            policies: Arc::default(),
+            bundles: Arc::default(),
         }
+    }
+
+    /// The same queue with these counting policies, whose ids its acts name; the built-in one until
+    /// then.
+    pub fn with_policies(mut self, policies: RatioPolicies) -> Self {
+        self.policies = Arc::new(policies);
+        self
+    }
+
+    /// The counting policy in force at an instant.
+    pub(super) fn policy_in_force(&self, at: i64) -> Option<String> {
+        let policy = self.policies.in_force(at).ok()?;
+        Some(policy.policy_id.clone())
     }
 
     /// What is missing for right deadlines: years without a single public holiday.
@@ -138,8 +166,14 @@ impl Service {
             .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
         let events = self.store.events_of(case_id).await?;
         let next = self.desk.next_steps(&case);
+        let acts = self.acts_of(case_id).await?;
+        let mut merged = Vec::new();
+        for id in merged_into(&events) {
+            merged.extend(self.store.case(id).await?);
+        }
         let timer = case
-            .timer_at
+            .due_at
+            .filter(|_| !case.overdue)
             .and_then(|_| self.desk.timer_of(&case))
             .map(str::to_owned);
         Ok(Shown {
@@ -147,6 +181,8 @@ impl Service {
             events,
             next,
             timer,
+            acts,
+            merged,
         })
     }
 
@@ -210,7 +246,7 @@ impl Service {
             });
         }
         while case.timer_at.is_some_and(|at| at <= now) {
-            let moves = self.expire(&case)?;
+            let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }
         match decide(&case, now) {
@@ -224,31 +260,6 @@ impl Service {
                 tx.commit().await?;
                 Err(refusal)
             }
-        }
-    }
-
-    /// What the engine does when a case's timer is due, as of the moment it was due.
-    pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
-        let due = case
-            .timer_at
-            .unwrap_or(case.entered_at)
-            .max(case.entered_at);
-        let engine = Actor::engine();
-        match self.desk.timer_of(case) {
-            Some(action) => self
-                .desk
-                .step(case, action, &engine, &Input::default(), due),
-            None => Ok(vec![Desk::mark(
-                case,
-                "overdue",
-                &engine,
-                Input::default(),
-                due,
-                |after| {
-                    after.overdue = true;
-                    after.timer_at = None;
-                },
-            )]),
         }
     }
 
@@ -272,9 +283,10 @@ impl Service {
         &self,
         tx: &mut dyn Tx,
         before: Option<&Case>,
-        moved: Moved,
+        mut moved: Moved,
         now: i64,
     ) -> Result<Case, Error> {
+        let acts = self.make_acts(tx, before, &mut moved, now).await?;
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx
@@ -321,6 +333,10 @@ impl Service {
                 })
                 .await?;
             }
+        }
+        for mut act in acts {
+            act.seq = seq;
+            tx.put_act(&act).await?;
         }
         Ok(case)
     }

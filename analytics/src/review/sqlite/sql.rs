@@ -1,11 +1,12 @@
 //! The statements only SQLite understands in this form.
 
 /// Schema versions in order; `PRAGMA user_version` says how many a database has.
-pub(super) const SCHEMA: [&str; 4] = [
+pub(super) const SCHEMA: [&str; 5] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_acts.sql"),
 ];
 
 /// The states are a JSON array; an empty one means all of them.
