@@ -137,7 +137,7 @@ fn a_case_is_walked_from_finding_to_file() {
     topics::create(&alerts, 1);
     sandbox.set("alerts.topic", alerts.as_str());
     let scale = Scale {
-        points: 16,
+        points: 32,
         days: 2,
         factors: 6,
         ..Scale::default()

@@ -209,6 +209,25 @@ impl Service {
         }
     }
 
+    /// Applies the deadlines of a case that have passed, so that what is printed of it is what a
+    /// change finds.
+    pub(super) async fn catch_up(&self, case_id: &str) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now_micros();
+        let Some(before) = tx.case(case_id).await? else {
+            return Ok(());
+        };
+        let mut case = before.clone();
+        while now >= case.updated_at && case.timer_at.is_some_and(|at| at <= now) {
+            let moves = self.desk.expire(&case)?;
+            case = self.record(tx.as_mut(), &case, moves, now).await?;
+        }
+        if case.version != before.version {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// One change of one case in a transaction, tried again when another writer was faster.
     pub(super) async fn change(
         &self,

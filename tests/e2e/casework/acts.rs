@@ -29,6 +29,11 @@ item_id = "limits"
 answer = "fail"
 "#;
 
+/// The data a clue rests on, queried; a clue about data that never came has none.
+fn draft(sandbox: &Sandbox, case: &str) -> String {
+    sandbox.run(&["review", "draft", case]).done().stdout
+}
+
 /// Verifies a clue off-site, with a record; its act.
 fn verified(sandbox: &Sandbox, case: &str) -> Json {
     let decision = ["--decision", "verify"];
@@ -37,8 +42,7 @@ fn verified(sandbox: &Sandbox, case: &str) -> Json {
         walk(sandbox, BEGAN, ANALYST, &triage, &decision),
         "verify_off"
     );
-    let draft = sandbox.run(&["review", "draft", case]).done().stdout;
-    assert!(draft.contains("rows = "), "no data were queried: {draft}");
+    let draft = draft(sandbox, case);
     sandbox.write("record.toml", format!("{SIGNED}{draft}{REST}"));
     let papers = [
         "--officers",
@@ -77,13 +81,16 @@ fn rows_of(sandbox: &Sandbox, act: &Json) -> i64 {
 
 pub(super) fn checks_become_inspections(sandbox: &mut Sandbox) {
     let cases = super::waiting(sandbox);
-    let mild: Vec<&str> = cases
+    let with_data: Vec<&str> = cases
         .iter()
-        .filter(|case| case["severity"] == "S3")
         .map(id)
+        .filter(|case| draft(sandbox, case).contains("rows = "))
+        .take(2)
         .collect();
-    assert!(mild.len() >= 2, "{} clues are left", mild.len());
-    let act = verified(sandbox, mild[0]);
+    let [first, second] = with_data[..] else {
+        panic!("{} of {} clues have data", with_data.len(), cases.len());
+    };
+    let act = verified(sandbox, first);
     assert_eq!(delivered(sandbox, ENDED), 1);
     assert_eq!(delivered(sandbox, ENDED), 0);
     assert_eq!(rows_of(sandbox, &act), 1);
@@ -108,7 +115,7 @@ pub(super) fn checks_become_inspections(sandbox: &mut Sandbox) {
     // By the topic, as the acts of other systems.
     let topic = sandbox.topic_name("inspections");
     sandbox.set("review.acts_topic", topic.as_str());
-    let act = verified(sandbox, mild[1]);
+    let act = verified(sandbox, second);
     assert_eq!(delivered(sandbox, ENDED), 1);
     assert_eq!(delivered(sandbox, NEXT_DAY), 0);
     sandbox.run(&["ingest", "--until-caught-up"]).done();

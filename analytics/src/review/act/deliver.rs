@@ -19,6 +19,8 @@ use crate::session::{self, append, ensure, load, transaction};
 
 /// What stands in the column for the Kafka topic of acts that came from the queue itself.
 pub(super) const TOPIC: &str = "nonsite-review";
+/// How often a commit is tried that met another writer.
+const ATTEMPTS: u32 = 5;
 /// Marker: position in the audit chain.
 const MARKER: &str = "nonsite-review/acts";
 
@@ -30,6 +32,7 @@ impl Service {
     /// [`Error::Store`], [`Error::Tables`]. What was committed before stays.
     pub async fn deliver_acts(&self, store: &Path) -> Result<usize, Error> {
         let def = tables::inspections();
+        let mut attempt = 1;
         loop {
             let done = delivered_directly(store).await?;
             let waiting = self.store.acts_waiting(done).await?;
@@ -44,10 +47,12 @@ impl Service {
             match append(&table, &def, batch, vec![mark]).await {
                 Ok(()) => return Ok(waiting.len()),
                 Err(error) => {
-                    // Somebody else was faster, or the commit landed although its answer was lost.
-                    if delivered_directly(store).await? <= done {
+                    // Somebody else was faster, or the commit landed although its answer was lost:
+                    // the marker says so. Otherwise the table itself came about at this moment.
+                    if delivered_directly(store).await? <= done && attempt == ATTEMPTS {
                         return Err(error.into());
                     }
+                    attempt += 1;
                 }
             }
         }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use nonsite_schemas::settings::KafkaSettings;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::Target;
 use crate::review::parts::{Role, Severity};
@@ -71,10 +71,15 @@ fn keys(kafka: &KafkaSettings, expected: usize) -> Vec<String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", &kafka.brokers)
         .set("group.id", "test")
-        .set("auto.offset.reset", "earliest")
         .create()
         .unwrap();
-    consumer.subscribe(&[TOPIC]).unwrap();
+    let mut partitions = TopicPartitionList::new();
+    for partition in 0..2 {
+        partitions
+            .add_partition_offset(TOPIC, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&partitions).unwrap();
     let mut keys = Vec::new();
     // One more than expected is waited for: it must not come.
     let mut patience = Duration::from_secs(20);

@@ -113,13 +113,12 @@ pub(super) async fn an_act_that_lacks_something_is_kept_and_not_counted(bench: B
     let why = act.not_counted.as_deref().unwrap();
     assert!(why.contains("minimum record is incomplete"), "{why}");
     let lacking = act.lacking.join("; ");
-    for field in ["approval", "sources", "checklist", "signed_by", "notice"] {
-        // A channel is among the papers, so the notice is there.
-        assert_eq!(
-            lacking.contains(field),
-            field != "notice",
-            "{field}: {lacking}"
-        );
+    for field in ["sources", "checklist", "signed_by"] {
+        assert!(lacking.contains(field), "{field}: {lacking}");
+    }
+    // The check was approved when it was begun, and the papers say how the unit was told.
+    for field in ["approval", "notice", "officers"] {
+        assert!(!lacking.contains(field), "{field}: {lacking}");
     }
     assert_eq!(counted(&bench).await, (0, 0));
 

@@ -259,6 +259,7 @@ impl Service {
             return Err(Error::NotAPerson);
         }
         let bundle = self.bundles.get(kind)?;
+        self.catch_up(case_id).await?;
         let shown = self.show(case_id).await?;
         let pages = self.print(bundle, &shown, None).await?;
         let names: Vec<&str> = pages.iter().map(|page| page.name.as_str()).collect();

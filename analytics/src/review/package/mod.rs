@@ -83,6 +83,7 @@ impl Service {
                 kinds.join(", ")
             )));
         }
+        self.catch_up(case_id).await?;
         let shown = self.show(case_id).await?;
         let present = shown.case.version;
         let refused = |case: &Case, why: String| self.desk.refused(case, PACKAGE, why);

@@ -111,7 +111,7 @@ async fn a_receiver_checks_a_package(bench: Bench) {
     for path in [
         "documents/01-transfer_letter.html",
         "audit/events.jsonl",
-        "evidence/01-pump.jpg",
+        "evidence/02-pump.jpg",
         "data/readings.csv",
         "case.json",
     ] {
@@ -124,8 +124,8 @@ async fn a_receiver_checks_a_package(bench: Bench) {
     let absent = manifest["absent"].as_array().unwrap();
     assert_eq!(
         absent.len(),
-        3,
-        "two photos known by hash, one finding: {absent:?}"
+        4,
+        "three photos known by hash, one finding: {absent:?}"
     );
     let letter = std::fs::read_to_string(inside.join("documents/01-transfer_letter.html")).unwrap();
     for text in [
