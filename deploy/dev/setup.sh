@@ -4,7 +4,7 @@
 #   setup.sh build    what compiling and `make demo` need
 #   setup.sh test     that, and what the tests need: Java and Maven for the real Kafka broker,
 #                     PostgreSQL for the review queue and its psql, Python for the SQL clients and
-#                     for schemathesis, which asks the REST API
+#                     for schemathesis, which asks the REST API, unzip for hand-over packages
 #
 # What is missing is installed when this runs as root; otherwise the exact command is printed and
 # the exit code is 3. On a ready machine it says nothing and takes a few milliseconds.
@@ -35,6 +35,7 @@ have flock || missing+=(util-linux)
 if [[ $level == test ]]; then
     java_ready || missing+=(openjdk-17-jre-headless)
     have mvn || missing+=(maven)
+    have unzip || missing+=(unzip)
     { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; } || missing+=(postgresql)
     have psql || missing+=(postgresql-client)
     { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3-venv)

@@ -97,7 +97,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
-    let queue = review::Service::open(&settings.review, Arc::new(SystemClock)).await?;
+    let queue = super::review::queue(&settings, Arc::new(SystemClock)).await?;
     if let Some(warning) = queue.calendar_warning() {
         tracing::warn!("{warning}");
     }
@@ -131,6 +131,7 @@ async fn round(
     let fired = queue.tick().await?;
     let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
     queue.mirror(&settings.store.path).await?;
+    let acts = super::review::deliver(settings, queue).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
         logger_days = report.logger_days,
@@ -139,6 +140,7 @@ async fn round(
         clues = taken.triage,
         held = taken.held,
         verdicts,
+        acts,
         deadlines = fired.len(),
         alerts = delivered,
         ms = report.ms,

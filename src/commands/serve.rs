@@ -146,7 +146,7 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
     let (config, address) = (settings.serve.rest.clone(), &settings.serve.http);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let parts = rest::Parts {
-        review: review::open(&settings.review, Arc::clone(&clock)).await?,
+        review: review::queue(settings, Arc::clone(&clock)).await?,
         clock,
         store: settings.store.path.clone(),
         session: settings.session.clone(),

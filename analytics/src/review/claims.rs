@@ -132,8 +132,9 @@ impl Service {
             .as_ref()
             .is_some_and(|first| first.by == actor.name);
         let handled = actor.role == Role::Reviewer && case.handlers.contains(&actor.name);
-        let moves_now =
-            case.timer_at.is_some_and(|at| at <= now) && self.desk.timer_of(case).is_some();
+        let moves_now = !case.overdue
+            && case.due_at.is_some_and(|at| at <= now)
+            && self.desk.timer_of(case).is_some();
         self.caller.scope.covers_case(case)
             && !signed
             && !handled

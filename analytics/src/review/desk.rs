@@ -4,6 +4,7 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
+use super::act::Record;
 use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Signature};
 use super::error::{Error, Refusal};
@@ -89,6 +90,12 @@ impl Desk {
         }
         if effective_at < case.entered_at {
             let why = "it would lie before the case came into this state".to_owned();
+            return Err(self.refused(case, action, why));
+        }
+        if let Some(clock) = &way.during
+            && !Self::clock_runs(case, clock)
+        {
+            let why = format!("clock `{clock}` does not run");
             return Err(self.refused(case, action, why));
         }
         self.check_fields(case, way, input, effective_at)?;
@@ -248,7 +255,7 @@ impl Desk {
         if let Some(name) = input.unwritable() {
             return wrong(format!("`{name}` holds control characters"));
         }
-        for day in ["due", "measure_date"] {
+        for day in ["due", "measure_date", "hearing_day"] {
             if let Some(text) = input.get(day)
                 && parse_day(text).is_none()
             {
@@ -261,6 +268,17 @@ impl Desk {
             && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
         {
             return wrong(format!("field `measure_date`: {text} lies in the future"));
+        }
+        if let Some(text) = input.get("record")
+            && let Err(why) = Record::from_json(text)
+        {
+            return Err(self.refused(case, &way.action, why));
+        }
+        if let Some(text) = input.get("approved_at")
+            && let Err(error) = crate::ratio::parse_as_of(text)
+        {
+            let why = format!("field `approved_at`: {error}");
+            return Err(self.refused(case, &way.action, why));
         }
         if let Some(text) = input.get("match")
             && !["match", "partly", "mismatch"].contains(&text)
@@ -355,6 +373,8 @@ impl Desk {
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
         self.set_deadline(&mut after, case, way, input, effective_at)?;
+        self.run_clocks(&mut after, case, way, input, effective_at)?;
+        self.arm(&mut after);
         match after.state.as_str() {
             "look_back" => after.look_back_until = after.due_at,
             "closed" => {}

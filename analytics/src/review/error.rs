@@ -134,6 +134,17 @@ pub enum Error {
     /// The mirror tables cannot be read or written.
     #[error(transparent)]
     Tables(#[from] crate::session::Error),
+    /// Acts cannot be sent; they wait.
+    #[error("inspections topic `{topic}`: {what}; the acts wait and are sent by the next attempt")]
+    Acts {
+        /// The topic.
+        topic: String,
+        /// What the broker or its library said.
+        what: String,
+    },
+    /// Documents or packages cannot be made as asked.
+    #[error("{0}")]
+    Bundle(String),
     /// The queue ends before its mirror does.
     #[error(
         "table `{table}` mirrors the audit chain up to row {seq}, but the queue ends before it: \
@@ -160,7 +171,7 @@ impl Error {
                 StoreError::Busy { .. }
                     | StoreError::Conflict { .. }
                     | StoreError::Unreachable { .. }
-            )
+            ) | Self::Acts { .. }
         )
     }
 }

@@ -298,6 +298,8 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         due_at: None,
         timer_at: None,
         overdue: false,
+        remind_at: None,
+        clocks: Vec::new(),
         order_length: None,
         files_added: 0,
         measured_from: None,

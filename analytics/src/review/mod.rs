@@ -25,13 +25,17 @@
 //! ([`Error::ClockBehind`], nothing is written); the chain is broken ([`Service::audit`] names the
 //! first row).
 
+mod act;
 mod audit;
+mod bundle;
 mod calendar;
 mod calendar_file;
 mod caller;
 mod case;
+mod checked;
 mod checklist;
 mod claims;
+mod clocks;
 mod deadline;
 mod desk;
 mod diagram;
@@ -43,6 +47,7 @@ mod guard;
 mod intake;
 mod machine;
 mod mirror;
+mod package;
 mod parts;
 mod postgres;
 mod relapse;
@@ -68,14 +73,19 @@ mod mirror_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod properties_ends;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod testing_postgres;
 
+pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
+pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, Signature};
+pub use case::{Case, RunningClock, Signature};
+pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
 pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
@@ -86,15 +96,19 @@ pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
 pub use mirror::Mirrored;
+pub use package::Package;
 pub use parts::{
-    Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition, UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
+    UnitKind,
 };
 pub use postgres::PostgresStore;
 pub use service::{Service, Shown};
-pub use settings::Config;
+pub use settings::{Body, Config};
 pub use source::{findings_from_batches, load_findings};
 pub use sqlite::SqliteStore;
 pub use stats::{Figure, Rate, StatRow};
 pub use step::{Actor, Attachment, Input, NextStep};
-pub use store::{Answered, FileRow, Filter, Order, Place, Store, StoreError, Tx};
+pub use store::{
+    ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
+};
 pub use tick::Fired;

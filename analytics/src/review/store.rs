@@ -194,6 +194,57 @@ pub struct FileRow {
     pub at: i64,
 }
 
+/// A version of an inspection act that the workflow wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActRow {
+    /// The audit row it came from.
+    pub seq: i64,
+    /// Id of the act.
+    pub act_id: String,
+    /// Version, from 1.
+    pub act_version: i32,
+    /// The case.
+    pub case_id: String,
+    /// The act as JSON.
+    pub document: String,
+    /// SHA-256 of the document, hex.
+    pub sha256: String,
+    /// When it was written, microseconds UTC.
+    pub at: i64,
+}
+
+/// An act that arrived in a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentRow {
+    /// The audit row of the act.
+    pub seq: i64,
+    /// The act.
+    pub act_id: String,
+    /// The topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i64,
+    /// Offset there.
+    pub offset: i64,
+    /// When that was noted, microseconds UTC.
+    pub at: i64,
+}
+
+/// That acts are about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendIntent {
+    /// To which topic.
+    pub topic: String,
+    /// Up to which audit row.
+    pub last_seq: i64,
+    /// Where the topic's partitions ended before anything was sent, JSON.
+    pub marks: String,
+    /// Until when nobody else tries, microseconds UTC.
+    pub until: i64,
+    /// When it was written.
+    pub at: i64,
+}
+
 /// The queue's database.
 #[async_trait::async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -222,6 +273,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         sha256: &str,
         pictures: bool,
     ) -> Result<Vec<FileRow>, StoreError>;
+    /// Versions of acts after this position of the chain that were not sent to a topic, in order.
+    async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError>;
+    /// Versions of acts of a case, in order.
+    async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError>;
     /// Id, version and hash of every stored case, by id.
     async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError>;
 }
@@ -231,14 +286,24 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 pub trait Tx: Send {
     /// One case, kept from other writers.
     async fn case(&mut self, case_id: &str) -> Result<Option<Case>, StoreError>;
-    /// The open case on a subject and rule group, if there is one (merged and reminded ones are
-    /// not open in this sense); the oldest first.
-    async fn open_case_on(
-        &mut self,
-        subject: &str,
-        rule_group: &str,
-        except: &str,
-    ) -> Result<Option<Case>, StoreError>;
+    /// The open cases on a subject (merged and reminded ones are not open in this sense), the oldest
+    /// first.
+    async fn open_cases_on(&mut self, subject: &str, except: &str)
+    -> Result<Vec<Case>, StoreError>;
+    /// The rows of one case in order, those of this transaction included.
+    async fn events_of(&mut self, case_id: &str) -> Result<Vec<Event>, StoreError>;
+    /// Versions of acts of a case, in order, those of this transaction included.
+    async fn acts_of(&mut self, case_id: &str) -> Result<Vec<ActRow>, StoreError>;
+    /// As [`Store::acts_waiting`], kept from other writers.
+    async fn acts_waiting(&mut self, after: i64) -> Result<Vec<ActRow>, StoreError>;
+    /// Notes a version of an act.
+    async fn put_act(&mut self, act: &ActRow) -> Result<(), StoreError>;
+    /// The last intent to send acts to a topic.
+    async fn last_intent(&mut self, topic: &str) -> Result<Option<SendIntent>, StoreError>;
+    /// Notes that acts are about to be sent.
+    async fn put_intent(&mut self, intent: &SendIntent) -> Result<(), StoreError>;
+    /// Notes that an act arrived.
+    async fn put_sent(&mut self, sent: &SentRow) -> Result<(), StoreError>;
     /// The case on a subject and rule group whose look-back was running at `at` and that is closed
     /// by now, the latest first.
     async fn looked_back_on(

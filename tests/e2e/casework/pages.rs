@@ -89,7 +89,7 @@ pub(super) fn figures_lead_to_their_rows(sandbox: &Sandbox) {
     ];
     let figures = sandbox.run(&year).done().json();
     let figures = figures.as_array().unwrap();
-    assert_eq!(figures.len(), 6);
+    assert_eq!(figures.len(), 7);
     for figure in figures {
         let code = figure["code"].as_str().unwrap();
         let rows = sandbox.run(&[&year[..], &["--rows", code]].concat());

@@ -29,8 +29,11 @@ macro_rules! relational {
         use super::caller::Scope;
         use super::case::Case;
         use super::event::Event;
+        use super::machine::Machine;
         use super::relational::{json_list, permits, sql as common};
-        use super::store::{Answered, FileRow, Filter, Order, Store, Tx, is_open};
+        use super::store::{
+            ActRow, Answered, FileRow, Filter, Order, SendIntent, SentRow, Store, Tx, is_open,
+        };
         use super::stored;
 
         /// The writing transaction; dropped without commit it rolls back.
@@ -58,21 +61,106 @@ macro_rules! relational {
                 row.map(|row| case_of(&self.database, &row)).transpose()
             }
 
-            async fn open_case_on(
+            async fn open_cases_on(
                 &mut self,
                 subject: &str,
-                rule_group: &str,
                 except: &str,
-            ) -> Result<Option<Case>, StoreError> {
-                let fault = self.fault("look for an open case");
-                let row = sqlx::query(common::OPEN_ON)
+            ) -> Result<Vec<Case>, StoreError> {
+                let fault = self.fault("look for open cases");
+                let rows = sqlx::query(common::OPEN_ON)
                     .bind(subject)
-                    .bind(rule_group)
                     .bind(except)
-                    .fetch_optional(&mut *self.inner)
+                    .fetch_all(&mut *self.inner)
                     .await
                     .map_err(fault)?;
-                row.map(|row| case_of(&self.database, &row)).transpose()
+                cases_of(&self.database, &rows)
+            }
+
+            async fn events_of(&mut self, case_id: &str) -> Result<Vec<Event>, StoreError> {
+                let fault = self.fault("read the audit rows of a case");
+                let rows = sqlx::query(common::EVENTS_OF)
+                    .bind(case_id)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                rows.iter()
+                    .map(|row| event_of(&self.database, row))
+                    .collect()
+            }
+
+            async fn acts_of(&mut self, case_id: &str) -> Result<Vec<ActRow>, StoreError> {
+                let fault = self.fault("read acts");
+                let rows = sqlx::query(common::ACTS_OF)
+                    .bind(case_id)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                acts_from(&rows).map_err(fault)
+            }
+
+            async fn acts_waiting(&mut self, after: i64) -> Result<Vec<ActRow>, StoreError> {
+                let fault = self.fault("read acts");
+                let rows = sqlx::query(common::ACTS_WAITING)
+                    .bind(after)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                acts_from(&rows).map_err(fault)
+            }
+
+            async fn put_act(&mut self, act: &ActRow) -> Result<(), StoreError> {
+                let fault = self.fault("note an act");
+                sqlx::query(common::PUT_ACT)
+                    .bind(act.seq)
+                    .bind(&act.act_id)
+                    .bind(act.act_version)
+                    .bind(&act.case_id)
+                    .bind(&act.document)
+                    .bind(&act.sha256)
+                    .bind(act.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn last_intent(&mut self, topic: &str) -> Result<Option<SendIntent>, StoreError> {
+                let fault = self.fault("read what is being sent");
+                let row = sqlx::query(common::LAST_INTENT)
+                    .bind(topic)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                row.as_ref().map(stored::intent).transpose().map_err(fault)
+            }
+
+            async fn put_intent(&mut self, intent: &SendIntent) -> Result<(), StoreError> {
+                let fault = self.fault("note what is being sent");
+                sqlx::query(common::PUT_INTENT)
+                    .bind(&intent.topic)
+                    .bind(intent.last_seq)
+                    .bind(&intent.marks)
+                    .bind(intent.until)
+                    .bind(intent.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn put_sent(&mut self, sent: &SentRow) -> Result<(), StoreError> {
+                let fault = self.fault("note what was sent");
+                sqlx::query(common::PUT_SENT)
+                    .bind(sent.seq)
+                    .bind(&sent.act_id)
+                    .bind(&sent.topic)
+                    .bind(sent.partition)
+                    .bind(sent.offset)
+                    .bind(sent.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
             }
 
             async fn looked_back_on(
@@ -293,6 +381,10 @@ macro_rules! relational {
             stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
         }
 
+        fn acts_from(rows: &[$row]) -> Result<Vec<ActRow>, sqlx::Error> {
+            rows.iter().map(stored::act).collect()
+        }
+
         impl $store {
             fn fault(&self, what: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
                 move |source| fault(&self.database, what, source)
@@ -436,6 +528,24 @@ macro_rules! relational {
                     .map(stored::file)
                     .collect::<Result<_, sqlx::Error>>()
                     .map_err(self.fault("look for earlier files"))
+            }
+
+            async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_WAITING)
+                    .bind(after)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
+            }
+
+            async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_OF)
+                    .bind(case_id)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
             }
 
             async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
