@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) kafka: KafkaSettings,
     /// `[ingest]`: topics and how they are committed.
     pub(crate) ingest: nonsite_ingest::Config,
+    /// `[inspection]`: checklists, and what the targets beside the ratio are counted from.
+    pub(crate) inspection: nonsite_analytics::inspection::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
     /// `[ratio]`: how the off-site ratio is counted.

@@ -7,6 +7,7 @@ mod demo;
 pub(crate) mod detect;
 mod import;
 mod ingest;
+mod inspection;
 mod maintain;
 mod packet;
 mod quarantine;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Consume the configured topics into the tables, exactly once.
     Ingest(ingest::Args),
+    /// Checklists, records, drawing of units and officers, samples of closed cases.
+    Inspection(inspection::Args),
     /// Compaction, checkpoints, vacuum and log cleanup of the tables.
     Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
@@ -64,7 +67,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
-    /// How the case work is doing: answers, clues, reviews, rectification.
+    /// Targets beside the ratio: case work, checklists, audits, each down to its rows.
     Stats(stats::Args),
     /// Make a token for the REST API; it is printed once.
     Token(token::Args),
@@ -97,6 +100,7 @@ impl Command {
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
+            Self::Inspection(args) => inspection::run(args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,

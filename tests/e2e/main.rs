@@ -13,10 +13,12 @@ mod harness;
 mod ledger;
 
 mod casework;
+mod city_year;
 mod command_line;
 mod determinism;
 mod documents;
 mod garbage;
+mod inspection;
 mod kill;
 mod loss;
 mod params;

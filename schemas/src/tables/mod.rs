@@ -25,6 +25,7 @@ mod device_states;
 mod equipment_filings;
 mod execution_report_items;
 mod execution_reports;
+mod inspection_draws;
 mod inspections;
 mod maintenance_tickets;
 mod manual_results;
@@ -65,6 +66,7 @@ pub use device_states::device_states;
 pub use equipment_filings::equipment_filings;
 pub use execution_report_items::execution_report_items;
 pub use execution_reports::execution_reports;
+pub use inspection_draws::inspection_draws;
 pub use inspections::inspections;
 pub use maintenance_tickets::maintenance_tickets;
 pub use manual_results::manual_results;
@@ -143,6 +145,7 @@ pub fn all() -> Vec<TableDef> {
         review_cases(),
         review_events(),
         ratio_snapshots(),
+        inspection_draws(),
     ]
 }
 
