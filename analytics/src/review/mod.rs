@@ -45,6 +45,7 @@ mod parts;
 mod postgres;
 mod relapse;
 mod relational;
+mod rise;
 mod service;
 mod settings;
 mod source;
