@@ -8,10 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nonsite_analytics::detect::dispatch;
 use nonsite_analytics::review::{self, load_findings};
 use nonsite_ingest::maintain::Maintainer;
 use nonsite_ingest::{Metrics, Service, Store, http};
-use nonsite_schemas::time::SystemClock;
+use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
 
@@ -124,8 +125,9 @@ async fn round(
     let report = detection.once(None, false).await.map_err(detect::classed)?;
     let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
     let suspended = report.suspended.iter().cloned().collect();
+    let told = dispatch(&session, SystemClock.now_micros()).await?;
     let taken = queue
-        .take_dispatched(&load_findings(session.ctx()).await?, &suspended)
+        .take_with(&load_findings(session.ctx()).await?, &suspended, &told)
         .await?;
     // Findings before deadlines: a relapse goes before the end of the look-back it lies in.
     let fired = queue.tick().await?;
@@ -139,6 +141,8 @@ async fn round(
         withdrawn = report.withdrawn,
         clues = taken.triage,
         held = taken.held,
+        raised = taken.raised,
+        floods = report.floods.len(),
         verdicts,
         acts,
         deadlines = fired.len(),

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, FieldRef};
 use arrow::record_batch::RecordBatch;
+
+use nonsite_schemas::tables::TableDef;
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config, Configured};
@@ -21,12 +24,14 @@ use super::judge::{Unjudged, Verdicts, WindowKey, judge};
 use super::long;
 use super::marks::Marks;
 use super::masses::{FRESH, daily_masses};
+use super::means;
 use super::params::{BAD_OVERRIDE, Layers, OfRule};
 use super::plant;
 use super::quiet::Memory;
 use super::rule::Rule;
 use super::run::RuleReport;
 use super::shared;
+use super::stage::Stage;
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
 use crate::session::{Error, Session};
@@ -42,6 +47,8 @@ pub(super) struct Evaluation {
     pub(super) core_long: BTreeSet<LoggerDay>,
     /// Masses of the judged days.
     pub(super) masses: Vec<RecordBatch>,
+    /// Means of the judged days, where a rule reads them.
+    pub(super) means: Vec<RecordBatch>,
 }
 
 impl Evaluation {
@@ -55,6 +62,7 @@ impl Evaluation {
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
             masses: Vec::new(),
+            means: Vec::new(),
         }
     }
 }
@@ -93,27 +101,38 @@ pub(super) async fn evaluate(
         as_of,
     };
     let memory = &mut Memory::default();
-    runs.touched(touched, config.logger_days, state, memory)
-        .await
+    let mut work = runs
+        .touched(touched, config.logger_days, state, memory)
+        .await?;
+    runs.whole(touched, &config.suspension, &mut work).await?;
+    Ok(work)
 }
 
 /// Which rules are judged over a prepared session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     /// Those that look back a day at most.
     Day,
     /// Those that look back over many days.
     Long,
     /// Those that the clock alone can make fire.
     Clock,
+    /// Those of a stage that is judged whole.
+    Whole {
+        /// The stage.
+        stage: Stage,
+        /// Whether those that judge days are among them.
+        daily: bool,
+    },
 }
 
 impl Which {
     fn has(self, rule: &Rule) -> bool {
         match self {
-            Self::Day => !rule.long(),
+            Self::Day => rule.stage == Stage::Rows && !rule.long(),
             Self::Long => rule.long(),
             Self::Clock => rule.clock,
+            Self::Whole { stage, daily } => rule.stage == stage && (daily || !rule.daily),
         }
     }
 }
@@ -143,6 +162,7 @@ impl Judging<'_> {
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
             masses: Vec::new(),
+            means: Vec::new(),
         };
         // A silence may begin where a day with data ends, so the day after is judged with it.
         let days: BTreeSet<LoggerDay> = touched
@@ -163,6 +183,10 @@ impl Judging<'_> {
             work.core.extend(core.iter().cloned());
             let fresh = run.rows("masses of the judged days", FRESH).await?;
             work.masses.extend(fresh);
+            if means::wanted(catalogue) {
+                let fresh = run.rows("means of the judged days", means::FRESH).await?;
+                work.means.extend(fresh);
+            }
             yearly(session, &run, &work.core, &work.masses).await?;
             self.rules(&run, Which::Day, &core, at == last, &mut work)
                 .await?;
@@ -214,7 +238,7 @@ impl Judging<'_> {
     }
 
     /// Runs some of the rules over a prepared session.
-    async fn rules(
+    pub(super) async fn rules(
         &self,
         run: &Session,
         which: Which,
@@ -224,7 +248,7 @@ impl Judging<'_> {
     ) -> Result<(), Error> {
         let as_of = self.as_of;
         let version = self.session.version("readings_raw");
-        if which != Which::Clock {
+        if matches!(which, Which::Day | Which::Long) {
             plant::prepare(run, self.catalogue.sheets()).await?;
             shared::register(run).await?;
         }
@@ -300,6 +324,7 @@ pub(super) async fn prepared(
     yearly(session, &run, core, &masses).await?;
     plant::prepare(&run, catalogue.sheets()).await?;
     shared::register(&run).await?;
+    super::whole::bench(&run).await?;
     Ok(run)
 }
 
@@ -310,29 +335,46 @@ async fn yearly(
     judged: &BTreeSet<LoggerDay>,
     masses: &[RecordBatch],
 ) -> Result<(), Error> {
-    let what = "daily masses";
-    let def = daily_masses();
+    as_now(session, run, &daily_masses(), judged, masses).await
+}
+
+/// A table by logger and day as a run leaves it: the judged days as they are now, all others as
+/// stored.
+pub(super) async fn as_now(
+    session: &Session,
+    run: &Session,
+    def: &TableDef,
+    judged: &BTreeSet<LoggerDay>,
+    fresh: &[RecordBatch],
+) -> Result<(), Error> {
     session.put("judged_days", inputs::day_batch(judged)?)?;
-    let mut all = session
-        .rows(
-            what,
-            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
-                    m.mass_kg, m.hours, m.hours_missing, m.date
-             FROM daily_masses m
-             LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
-        )
-        .await?;
-    all.extend(masses.iter().cloned());
+    let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+    let sql = format!(
+        "SELECT {} FROM {} m
+         LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
+        columns.join(", "),
+        def.name
+    );
+    let mut all = session.rows(def.name, &sql).await?;
+    all.extend(fresh.iter().cloned());
     let mut columns = Vec::new();
     for batch in all {
         columns.push(
             RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
-                .map_err(|error| Error::query(what)(error.into()))?,
+                .map_err(|error| Error::query(def.name)(error.into()))?,
         );
     }
-    let all =
-        concat_batches(&def.schema, &columns).map_err(|error| Error::query(what)(error.into()))?;
-    run.put("daily_masses", all)
+    let all = concat_batches(&def.schema, &columns)
+        .map_err(|error| Error::query(def.name)(error.into()))?;
+    run.put(def.name, all)
+}
+
+/// A column of a stored table `m` as its definition has it: texts come back in another encoding.
+pub(super) fn stored(field: &FieldRef) -> String {
+    match field.data_type() {
+        DataType::Utf8 => format!("arrow_cast(m.{0}, 'Utf8') AS {0}", field.name()),
+        _ => format!("m.{}", field.name()),
+    }
 }
 
 /// Cuts logger-days into stretches of whole days of at most `most` logger-days each (a single day

@@ -372,6 +372,7 @@ pub async fn test_rules(
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     super::plant::prepare(&run, catalogue.sheets()).await?;
     super::shared::register(&run).await?;
+    super::whole::bench(&run).await?;
     let mut outcomes = Vec::new();
     for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new(), None).await;

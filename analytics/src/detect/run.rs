@@ -11,6 +11,7 @@ use super::catalogue::{Catalogue, Config};
 use super::commit;
 use super::evaluate::{Evaluation, Judging, millis};
 use super::evidence::beijing;
+use super::flood::{self, Floods};
 use super::params::Layers;
 use super::quiet::{self, Memory};
 use super::state::State;
@@ -69,8 +70,14 @@ pub struct Report {
     pub withdrawn: usize,
     /// Findings that stand.
     pub open: usize,
-    /// Alerts put into the outbox.
+    /// Alerts put into the outbox to be sent.
     pub alerts: usize,
+    /// Alerts put into the outbox and held, because a fault of the platform is suspected.
+    pub held: usize,
+    /// Alerts put into the outbox that repeat what the outlet was told that day; not sent.
+    pub collapsed: usize,
+    /// Suspected faults of the platform that wait for a decision: id and sentence.
+    pub floods: Vec<String>,
     /// Rules that are suspended from dispatch: their findings are stored and make no alert.
     pub suspended: Vec<String>,
     /// What the run had to do without or otherwise, for an operator to mend.
@@ -112,7 +119,7 @@ pub async fn run_again(
     let session = session::open_tables(store, session_config).await?;
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
-    let state = State::of(writer.anomalies(&session).await?);
+    let state = State::of(commit::stored_findings(&session).await?);
     let fingerprint = fingerprint(catalogue, &session);
     let as_of = options.as_of;
     let touched = touched::find(&session, &markers, fingerprint, as_of, options.full).await?;
@@ -142,6 +149,15 @@ pub async fn run_again(
         };
         runs.quiet(&due, memory, &mut evaluation).await?;
     }
+    let runs = Judging {
+        session: &session,
+        catalogue,
+        layers: &layers,
+        as_of,
+    };
+    runs.whole(&touched, &config.suspension, &mut evaluation)
+        .await?;
+    let suspended = feedback::suspended(&session, catalogue, &config.suspension, as_of).await?;
     let readings_version = session.version("readings_raw");
     let mut report = Report {
         run_id: run_id(&session, fingerprint, options.as_of, markers.readings),
@@ -156,16 +172,20 @@ pub async fn run_again(
         opened: evaluation.state.opened().len(),
         withdrawn: evaluation.state.withdrawn().len(),
         open: evaluation.state.open().count(),
-        suspended: feedback::suspended(&session, catalogue, &config.suspension, options.as_of)
-            .await?
-            .into_iter()
-            .collect(),
+        suspended: suspended.into_iter().collect(),
         problems: layers.problems(catalogue),
+        floods: Floods::of(
+            evaluation.state.open(),
+            flood::decisions(&session, as_of).await?,
+        )
+        .undecided()
+        .map(|flood| format!("{} {}", &flood.anomaly_id[..12], flood.reason))
+        .collect(),
         ..Report::default()
     };
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.
     if !touched.idle || !evaluation.state.changed().is_empty() {
-        report.alerts = writer
+        let outbox = writer
             .write(
                 &session,
                 catalogue,
@@ -175,6 +195,8 @@ pub async fn run_again(
                 options.as_of,
             )
             .await?;
+        (report.alerts, report.held, report.collapsed) =
+            (outbox.sent, outbox.held, outbox.collapsed);
     }
     report.ms = millis(began);
     Ok(report)

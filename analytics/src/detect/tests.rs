@@ -1,5 +1,6 @@
 //! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
 
+mod aggregates;
 mod folder;
 mod golden;
 mod params;

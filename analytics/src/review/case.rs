@@ -96,6 +96,9 @@ pub struct Case {
     pub fire_count: u32,
     /// Why the anomaly was withdrawn, if it was.
     pub withdrawn: Option<String>,
+    /// The severity it had before other findings raised it, while they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity_before: Option<Severity>,
     /// Who holds the case.
     pub assignee: Option<String>,
     /// Until when; a claim that ran out is no claim.

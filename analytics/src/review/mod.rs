@@ -52,6 +52,7 @@ mod parts;
 mod postgres;
 mod relapse;
 mod relational;
+mod rise;
 mod service;
 mod settings;
 mod source;

@@ -44,7 +44,7 @@ pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>,
 }
 
 /// The table at a version, the latest one when none is given; nothing when it was never created.
-pub(super) async fn load_at(
+pub(crate) async fn load_at(
     store: &Path,
     name: &str,
     version: Option<u64>,

@@ -10,7 +10,7 @@ mod show;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use nonsite_analytics::detect::Catalogue;
+use nonsite_analytics::detect::{Catalogue, dispatch};
 use nonsite_analytics::feedback::suspended;
 use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_findings, mermaid};
 use nonsite_schemas::time::Clock;
@@ -408,19 +408,24 @@ impl Desk {
         let suspended = suspended(&session, &catalogue, suspension, now)
             .await
             .map_err(classed)?;
-        let taken = self.service.take_dispatched(&findings, &suspended).await?;
+        let dispatch = dispatch(&session, now).await.map_err(classed)?;
+        let taken = self
+            .service
+            .take_with(&findings, &suspended, &dispatch)
+            .await?;
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {
             println!(
                 "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} held, {} unchanged",
+                 {} raised, {} held, {} unchanged",
                 findings.len(),
                 taken.triage,
                 taken.reminded,
                 taken.merged,
                 taken.reopened,
                 taken.withdrawn,
+                taken.raised,
                 taken.held,
                 taken.unchanged
             );

@@ -9,6 +9,7 @@ mod evidence;
 mod look_back;
 mod one_order;
 mod queue;
+mod rises;
 mod stats;
 
 use super::calendar::HOUR;
@@ -26,6 +27,7 @@ use evidence::*;
 use look_back::*;
 use one_order::*;
 use queue::*;
+use rises::*;
 use stats::*;
 
 const DAY: i64 = 24 * HOUR;
@@ -361,6 +363,10 @@ suite! {
     the_worst_and_most_urgent_is_handed_out_first,
     findings_are_taken_once,
     a_worse_finding_makes_its_case_worse,
+    a_rise_is_told_once_and_taken_back,
+    a_merged_case_passes_its_rise_on,
+    reminders_and_closed_cases_are_not_raised,
+    what_is_held_opens_no_case,
     lists_filter_and_ids_can_be_shortened,
     a_clock_that_runs_backwards_writes_nothing,
     files_added_before_count_as_evidence,
