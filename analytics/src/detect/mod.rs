@@ -43,6 +43,7 @@ pub mod replay;
 pub mod rule;
 mod run;
 mod service;
+pub mod screen;
 mod shared;
 mod state;
 mod touched;
