@@ -24,7 +24,7 @@ unit = "1"
 doc = "consecutive values out of range that are flagged"
 
 [screen]
-look = "coalesce(factor = 'w01001', false) AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0 OR NOT bound OR NOT limited OR coalesce(lowest < limit_low, false) OR coalesce(highest > limit_hour, false))"
+look = "((factor = 'w01001') IS TRUE) AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0 OR NOT bound OR NOT limited OR ((lowest < limit_low) IS TRUE) OR ((highest > limit_hour) IS TRUE))"
 passed = "CASE WHEN factor = 'w01001' THEN hours ELSE 0 END"
 ---*/
 -- Only while water flows: a stopped outlet's electrode says nothing.

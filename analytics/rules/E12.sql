@@ -20,7 +20,7 @@ unit = "1"
 doc = "the amount per day is multiplied by this before comparing"
 
 [screen]
-look = "coalesce(factor = 'w00000', false)"
+look = "((factor = 'w00000') IS TRUE)"
 passed = "0"
 ---*/
 -- The amount comes from the sheet (`design_m3_day`). The year's amount is not judged: `daily_masses`

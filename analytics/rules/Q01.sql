@@ -28,8 +28,8 @@ unit = "h"
 doc = "the same for waste water; raise it where analysers give one value per two hours"
 
 [screen]
-look = "(concentration OR coalesce(factor IN ('a19001', 'a01011'), false)) AND (run >= CASE WHEN gas THEN $hours ELSE $water_hours END OR valid <= negatives)"
-passed = "CASE WHEN (concentration OR coalesce(factor IN ('a19001', 'a01011'), false)) THEN 1 ELSE 0 END"
+look = "(concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) AND (run >= CASE WHEN gas THEN $hours ELSE $water_hours END OR valid <= negatives)"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
 WITH hours AS (
   SELECT mn, factor, hour, date, source,

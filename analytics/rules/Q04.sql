@@ -28,8 +28,8 @@ unit = "h"
 doc = "the same for waste incineration (industry 4417)"
 
 [screen]
-look = "(concentration OR coalesce(factor = 'a19001', false)) AND (zeros > 0 OR valid = 0)"
-passed = "CASE WHEN (concentration OR coalesce(factor = 'a19001', false)) THEN 1 ELSE 0 END"
+look = "(concentration OR ((factor = 'a19001') IS TRUE)) AND (zeros > 0 OR valid = 0)"
+passed = "CASE WHEN (concentration OR ((factor = 'a19001') IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
 -- Waste water: zero can be a value below the detection limit, so it is not judged.
 WITH hours AS (

@@ -31,7 +31,7 @@ unit = "%"
 doc = "oxygen below which a source runs"
 
 [screen]
-look = "(concentration AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0)) OR (coalesce(factor = 'w00000', false) AND (valid < logger_hours OR lowest <= 0.0 OR logger_active < logger_hours))"
+look = "(concentration AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0)) OR (((factor = 'w00000') IS TRUE) AND (valid < logger_hours OR lowest <= 0.0 OR logger_active < logger_hours))"
 passed = "CASE WHEN concentration OR factor = 'w00000' THEN hours ELSE 0 END"
 ---*/
 -- Water: no flow for hours while the concentration changes; flow, but every concentration zero or

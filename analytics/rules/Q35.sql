@@ -45,7 +45,7 @@ unit = "%"
 doc = "change of the flow up to which the load counts as unchanged"
 
 [screen]
-look = "coalesce(factor = 'a19001', false) AND valid > 0 AND (NOT led OR humid)"
+look = "((factor = 'a19001') IS TRUE) AND valid > 0 AND (NOT led OR humid)"
 passed = "0"
 unevaluated = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
 why = "no_humidity"

@@ -34,6 +34,7 @@ mod judge;
 mod long;
 mod marks;
 pub mod masses;
+mod outcomes;
 pub mod page;
 pub mod params;
 pub mod plant;
