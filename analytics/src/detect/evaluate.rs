@@ -30,6 +30,7 @@ use super::plant;
 use super::quiet::Memory;
 use super::rule::Rule;
 use super::run::RuleReport;
+use super::screen::{self, Looked};
 use super::shared;
 use super::stage::Stage;
 use super::state::State;
@@ -49,6 +50,10 @@ pub(super) struct Evaluation {
     pub(super) masses: Vec<RecordBatch>,
     /// Means of the judged days, where a rule reads them.
     pub(super) means: Vec<RecordBatch>,
+    /// Rows the screens read, and how long that took in milliseconds.
+    pub(super) screen: (u64, u64),
+    /// How long it took to prepare what rules read, milliseconds.
+    pub(super) inputs_ms: u64,
 }
 
 impl Evaluation {
@@ -63,7 +68,30 @@ impl Evaluation {
             core_long: BTreeSet::new(),
             masses: Vec::new(),
             means: Vec::new(),
+            screen: (0, 0),
+            inputs_ms: 0,
         }
+    }
+}
+
+impl Evaluation {
+    /// Takes over what the screens settled: the windows that were counted, and the days that no rule
+    /// of the day has to judge.
+    fn settle<'a>(&mut self, looked: &Looked, days: impl Iterator<Item = &'a LoggerDay>) {
+        for (rule, settled) in &looked.settled {
+            let report = &mut self.rules[*rule];
+            report.passed += settled.passed;
+            report.settled += looked.days_settled(*rule);
+            for (subject, windows) in &settled.unjudged {
+                let count = report.not_evaluated.entry(subject.3.clone()).or_default();
+                *count += u64::try_from(*windows).unwrap_or_default();
+                *self.unjudged[*rule].entry(subject.clone()).or_default() += windows;
+            }
+        }
+        self.core.extend(days.cloned());
+        self.masses.extend(looked.masses.iter().cloned());
+        self.means.extend(looked.means.iter().cloned());
+        self.screen = (looked.rows, looked.ms);
     }
 }
 
@@ -163,6 +191,8 @@ impl Judging<'_> {
             core_long: BTreeSet::new(),
             masses: Vec::new(),
             means: Vec::new(),
+            screen: (0, 0),
+            inputs_ms: 0,
         };
         // A silence may begin where a day with data ends, so the day after is judged with it.
         let days: BTreeSet<LoggerDay> = touched
@@ -174,11 +204,27 @@ impl Judging<'_> {
         if touched.full {
             memory.forget();
         }
-        let stretches = stretches(&days, most);
+        let all = screen::bits(catalogue.rules(), |c| c.rule.stage == Stage::Rows);
+        let by_day = screen::bits(catalogue.rules(), |c| Which::Day.has(&c.rule));
+        let asked = screen::Asked {
+            session,
+            catalogue,
+            layers: self.layers,
+            open: work.state.open().collect(),
+            as_of,
+            rules: if touched.full { all } else { by_day },
+        };
+        let looked = screen::look(&asked, &days).await?.unwrap_or_default();
+        let left = looked.left(&days, by_day);
+        work.settle(&looked, days.difference(&left));
+        memory.hear(&looked.heard);
+        let stretches = stretches(&left, most);
         let last = stretches.len() - 1;
         for (at, stretch) in stretches.into_iter().enumerate() {
             let core = extended(stretch, &work.state, catalogue);
+            let preparing = Instant::now();
             let run = inputs::prepare(session, &core, known, as_of).await?;
+            work.inputs_ms += millis(preparing);
             memory.learn(&run, as_of).await?;
             work.core.extend(core.iter().cloned());
             let fresh = run.rows("masses of the judged days", FRESH).await?;
@@ -188,7 +234,7 @@ impl Judging<'_> {
                 work.means.extend(fresh);
             }
             yearly(session, &run, &work.core, &work.masses).await?;
-            self.rules(&run, Which::Day, &core, at == last, &mut work)
+            self.rules(&run, Which::Day, &core, at == last, Some(&looked), &mut work)
                 .await?;
         }
         if touched.full {
@@ -204,12 +250,22 @@ impl Judging<'_> {
             let days = long::with_units(days, &units);
             let days = long::extended(days, &work.state, catalogue);
             // Portions hold whole units with all their factors by the hour over many days.
-            let portions = long::portions(&days, &units, lookback, most.div_ceil(2));
+            let by_days = all & !by_day;
+            let left = if touched.full {
+                looked.left(&days, by_days)
+            } else {
+                days.clone()
+            };
+            work.core_long.extend(days.difference(&left).cloned());
+            let looked = touched.full.then_some(&looked);
+            let portions = long::portions(&left, &units, lookback, most.div_ceil(2));
             let last = portions.len().saturating_sub(1);
             for (at, core) in portions.into_iter().enumerate() {
+                let preparing = Instant::now();
                 let run = inputs::prepare_long(session, catalogue, &core, lookback, as_of).await?;
+                work.inputs_ms += millis(preparing);
                 yearly(session, &run, &work.core, &work.masses).await?;
-                self.rules(&run, Which::Long, &core, at == last, &mut work)
+                self.rules(&run, Which::Long, &core, at == last, looked, &mut work)
                     .await?;
                 work.core_long.extend(core);
             }
@@ -232,7 +288,8 @@ impl Judging<'_> {
         let core = extended(days.clone(), &work.state, self.catalogue);
         let run = inputs::prepare(self.session, &core, None, self.as_of).await?;
         memory.learn(&run, self.as_of).await?;
-        self.rules(&run, Which::Clock, &core, false, work).await?;
+        self.rules(&run, Which::Clock, &core, false, None, work)
+            .await?;
         work.state.mature(self.as_of);
         Ok(())
     }
@@ -244,6 +301,7 @@ impl Judging<'_> {
         which: Which,
         core: &BTreeSet<LoggerDay>,
         registry: bool,
+        looked: Option<&Looked>,
         work: &mut Evaluation,
     ) -> Result<(), Error> {
         let as_of = self.as_of;
@@ -259,6 +317,14 @@ impl Judging<'_> {
                 continue;
             }
             let began = Instant::now();
+            let screened = looked.filter(|looked| looked.has(n));
+            let left = screened.map(|looked| looked.of_rule(n, core));
+            let core = left.as_ref().unwrap_or(core);
+            let screen = configured.rule.screen.as_ref();
+            let of_none = registry && screen.is_none_or(|screen| screen.registry);
+            if screened.is_some() && core.is_empty() && !of_none {
+                continue;
+            }
             let state = &mut work.state;
             let mine: Vec<String> = state
                 .open()

@@ -376,7 +376,8 @@ pub async fn test_rules(
     let mut outcomes = Vec::new();
     for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new(), None).await;
-        outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
+        let outcome = outcome.and_then(|_| super::screen::check(run.ctx(), configured));
+        outcomes.push((configured.rule.id.clone(), outcome));
     }
     Ok(outcomes)
 }

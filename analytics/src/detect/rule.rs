@@ -23,6 +23,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::screen::Screen;
 use super::stage::Stage;
 use crate::session::Error;
 
@@ -201,6 +202,9 @@ pub struct Rule {
     /// How windows are merged.
     #[serde(default)]
     pub episode: Episode,
+    /// Which days it can leave alone.
+    #[serde(default)]
+    pub screen: Option<Screen>,
     /// Parameters by name.
     #[serde(default)]
     pub params: BTreeMap<String, Param>,
@@ -375,8 +379,18 @@ impl Rule {
 
     /// The query with the parameters and the run's time (microseconds UTC) put in as typed numbers.
     pub fn query(&self, values: &BTreeMap<String, Number>, as_of: i64) -> Result<String, Error> {
-        let mut out = String::with_capacity(self.sql.len() + 256);
-        let mut rest = self.sql.as_str();
+        self.fill(&self.sql, values, as_of)
+    }
+
+    /// The same for another text of the rule.
+    pub(super) fn fill(
+        &self,
+        sql: &str,
+        values: &BTreeMap<String, Number>,
+        as_of: i64,
+    ) -> Result<String, Error> {
+        let mut out = String::with_capacity(sql.len() + 256);
+        let mut rest = sql;
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             let after = &rest[at + 1..];

@@ -39,7 +39,9 @@ pub struct RuleReport {
     pub passed: u64,
     /// Windows that were not evaluated, by reason.
     pub not_evaluated: BTreeMap<String, u64>,
-    /// Wall time in milliseconds.
+    /// Logger-days its screen settled, so that its query did not run over them.
+    pub settled: u64,
+    /// Wall time in milliseconds, without what the screens of all rules took together.
     pub ms: u64,
 }
 
@@ -62,6 +64,12 @@ pub struct Report {
     pub rows: u64,
     /// Logger-days judged.
     pub logger_days: usize,
+    /// Rows the screens of all rules read, in one pass.
+    pub screened_rows: u64,
+    /// Wall time of that pass in milliseconds.
+    pub screens_ms: u64,
+    /// Where the time went, milliseconds by phase: open, find, screens, inputs, rules, write.
+    pub phases: BTreeMap<&'static str, u64>,
     /// By rule, in order of ids.
     pub rules: Vec<RuleReport>,
     /// Findings opened.
@@ -122,7 +130,10 @@ pub async fn run_again(
     let state = State::of(commit::stored_findings(&session).await?);
     let fingerprint = fingerprint(catalogue, &session);
     let as_of = options.as_of;
+    let mut phases = BTreeMap::from([("open", millis(began))]);
+    let finding = Instant::now();
     let touched = touched::find(&session, &markers, fingerprint, as_of, options.full).await?;
+    phases.insert("find", millis(finding));
     let layers = Layers::load(&session).await?;
     let mut evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, as_of)
@@ -168,6 +179,8 @@ pub async fn run_again(
         files: touched.files,
         rows: touched.rows,
         logger_days: evaluation.core.len(),
+        screened_rows: evaluation.screen.0,
+        screens_ms: evaluation.screen.1,
         rules: evaluation.rules.clone(),
         opened: evaluation.state.opened().len(),
         withdrawn: evaluation.state.withdrawn().len(),
@@ -183,6 +196,7 @@ pub async fn run_again(
         .collect(),
         ..Report::default()
     };
+    let writing = Instant::now();
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.
     if !touched.idle || !evaluation.state.changed().is_empty() {
         let outbox = writer
@@ -198,6 +212,11 @@ pub async fn run_again(
         (report.alerts, report.held, report.collapsed) =
             (outbox.sent, outbox.held, outbox.collapsed);
     }
+    phases.insert("screens", evaluation.screen.1);
+    phases.insert("inputs", evaluation.inputs_ms);
+    phases.insert("rules", report.rules.iter().map(|rule| rule.ms).sum());
+    phases.insert("write", millis(writing));
+    report.phases = phases;
     report.ms = millis(began);
     Ok(report)
 }

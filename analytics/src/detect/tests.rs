@@ -7,4 +7,5 @@ mod params;
 mod replay;
 mod rules;
 pub(super) mod runs;
+mod screens;
 mod suspension;
