@@ -83,6 +83,7 @@ pub(super) fn checks_become_inspections(sandbox: &mut Sandbox) {
     let cases = super::waiting(sandbox);
     let with_data: Vec<&str> = cases
         .iter()
+        .filter(|case| case["outlet_uid"].is_string())
         .map(id)
         .filter(|case| draft(sandbox, case).contains("rows = "))
         .take(2)
@@ -99,6 +100,8 @@ pub(super) fn checks_become_inspections(sandbox: &mut Sandbox) {
         "--year",
         "2027",
         "--as-of",
+        "2027-12-31",
+        "--known-at",
         "2027-12-31",
         "--list",
         "counted",

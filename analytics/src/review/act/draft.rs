@@ -39,7 +39,10 @@ impl Service {
             for granularity in ["realtime", "minute", "hour", "day"] {
                 if let Some((source, evidence)) = source(case, mn, granularity, session).await? {
                     record.sources.push(source);
-                    record.evidence.push(evidence);
+                    // Windows that differ may hold the same rows.
+                    if !record.evidence.contains(&evidence) {
+                        record.evidence.push(evidence);
+                    }
                 }
             }
         }
