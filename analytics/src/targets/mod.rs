@@ -76,8 +76,9 @@ impl Target {
             code,
             zh,
             text,
-            hits,
-            of,
+            // The sum of nothing is -0.0, which prints with its sign.
+            hits: hits + 0.0,
+            of: of + 0.0,
             unit,
             percent: (of > 0.0).then(|| percent(hits, of)),
             goal,
