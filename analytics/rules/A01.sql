@@ -69,9 +69,12 @@ SELECT CAST(NULL AS VARCHAR) AS mn, family AS factor, CAST(NULL AS VARCHAR) AS o
 FROM judged
 UNION ALL
 -- A logger that no permit names has no unit to count for.
-SELECT CAST(NULL AS VARCHAR), mn, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR),
-       day_start(date), day_start(date) + INTERVAL '24 hours', NULL, NULL, NULL, count(*),
+SELECT CAST(NULL AS VARCHAR), logger, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR),
+       day_start(date), day_start(date) + INTERVAL '24 hours', NULL, NULL, NULL, findings,
        'not_evaluated', 'no_permit', NULL, NULL
-FROM findings
-WHERE permit_no IS NULL AND confirmed AND set_aside IS NULL AND level <= $least
-GROUP BY mn, date
+FROM (
+  SELECT mn AS logger, date, count(*) AS findings
+  FROM findings
+  WHERE permit_no IS NULL AND confirmed AND set_aside IS NULL AND level <= $least
+  GROUP BY mn, date
+)

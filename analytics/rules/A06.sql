@@ -64,10 +64,13 @@ SELECT CAST(NULL AS VARCHAR) AS mn, CAST(NULL AS VARCHAR) AS factor, outlet_uid,
 FROM judged
 UNION ALL
 -- A logger that is bound to no outlet shares none with another.
-SELECT CAST(NULL AS VARCHAR), mn, CAST(NULL AS VARCHAR), permit_no,
-       day_start(date), day_start(date) + INTERVAL '24 hours', NULL, NULL, NULL, count(*),
+SELECT CAST(NULL AS VARCHAR), logger, CAST(NULL AS VARCHAR), permit,
+       day_start(date), day_start(date) + INTERVAL '24 hours', NULL, NULL, NULL, findings,
        'not_evaluated', 'no_outlet', NULL
-FROM findings
-WHERE outlet_uid IS NULL AND mn IS NOT NULL AND set_aside IS NULL AND level <= $least
-  AND family IN ('exceedance', 'quality', 'condition', 'permit')
-GROUP BY mn, permit_no, date
+FROM (
+  SELECT mn AS logger, permit_no AS permit, date, count(*) AS findings
+  FROM findings
+  WHERE outlet_uid IS NULL AND mn IS NOT NULL AND set_aside IS NULL AND level <= $least
+    AND family IN ('exceedance', 'quality', 'condition', 'permit')
+  GROUP BY mn, permit_no, date
+)

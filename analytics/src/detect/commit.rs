@@ -221,14 +221,21 @@ impl Writer {
             .map(|date| format!("arrow_cast({date}, 'Date32')"))
             .collect();
         let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+        // By position: the columns that were cast bear the names of those they came from.
+        let places: Vec<String> = ["date", "mn", "factor"]
+            .iter()
+            .filter_map(|name| def.schema.index_of(name).ok())
+            .map(|at| (at + 1).to_string())
+            .collect();
         let kept = format!(
             "SELECT {} FROM {} m
              LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
              WHERE m.date IN ({})
-             ORDER BY m.date, m.mn, m.factor",
+             ORDER BY {}",
             columns.join(", "),
             def.name,
-            list.join(", ")
+            list.join(", "),
+            places.join(", ")
         );
         let mut all = session.rows(what, &kept).await?;
         all.extend(fresh.iter().cloned());

@@ -58,14 +58,15 @@ impl Judging<'_> {
             return Ok(());
         }
         let run = prepare(self.session).await?;
-        if means::wanted(self.catalogue) {
+        let daily = judges_days(touched, self.as_of);
+        // The whole table: only where the rules that read it are judged.
+        if daily && means::wanted(self.catalogue) {
             let def = daily_means();
             as_now(self.session, &run, &def, &work.core, &work.means).await?;
         }
         let refuted = refuted(self.session, self.as_of).await?;
         let suspended = suspended(self.session, &work.state, suspension, self.as_of).await?;
         let decisions = flood::decisions(self.session, self.as_of).await?;
-        let daily = judges_days(touched, work, self.as_of);
         for stage in Stage::WHOLE.into_iter().filter(|stage| staged(*stage)) {
             if stage > Stage::Tables {
                 let floods = if stage == Stage::Findings {
@@ -94,15 +95,18 @@ impl Judging<'_> {
     }
 }
 
-/// Whether a run judges days that are over, or one has become so since the run before.
-fn judges_days(touched: &Touched, work: &Evaluation, as_of: i64) -> bool {
-    let settled = |at: i64| beijing_day(at - SETTLE);
+/// Whether days that are over have changed, or one has become so since the run before.
+fn judges_days(touched: &Touched, as_of: i64) -> bool {
+    // The first day that is not over yet, or only just.
+    let running = |at: i64| beijing_day(at - SETTLE);
     touched.full
-        || !work.core_long.is_empty()
-        || !touched.stirred.is_empty()
         || touched
             .before
-            .is_none_or(|before| settled(before) != settled(as_of))
+            .is_none_or(|before| running(before) != running(as_of))
+        || touched
+            .stirred
+            .iter()
+            .any(|(_, date)| *date < running(as_of))
 }
 
 /// A session with the tables whole and no readings.
