@@ -34,7 +34,6 @@ mod judge;
 mod long;
 mod marks;
 pub mod masses;
-mod outcomes;
 pub mod page;
 pub mod params;
 pub mod plant;
