@@ -209,8 +209,15 @@ impl Judging<'_> {
             let fresh = run.rows("masses of the judged days", FRESH).await?;
             work.masses.extend(fresh);
             yearly(session, &run, &work.core, &work.masses).await?;
-            self.rules(&run, Which::Day, &core, at == last, Some(&looked), &mut work)
-                .await?;
+            self.rules(
+                &run,
+                Which::Day,
+                &core,
+                at == last,
+                Some(&looked),
+                &mut work,
+            )
+            .await?;
         }
         if touched.full {
             memory.is_whole();
