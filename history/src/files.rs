@@ -158,7 +158,7 @@ impl Series {
     }
 }
 
-/// All series of one day, in order of logger and factor.
+/// All series of one day, in order of loggers.
 #[derive(Debug, Clone, Default)]
 pub struct Day {
     /// Beijing day, days since 1970.
@@ -209,12 +209,9 @@ pub fn read(
         }
     }
     let mut day = filling.day;
-    if !day
-        .series
-        .is_sorted_by_key(|series| (series.logger, series.factor))
-    {
-        day.series
-            .sort_unstable_by_key(|series| (series.logger, series.factor));
+    // Within a logger the order of the files stays: nothing below depends on it.
+    if !day.series.is_sorted_by_key(|series| series.logger) {
+        day.series.sort_by_key(|series| series.logger);
     }
     Ok(day)
 }

@@ -33,6 +33,12 @@ macro_rules! columns {
         }
 
         impl Table {
+            fn with_capacity(rows: usize) -> Self {
+                Self {
+                    $($name: Vec::with_capacity(rows),)*
+                }
+            }
+
             fn push(&mut self, row: &Row) {
                 $(self.$name.push(row.$name);)*
             }
@@ -137,7 +143,7 @@ pub struct Stats {
     pub date: i32,
     /// Rows read of that day.
     pub read: u64,
-    /// One per row, in order of logger and factor.
+    /// One per row, in order of loggers.
     pub keys: Vec<Key>,
     table: Table,
 }
@@ -288,7 +294,7 @@ pub fn describe(
         date: day.date,
         read: day.rows,
         keys: Vec::with_capacity(day.series.len()),
-        table: Table::default(),
+        table: Table::with_capacity(day.series.len() + wanted.len()),
     };
     let mut at = 0;
     for &logger in wanted {
@@ -552,12 +558,9 @@ fn apart(series: &Series, converted: &[f64; HOURS]) -> f64 {
 /// Whether an hour's value is averaged: normal or over range, and a number.
 fn used(series: &Series, hour: usize) -> bool {
     let mark = series.marks[hour];
-    mark != ABSENT
-        && matches!(
-            Mark::from_number(mark).class(),
-            Class::Normal | Class::OverRange
-        )
-        && series.value[hour].is_finite()
+    let averaged = mark == Mark::NORMAL.number()
+        || (mark != ABSENT && Mark::from_number(mark).class() == Class::OverRange);
+    averaged && series.value[hour].is_finite()
 }
 
 fn counts(row: &mut Row, series: &Series, present: u32, due_end: i64) {
@@ -573,12 +576,15 @@ fn counts(row: &mut Row, series: &Series, present: u32, due_end: i64) {
         }
         row.hours += 1;
         row.amounts += i64::from(series.amount[hour].is_finite());
-        match Mark::from_number(*mark).text() {
-            "F" => row.stopped += 1,
-            "D" => row.faulty += 1,
-            "N" | "T" if !series.value[hour].is_finite() => row.empty += 1,
-            "St" | "Sd" | "Sr" => row.condition += 1,
-            _ => {}
+        let normal = *mark == Mark::NORMAL.number();
+        if !normal || !series.value[hour].is_finite() {
+            match Mark::from_number(*mark).text() {
+                "F" => row.stopped += 1,
+                "D" => row.faulty += 1,
+                "St" | "Sd" | "Sr" => row.condition += 1,
+                "N" | "T" if !series.value[hour].is_finite() => row.empty += 1,
+                _ => {}
+            }
         }
         row.stated += i64::from(used(series, hour) && series.converted[hour].is_finite());
         let Some(value) = series.valid(hour) else {
@@ -618,33 +624,35 @@ fn extremes(values: &[f64; HOURS]) -> (i64, f64, f64) {
 
 /// Longest run of consecutive equal valid values of which at least one lies in the day.
 fn longest_run(series: &Series, before: Option<&Series>, after: Option<&Series>) -> i64 {
-    let mut longest = 0;
-    let (mut length, mut last, mut inside) = (0_i64, f64::NAN, false);
-    let days = [before, Some(series), after];
-    for (place, day) in days.into_iter().enumerate() {
-        let Some(day) = day else {
-            (length, last, inside) = (0, f64::NAN, false);
-            continue;
-        };
-        for hour in 0..HOURS {
-            let value = day.valid(hour).unwrap_or(f64::NAN);
-            if value == last {
-                length += 1;
-            } else {
-                length = i64::from(!value.is_nan());
-                inside = false;
-            }
-            inside |= place == 1;
-            last = value;
-            if inside && length > longest {
-                longest = length;
-            }
-            if place == 2 && !inside {
-                return longest;
-            }
-        }
+    let mut values = [f64::NAN; HOURS];
+    for (hour, value) in values.iter_mut().enumerate() {
+        *value = series.valid(hour).unwrap_or(f64::NAN);
     }
-    longest
+    // How far the first value reaches back and the last one goes on in the days next to this one.
+    let equal = |day: Option<&Series>, value: f64, hour: usize| {
+        day.and_then(|day| day.valid(hour)) == Some(value)
+    };
+    let back = (0..HOURS)
+        .rev()
+        .take_while(|hour| equal(before, values[0], *hour))
+        .count();
+    let on = (0..HOURS)
+        .take_while(|hour| equal(after, values[HOURS - 1], *hour))
+        .count();
+    let (mut longest, mut length, mut last) = (0, back, values[0]);
+    for value in values {
+        length = if value == last {
+            length + 1
+        } else {
+            usize::from(!value.is_nan())
+        };
+        last = value;
+        longest = longest.max(length);
+    }
+    if !last.is_nan() {
+        longest = longest.max(length + on);
+    }
+    i64::try_from(longest).unwrap_or(i64::MAX)
 }
 
 /// Largest change between consecutive valid hours, percent of the earlier one.

@@ -153,6 +153,20 @@ impl Writer {
         as_of: i64,
     ) -> Result<(), Error> {
         let def = tables::rule_outcomes();
+        let mut fresh = Vec::new();
+        for (configured, unjudged) in catalogue.rules().iter().zip(&evaluation.unjudged) {
+            for ((mn, factor, date, why), windows) in unjudged {
+                let row = json!({
+                    "run_id": report.run_id, "rule_id": configured.rule.id,
+                    "rule_version": configured.rule.version, "mn": mn, "factor": factor,
+                    "outcome": "not_evaluated", "why": why, "windows": windows, "as_of": as_of,
+                    "date": date,
+                });
+                if let Value::Object(row) = row {
+                    fresh.push(row);
+                }
+            }
+        }
         let judged = evaluation.core.iter().chain(&evaluation.core_long);
         let dates: BTreeSet<i32> = judged.map(|(_, date)| *date).collect();
         if dates.is_empty() {
@@ -190,16 +204,23 @@ impl Writer {
         let mut all = objects(&batches)?;
         // Rows about no logger (permits) are judged anew by every run.
         all.retain(|row| row.get("mn").and_then(Value::as_str) != Some(""));
-        let fresh = super::outcomes::batch(&def, catalogue, evaluation, report, as_of, &dates)?;
-        if all.is_empty() && fresh.num_rows() == 0 && session.version(def.name) < 0 {
+        if all.is_empty() && fresh.is_empty() && session.version(def.name) < 0 {
             return Ok(());
         }
-        let all = [batch(&def, &all)?, fresh];
-        let all = concat_batches(&def.schema, &all)
-            .map_err(|error| Error::query("outcomes of rules")(error.into()))?;
+        let stray: BTreeSet<i64> = fresh
+            .iter()
+            .filter_map(|row| row.get("date")?.as_i64())
+            .filter(|date| !dates.contains(&i32::try_from(*date).unwrap_or(i32::MIN)))
+            .collect();
+        fresh.retain(|row| {
+            row.get("date")
+                .and_then(Value::as_i64)
+                .is_none_or(|d| !stray.contains(&d))
+        });
+        all.extend(fresh);
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let table = ensure(&self.store, &def).await?;
-        replace_partitions(&table, &def, &partitions, all, Vec::new()).await
+        replace_partitions(&table, &def, &partitions, batch(&def, &all)?, Vec::new()).await
     }
 
     /// Replaces the rows of the judged logger-days in a table by logger and day.

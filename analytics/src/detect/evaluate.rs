@@ -234,8 +234,15 @@ impl Judging<'_> {
                 work.means.extend(fresh);
             }
             yearly(session, &run, &work.core, &work.masses).await?;
-            self.rules(&run, Which::Day, &core, at == last, Some(&looked), &mut work)
-                .await?;
+            self.rules(
+                &run,
+                Which::Day,
+                &core,
+                at == last,
+                Some(&looked),
+                &mut work,
+            )
+            .await?;
         }
         if touched.full {
             memory.is_whole();

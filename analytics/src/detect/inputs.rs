@@ -111,7 +111,10 @@ async fn permits(session: &Session, run: &Session) -> Result<(), Error> {
         let kept = kept(name);
         let ctx = session.ctx();
         if ctx.table_exist(&kept).map_err(Error::query(&what))? {
-            let table = ctx.table_provider(&kept).await.map_err(Error::query(&what))?;
+            let table = ctx
+                .table_provider(&kept)
+                .await
+                .map_err(Error::query(&what))?;
             run.ctx()
                 .deregister_table(name)
                 .and_then(|_| run.ctx().register_table(name, table))
@@ -123,7 +126,8 @@ async fn permits(session: &Session, run: &Session) -> Result<(), Error> {
                 .table_provider(name)
                 .await
                 .map_err(Error::query(&what))?;
-            ctx.register_table(&kept, table).map_err(Error::query(&what))?;
+            ctx.register_table(&kept, table)
+                .map_err(Error::query(&what))?;
         }
     }
     Ok(())
