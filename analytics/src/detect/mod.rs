@@ -38,7 +38,6 @@ mod marks;
 pub mod masses;
 pub mod means;
 mod outbox;
-mod outcomes;
 pub mod page;
 pub mod params;
 pub mod plant;
