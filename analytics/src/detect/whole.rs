@@ -88,7 +88,7 @@ impl Judging<'_> {
                 run.put("findings", findings(&work.state, aside)?)?;
             }
             let which = Which::Whole { stage, daily };
-            self.rules(&run, which, &BTreeSet::new(), true, work)
+            self.rules(&run, which, &BTreeSet::new(), true, None, work)
                 .await?;
         }
         Ok(())

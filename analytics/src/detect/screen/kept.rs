@@ -112,7 +112,7 @@ pub(super) fn kept(
             .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema, columns)
     };
-    let told = |values: &arrow::array::Float64Array, row: usize| {
+    let told = |values: &Float64Array, row: usize| {
         values.is_valid(row).then(|| values.value(row))
     };
     Ok(Kept {

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, Int64Array,
     RecordBatch, StringArray, UInt16Array,
 };
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt16Type};
 use arrow::error::ArrowError;
 use datafusion::common::DFSchema;

@@ -10,7 +10,7 @@ use super::super::bundle::Bundle;
 use super::super::calendar::{HOUR, beijing_text};
 use super::super::case::Case;
 use super::super::dossier::finding;
-use super::super::error::Error;
+use super::super::error::{Error, FileFault};
 use super::super::evidence::{CaseFile, Kept};
 use super::super::mirror::event_row;
 use super::super::service::{Service, Shown};
@@ -107,6 +107,7 @@ fn sealed(
             Content::Kept { path, sha256 } => {
                 let size = std::fs::metadata(path).map_err(|error| Error::File {
                     path: path.clone(),
+                    fault: FileFault::Disk,
                     problem: error.to_string(),
                 })?;
                 (sha256.clone(), size.len())

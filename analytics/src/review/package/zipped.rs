@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::super::error::Error;
+use super::super::error::{Error, FileFault};
 
 /// What a file in the package holds.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ impl Made {
 fn fault(path: &Path, problem: &str) -> Error {
     Error::File {
         path: path.to_owned(),
+        fault: FileFault::Disk,
         problem: problem.to_owned(),
     }
 }

@@ -29,7 +29,6 @@ macro_rules! relational {
         use super::caller::Scope;
         use super::case::Case;
         use super::event::Event;
-        use super::machine::Machine;
         use super::relational::{json_list, permits, sql as common};
         use super::store::{
             ActRow, Answered, FileRow, Filter, Order, SendIntent, SentRow, Store, Tx, is_open,
