@@ -26,7 +26,7 @@ use crate::sql::users::User;
 pub const SERVER_VERSION: &str = "16.6";
 
 /// Descriptions by the id of the table and the number of the column, 0 for the table.
-pub type Descriptions = Arc<BTreeMap<(i64, i64), String>>;
+pub(super) type Descriptions = Arc<BTreeMap<(i64, i64), String>>;
 
 fn function(
     name: &str,

@@ -12,17 +12,17 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::future::BoxFuture;
 
 /// What makes the rows.
-pub type Make = Arc<dyn Fn() -> BoxFuture<'static, Result<RecordBatch>> + Send + Sync>;
+pub(super) type Make = Arc<dyn Fn() -> BoxFuture<'static, Result<RecordBatch>> + Send + Sync>;
 
 /// A small table that is made anew for every query.
-pub struct Lazy {
+pub(super) struct Lazy {
     schema: SchemaRef,
     make: Make,
 }
 
 impl Lazy {
     /// A table of these columns.
-    pub fn new(schema: SchemaRef, make: Make) -> Self {
+    pub(super) fn new(schema: SchemaRef, make: Make) -> Self {
         Self { schema, make }
     }
 }

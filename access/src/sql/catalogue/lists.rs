@@ -20,7 +20,7 @@ pub const DATABASE: &str = "nonsite";
 
 /// A list of one catalogue.
 #[derive(Debug)]
-pub struct OneCatalogue(pub Arc<Schemas>);
+pub(super) struct OneCatalogue(pub(super) Arc<Schemas>);
 
 impl CatalogProviderList for OneCatalogue {
     fn register_catalog(
@@ -42,14 +42,14 @@ impl CatalogProviderList for OneCatalogue {
 
 /// Schemas by name; open while it is built, closed afterwards.
 #[derive(Debug, Default)]
-pub struct Schemas {
+pub(super) struct Schemas {
     schemas: RwLock<BTreeMap<String, Arc<dyn SchemaProvider>>>,
     closed: AtomicBool,
 }
 
 impl Schemas {
     /// From now on nothing can be added.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 }
@@ -77,7 +77,7 @@ impl CatalogProvider for Schemas {
 
 /// Tables by name; none can be added.
 #[derive(Debug)]
-pub struct Tables(pub BTreeMap<String, Arc<dyn TableProvider>>);
+pub(super) struct Tables(pub(super) BTreeMap<String, Arc<dyn TableProvider>>);
 
 #[async_trait]
 impl SchemaProvider for Tables {
@@ -100,11 +100,11 @@ impl SchemaProvider for Tables {
 
 /// A schema of which one table is another's.
 #[derive(Debug)]
-pub struct Overlaid {
+pub(super) struct Overlaid {
     /// What is asked first.
-    pub over: BTreeMap<String, Arc<dyn TableProvider>>,
+    pub(super) over: BTreeMap<String, Arc<dyn TableProvider>>,
     /// What is asked for the rest.
-    pub under: Arc<dyn SchemaProvider>,
+    pub(super) under: Arc<dyn SchemaProvider>,
 }
 
 #[async_trait]
