@@ -112,9 +112,7 @@ pub(super) fn kept(
             .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema, columns)
     };
-    let told = |values: &Float64Array, row: usize| {
-        values.is_valid(row).then(|| values.value(row))
-    };
+    let told = |values: &Float64Array, row: usize| values.is_valid(row).then(|| values.value(row));
     Ok(Kept {
         masses: of(&|row| told(mass, row), daily_masses().schema, true)?,
         means: means

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, Int64Array,
-    RecordBatch, StringArray, UInt16Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, Int64Array, RecordBatch,
+    StringArray, UInt16Array,
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt16Type};
 use arrow::error::ArrowError;
@@ -438,7 +438,15 @@ impl Pass {
     ) -> Result<Kept, ArrowError> {
         let codes = self.factors.codes();
         let names = self.loggers.names();
-        kept(&self.session, date, keys, settled, numbers, (names, &codes), self.means)
+        kept(
+            &self.session,
+            date,
+            keys,
+            settled,
+            numbers,
+            (names, &codes),
+            self.means,
+        )
     }
 
     fn subject(
