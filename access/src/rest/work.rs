@@ -193,8 +193,21 @@ pub(super) struct Papers {
     /// The officers of the act, two or more.
     #[schema(required = false)]
     officers: Vec<String>,
+    /// Certificate numbers of the officers, as `OFFICER=NUMBER`, comma list.
+    certificates: Option<String>,
+    /// The inspection record: data reviewed with windows, checklist, findings, evidence, notice.
+    #[schema(value_type = Option<Object>)]
+    record: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Who reviewed and signed the inspection record.
+    signed_by: Option<String>,
     /// Approval form of the visit.
     approval: Option<String>,
+    /// Who approved it.
+    approved_by: Option<String>,
+    /// When it was approved, Beijing time.
+    approved_at: Option<String>,
+    /// Day of the hearing.
+    hearing_day: Option<NaiveDate>,
     /// What has to be done, or was done.
     measures: Option<String>,
     /// Day by which it has to be done.
@@ -249,7 +262,18 @@ impl Papers {
             ("statement", self.statement),
             ("act", self.act),
             ("officers", joined(&self.officers, ", ")),
+            ("certificates", self.certificates),
+            // Texts and numbers into memory: this cannot fail.
+            (
+                "record",
+                self.record
+                    .and_then(|record| serde_json::to_string(&record).ok()),
+            ),
+            ("signed_by", self.signed_by),
             ("approval", self.approval),
+            ("approved_by", self.approved_by),
+            ("approved_at", self.approved_at),
+            ("hearing_day", self.hearing_day.map(day)),
             ("measures", self.measures),
             ("due", self.due.map(day)),
             ("measure_date", self.measure_date.map(day)),

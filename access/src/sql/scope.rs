@@ -13,7 +13,8 @@
 //! - what belongs to nobody, such as texts and parameters of rules, is seen by all.
 //!
 //! Left out: messages in quarantine, whose owner is unknown because they could not be read, what
-//! operators did, and the alerts, whose text may name several bodies.
+//! operators did, the alerts, whose text may name several bodies, and lots drawn
+//! for inspections before they are known to the units drawn.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,17 +46,21 @@ enum Belongs {
 /// The rule of every table.
 const RULES: &[(&str, Belongs)] = &[
     ("alerts", Belongs::Hidden),
+    ("alerts_held", Belongs::Hidden),
     ("alerts_published", Belongs::Hidden),
     ("anomalies", Belongs::Body),
     ("anomaly_feedback", Belongs::Body),
     ("control_windows", Belongs::Permit),
     ("daily_masses", Belongs::Logger),
+    ("daily_means", Belongs::Logger),
     ("detect_inputs", Belongs::Nobody),
     ("detect_runs", Belongs::Nobody),
     ("device_states", Belongs::LoggerAt("data_time")),
     ("equipment_filings", Belongs::Logger),
     ("execution_report_items", Belongs::Permit),
     ("execution_reports", Belongs::Permit),
+    ("flood_decisions", Belongs::Hidden),
+    ("inspection_draws", Belongs::Hidden),
     ("inspections", Belongs::Body),
     ("maintenance_tickets", Belongs::Logger),
     ("manual_results", Belongs::Permit),

@@ -280,7 +280,7 @@ async fn a_database_of_a_newer_program_is_left_alone() {
     assert!(
         refused
             .to_string()
-            .contains("schema version 99, this program knows 5"),
+            .contains("schema version 99, this program knows 6"),
         "{refused}"
     );
 }

@@ -165,7 +165,7 @@ fn step(statement: Statement) -> Result<Step, Fault> {
             parameters,
             immediate: false,
             ..
-        } => Ok(Step::Execute {
+        } if !name.to_string().eq_ignore_ascii_case("immediate") => Ok(Step::Execute {
             name: name.to_string(),
             values: parameters,
         }),
