@@ -38,6 +38,9 @@ impl Tls {
     /// # Errors
     /// A file that cannot be read; what is in it is checked by [`Tls::acceptor`].
     pub fn read(cert: &Path, key: &Path) -> Result<Self, Error> {
+        // Two providers are linked in, and the library asks which one where it is given none. Whoever
+        // comes second finds one installed, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let read = |path: &Path| {
             std::fs::read(path).map_err(|error| Error::File {
                 path: path.to_owned(),
