@@ -448,7 +448,12 @@ fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
             .done()
             .json()
     };
-    assert_eq!(mirror()["events"], rows);
+    // Figures bring the mirror up to date as well, so there may be nothing left to do.
+    let first = mirror()["events"].as_i64();
+    assert!(
+        first.is_some_and(|events| events <= rows),
+        "{first:?} of {rows}"
+    );
     let again = mirror();
     assert_eq!(
         (&again["events"], &again["cases"]),
