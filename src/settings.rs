@@ -43,12 +43,16 @@ pub(crate) struct Settings {
     pub(crate) kafka: KafkaSettings,
     /// `[ingest]`: topics and how they are committed.
     pub(crate) ingest: nonsite_ingest::Config,
+    /// `[inspection]`: checklists, and what the targets beside the ratio are counted from.
+    pub(crate) inspection: nonsite_analytics::inspection::Config,
     /// `[maintain]`: how often and how far tables are tidied.
     pub(crate) maintain: nonsite_ingest::maintain::Config,
     /// `[ratio]`: how the off-site ratio is counted.
     pub(crate) ratio: nonsite_analytics::ratio::Config,
     /// `[review]`: the review queue.
     pub(crate) review: nonsite_analytics::review::Config,
+    /// `[serve]`: where the server listens and with what.
+    pub(crate) serve: nonsite_access::Config,
     /// `[session]`: what a query may use.
     pub(crate) session: nonsite_analytics::session::Config,
 }

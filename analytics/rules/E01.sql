@@ -37,6 +37,10 @@ min = 1.0
 max = 10.0
 unit = "1"
 doc = "an hour at or above this multiple of the limit is S2"
+
+[screen]
+look = "concentration AND (judged < hours OR observed > limit_hour * $factor)"
+passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 WITH judged AS (
   SELECT *,

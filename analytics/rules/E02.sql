@@ -25,6 +25,10 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the limit is multiplied by this before comparing"
+
+[screen]
+look = "concentration AND gas AND (incinerator OR judged = 0 OR observed > limit_hour * $factor)"
+passed = "CASE WHEN concentration AND gas THEN 1 ELSE 0 END"
 ---*/
 -- All industries except waste incineration, which is judged by the day (E07).
 WITH days AS (

@@ -25,6 +25,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "concentration AND gas AND over AND (NOT day_judged OR due = 0 OR valid < $min_valid_hours OR day_observed > limit_day * $factor)"
+passed = "CASE WHEN concentration AND gas AND over THEN 1 ELSE 0 END"
 ---*/
 WITH judged AS (
   SELECT *,

@@ -18,6 +18,10 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the limit is multiplied by this before comparing"
+
+[screen]
+look = "concentration AND NOT gas AND factor <> 'w01012' AND over AND (NOT day_judged OR due = 0 OR valid = 0 OR valid * 4 < due * 3 OR day_observed > limit_day * $factor)"
+passed = "CASE WHEN concentration AND NOT gas AND factor <> 'w01012' AND over THEN 1 ELSE 0 END"
 ---*/
 -- pH (w01001) and suspended solids (w01012) are not judged by a daily mean.
 WITH judged AS (

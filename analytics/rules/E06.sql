@@ -39,6 +39,10 @@ min = 0.1
 max = 1000.0
 unit = "mg/L"
 doc = "daily mean of total nitrogen above this"
+
+[screen]
+look = "process OR sewage"
+passed = "0"
 ---*/
 -- Loggers whose sheet says `wwtp_inlet`; a limit of the sheet (takeover agreement) comes first.
 WITH limits AS (

@@ -53,6 +53,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
 -- Limits: the plant's sheet, else the permit's daily limit at reference oxygen, else the standard's.
 WITH pollutants AS (

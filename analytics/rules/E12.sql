@@ -18,6 +18,10 @@ min = 0.5
 max = 3.0
 unit = "1"
 doc = "the amount per day is multiplied by this before comparing"
+
+[screen]
+look = "((factor = 'w00000') IS TRUE)"
+passed = "0"
 ---*/
 -- The amount comes from the sheet (`design_m3_day`). The year's amount is not judged: `daily_masses`
 -- keeps masses of pollutants, not volumes.

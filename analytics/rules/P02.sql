@@ -41,6 +41,11 @@ min = 1
 max = 365
 unit = "d"
 doc = "days before expiry of the last notice"
+
+[screen]
+look = "first AND logger_alive > 0 AND (expires IS NULL OR date > expires)"
+passed = "CASE WHEN first AND logger_alive > 0 THEN 1 ELSE 0 END"
+registry = true
 ---*/
 -- One notice per permit at a time: that of the tightest line reached. When the next line is reached
 -- its notice takes over, and none remains once the permit has expired: then one finding says since

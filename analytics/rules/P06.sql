@@ -17,6 +17,11 @@ min = 0.1
 max = 2.0
 unit = "1"
 doc = "the permitted mass is multiplied by this before comparing"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Mass = concentration as measured x volume, over valid hours; hours without are not substituted
 -- and are counted in the detail.

@@ -34,6 +34,11 @@ min = 1
 max = 31
 unit = "d"
 doc = "consecutive days the projection has to be above the permitted mass"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Two warnings: a share of the year's mass is used up, or this year's mass so far plus the mean of the
 -- last 30 days for the rest of the year has been above the permitted mass on every one of the last days.

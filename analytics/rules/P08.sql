@@ -17,6 +17,11 @@ min = 0.1
 max = 2.0
 unit = "1"
 doc = "the permitted mass is multiplied by this before comparing"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- The month of the run's day and, in its first week, the month before it.
 WITH months AS (

@@ -10,6 +10,11 @@ granularity = "day"
 exempts = ["M1", "M2"]
 reason_zh = "许可证 {permit_no}：特殊时段内 {start} 起的自然日，{factor} 为 {observed} {unit}，超过特殊时段许可 {limit} {unit}。"
 reason_en = "Permit {permit_no}: {factor} was {observed} {unit} on the day from {start} within a special period, above the {limit} {unit} allowed then."
+
+[screen]
+look = "special OR ordered"
+passed = "0"
+registry = true
 ---*/
 -- Within a declared period: mass of a day against the permitted mass per day, and a gas day's mean
 -- against the special limit. A unit that an order for heavy pollution reaches and whose permit says

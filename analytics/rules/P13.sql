@@ -23,6 +23,11 @@ min = 0.1
 max = 1.0
 unit = "1"
 doc = "share of days and hours of the period that need valid data"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Mass of the period as reported against the mass recomputed from valid hours; only where automatic
 -- monitoring covers nearly all of the period, since hours without a value are not substituted.

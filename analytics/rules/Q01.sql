@@ -26,6 +26,10 @@ min = 2
 max = 24
 unit = "h"
 doc = "the same for waste water; raise it where analysers give one value per two hours"
+
+[screen]
+look = "(concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) AND (run >= CASE WHEN gas THEN $hours ELSE $water_hours END OR valid <= negatives)"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
 WITH hours AS (
   SELECT mn, factor, hour, date, source,

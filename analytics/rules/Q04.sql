@@ -26,6 +26,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "the same for waste incineration (industry 4417)"
+
+[screen]
+look = "(concentration OR ((factor = 'a19001') IS TRUE)) AND (zeros > 0 OR valid = 0)"
+passed = "CASE WHEN (concentration OR ((factor = 'a19001') IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
 -- Waste water: zero can be a value below the detection limit, so it is not judged.
 WITH hours AS (

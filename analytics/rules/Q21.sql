@@ -35,6 +35,10 @@ min = 10.0
 max = 100.0
 unit = "degC"
 doc = "flue-gas temperature below which it rests"
+
+[screen]
+look = "concentration AND gas AND (valid < hours OR hours < logger_hours OR oxygens < logger_hours OR moved < logger_hours OR o2_highest >= $oxygen)"
+passed = "CASE WHEN concentration AND gas THEN hours ELSE 0 END"
 ---*/
 -- The reverse, a mark while the source runs, is Q20 and Q19. Oxygen of air alone may be a leak or a
 -- dilution (Q11): the gas has to stand still or be cold as well.

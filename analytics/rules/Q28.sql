@@ -29,6 +29,10 @@ min = 15.0
 max = 20.9
 unit = "%"
 doc = "oxygen below which a source runs"
+
+[screen]
+look = "(concentration AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0)) OR (((factor = 'w00000') IS TRUE) AND (valid < logger_hours OR lowest <= 0.0 OR logger_active < logger_hours))"
+passed = "CASE WHEN concentration OR factor = 'w00000' THEN hours ELSE 0 END"
 ---*/
 -- Water: no flow for hours while the concentration changes; flow, but every concentration zero or
 -- missing and not marked. Gas: no velocity or flow while the source runs by its oxygen and concentrations are alive.

@@ -22,6 +22,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours in a row that are flagged"
+
+[screen]
+look = "concentration AND (faulty > 0 OR empty > 0)"
+passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- A notice that somebody should look: reporting the fault in time and measuring by hand is T05's.
 WITH runs AS (

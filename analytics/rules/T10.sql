@@ -25,6 +25,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours that need a mark from which on a day is judged"
+
+[screen]
+look = "concentration AND NOT slow AND 24 - valid >= $hours"
+passed = "CASE WHEN concentration AND NOT slow THEN 1 ELSE 0 END"
 ---*/
 -- Silence counts as consent to the data, so only a day with something to say is judged: hours missing
 -- or with instrument marks, that no mark on the platform explains.

@@ -115,6 +115,17 @@ fn show(report: &Report, json: bool) {
         report.alerts,
         report.ms
     );
+    if report.held + report.collapsed > 0 {
+        println!(
+            "not sent: {} alerts held, {} that repeat what the outlet was told that day",
+            report.held, report.collapsed
+        );
+    }
+    for flood in &report.floods {
+        println!(
+            "held, suspected platform fault: {flood}; decide with `nonsite rules release|discard ID`"
+        );
+    }
     for problem in &report.problems {
         println!("problem: {problem}");
     }

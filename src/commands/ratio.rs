@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use nonsite_analytics::ratio::{
-    Act, Cutoff, Decision, Dimension, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
+    Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
     compute, forecast, is_id, load_acts, parse_as_of, publish, published,
 };
 use nonsite_analytics::review::beijing_text;
@@ -59,19 +59,37 @@ enum By {
     Org,
     /// Month of completion.
     Month,
+    /// Quarter of completion.
+    Quarter,
+    /// Running sums: from the start of the period to the end of each month.
+    ToDate,
     /// Method.
     Method,
     /// Class.
     Class,
 }
 
-impl From<By> for Dimension {
-    fn from(by: By) -> Self {
-        match by {
-            By::Org => Self::Org,
-            By::Month => Self::Month,
-            By::Method => Self::Method,
-            By::Class => Self::Class,
+impl By {
+    /// The dimension whose groups add up to the headline; running sums do not.
+    fn dimension(self) -> Option<Dimension> {
+        Some(match self {
+            Self::Org => Dimension::Org,
+            Self::Month => Dimension::Month,
+            Self::Quarter => Dimension::Quarter,
+            Self::ToDate => return None,
+            Self::Method => Dimension::Method,
+            Self::Class => Dimension::Class,
+        })
+    }
+
+    fn code(self) -> &'static str {
+        self.dimension().map_or("to_date", Dimension::code)
+    }
+
+    fn groups(self, report: &RatioReport<'_>) -> Vec<Group> {
+        match self.dimension() {
+            Some(dimension) => report.by(dimension),
+            None => report.to_date(),
         }
     }
 }
@@ -157,14 +175,11 @@ struct Shown<'r> {
     /// Why there is none.
     no_forecast: Option<&'static str>,
     breakdown: Option<&'static str>,
-    groups: Vec<nonsite_analytics::ratio::Group>,
+    groups: Vec<Group>,
 }
 
 fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::Result<()> {
-    let dimension: Option<Dimension> = by.map(Dimension::from);
-    let groups = dimension
-        .map(|dimension| report.by(dimension))
-        .unwrap_or_default();
+    let groups = by.map(|by| by.groups(report)).unwrap_or_default();
     let target = report.policy.target_percent;
     let outlook = forecast(report);
     if format == Format::Json {
@@ -174,7 +189,7 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
             report,
             sentence: report.sentence(),
             band_sentence: report.band.sentence(target),
-            breakdown: dimension.map(Dimension::code),
+            breakdown: by.map(By::code),
             groups,
         };
         println!("{}", serde_json::to_string_pretty(&shown)?);
@@ -251,7 +266,7 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
         report.policy_fingerprint,
         report.acts_digest.get(..16).unwrap_or_default()
     );
-    if dimension.is_some() {
+    if by.is_some() {
         println!("{}", listing.table());
     }
     Ok(())

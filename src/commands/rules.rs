@@ -1,6 +1,7 @@
 //! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
 
 mod backtest;
+mod floods;
 mod params;
 mod precision;
 mod validate;
@@ -9,6 +10,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use nonsite_analytics::detect::catalogue::Configured;
+use nonsite_analytics::detect::flood::Ruling;
 use nonsite_analytics::detect::{Catalogue, golden, test_rules};
 use nonsite_analytics::functions::check::check_line;
 use serde_json::json;
@@ -54,6 +56,12 @@ enum Action {
     Params(params::Action),
     /// Dispatch the findings of a suspended rule again.
     Lift(precision::Lift),
+    /// Findings held because a whole city was flagged at once: a fault of the platform is suspected.
+    Floods(floods::List),
+    /// Dispatch what a flood holds: its findings are true.
+    Release(floods::Decide),
+    /// Never dispatch what a flood holds: the platform was at fault.
+    Discard(floods::Decide),
     /// The windows that rules flag in an export of a plant, one by one, without a broker.
     Events(super::rules_events::Args),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
@@ -75,6 +83,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Lift(args) => {
             precision::lift_suspension(&args, &catalogue(settings)?, settings).await
         }
+        Action::Floods(args) => floods::list(&args, settings).await,
+        Action::Release(args) => floods::decide(&args, Ruling::Release, settings).await,
+        Action::Discard(args) => floods::decide(&args, Ruling::Discard, settings).await,
         Action::List { format } => list(&catalogue(settings)?, settings, format).await,
         Action::Events(args) => super::rules_events::run(args, settings).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
@@ -101,6 +112,7 @@ fn all(catalogue: &Catalogue) -> impl Iterator<Item = &Configured> {
 
 async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
     let standings = precision::stand(catalogue, settings, None).await?;
+    let held = floods::load(settings).await?;
     let standing = |id: &str| standings.iter().find(|standing| standing.rule_id == id);
     let mut listing = Listing::new(&[
         "id",
@@ -135,8 +147,8 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
                 "off"
             }
             .to_owned(),
-            standing(&rule.id)
-                .map(precision::dispatch)
+            floods::of_rule(&held, &rule.id)
+                .or_else(|| standing(&rule.id).map(precision::dispatch))
                 .unwrap_or_default(),
             values.join(" "),
         ]);
@@ -145,6 +157,7 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
         .map(|configured| {
             let mut item = described(configured);
             item["standing"] = json!(standing(&configured.rule.id));
+            item["held"] = json!(floods::of_rule(&held, &configured.rule.id));
             item["runs"] = json!(catalogue.runs(&configured.rule.id));
             item
         })

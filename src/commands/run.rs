@@ -8,10 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nonsite_analytics::detect::dispatch;
 use nonsite_analytics::review::{self, load_findings};
 use nonsite_ingest::maintain::Maintainer;
 use nonsite_ingest::{Metrics, Service, Store, http};
-use nonsite_schemas::time::SystemClock;
+use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
 
@@ -97,7 +98,7 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
-    let queue = review::Service::open(&settings.review, Arc::new(SystemClock)).await?;
+    let queue = super::review::queue(&settings, Arc::new(SystemClock)).await?;
     if let Some(warning) = queue.calendar_warning() {
         tracing::warn!("{warning}");
     }
@@ -124,13 +125,15 @@ async fn round(
     let report = detection.once(None, false).await.map_err(detect::classed)?;
     let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
     let suspended = report.suspended.iter().cloned().collect();
+    let told = dispatch(&session, SystemClock.now_micros()).await?;
     let taken = queue
-        .take_dispatched(&load_findings(session.ctx()).await?, &suspended)
+        .take_with(&load_findings(session.ctx()).await?, &suspended, &told)
         .await?;
     // Findings before deadlines: a relapse goes before the end of the look-back it lies in.
     let fired = queue.tick().await?;
     let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
     queue.mirror(&settings.store.path).await?;
+    let acts = super::review::deliver(settings, queue).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
         logger_days = report.logger_days,
@@ -138,7 +141,10 @@ async fn round(
         withdrawn = report.withdrawn,
         clues = taken.triage,
         held = taken.held,
+        raised = taken.raised,
+        floods = report.floods.len(),
         verdicts,
+        acts,
         deadlines = fired.len(),
         alerts = delivered,
         ms = report.ms,

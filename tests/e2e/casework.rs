@@ -2,6 +2,7 @@
 //!
 //! Every step is told its time (`--at`), so that deadlines pass when the test says so.
 
+mod acts;
 mod pages;
 
 use nonsite_generator::Scale;
@@ -136,7 +137,7 @@ fn a_case_is_walked_from_finding_to_file() {
     topics::create(&alerts, 1);
     sandbox.set("alerts.topic", alerts.as_str());
     let scale = Scale {
-        points: 16,
+        points: 32,
         days: 2,
         factors: 6,
         ..Scale::default()
@@ -150,6 +151,8 @@ fn a_case_is_walked_from_finding_to_file() {
     }
     let rows = walk_every_way(&sandbox);
     analysts_join_the_mirror(&sandbox, rows);
+    acts::checks_become_inspections(&mut sandbox);
+    acts::a_receiver_checks_a_package(&sandbox);
 
     let team = postgres::address();
     sandbox.set("review.database", team);
@@ -445,7 +448,12 @@ fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
             .done()
             .json()
     };
-    assert_eq!(mirror()["events"], rows);
+    // Figures bring the mirror up to date as well, so there may be nothing left to do.
+    let first = mirror()["events"].as_i64();
+    assert!(
+        first.is_some_and(|events| events <= rows),
+        "{first:?} of {rows}"
+    );
     let again = mirror();
     assert_eq!(
         (&again["events"], &again["cases"]),

@@ -2,13 +2,16 @@
 //!
 //! Invariants: an alert's id is made from the findings it tells, so a run that is repeated makes
 //! the same alert; one cause gives one alert (findings of one outlet that overlap or follow within
-//! six hours); a row in the outbox is delivered at least once ([`publish`]).
+//! six hours); a row in the outbox is delivered at least once ([`publish`]), unless `alerts_held` says
+//! why not: a suspected platform fault, or a repetition of what the outlet was told that day.
 
+pub(crate) mod collapse;
 pub mod publish;
 
 use nonsite_schemas::wire::{Instant, alert as wire};
 use serde_json::{Map, Value, json};
 
+use crate::detect::Rises;
 use crate::detect::anomaly::{self, Anomaly};
 
 /// Findings of one subject this close together have one cause: 6 hours.
@@ -59,8 +62,14 @@ fn subject(anomaly: &Anomaly) -> &str {
 }
 
 /// Puts newly opened findings into alerts. A finding that only replaces a withdrawn one of the same
-/// rule and subject (late data moved its start) was told before and makes no alert.
-pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> Vec<Alert> {
+/// rule and subject (late data moved its start) was told before and makes no alert. Severities are
+/// those with what other findings raise them by.
+pub(crate) fn group(
+    opened: &[&Anomaly],
+    withdrawn: &[&Anomaly],
+    rises: &Rises,
+    as_of: i64,
+) -> Vec<Alert> {
     let moved = |new: &Anomaly| {
         withdrawn.iter().any(|old| {
             old.rule_id == new.rule_id
@@ -100,11 +109,11 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
     }
     groups
         .into_iter()
-        .map(|(members, _)| alert(&members, as_of))
+        .map(|(members, _)| alert(&members, rises, as_of))
         .collect()
 }
 
-fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
+fn alert(members: &[&Anomaly], rises: &Rises, as_of: i64) -> Alert {
     let lead = members[0];
     let alert_id =
         Anomaly::sha256(&format!("{}\n{}", OPENED.as_str(), lead.anomaly_id))[..32].to_owned();
@@ -118,7 +127,7 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
             anomaly_id: a.anomaly_id.clone(),
             rule_id: a.rule_id.clone(),
             rule_version: a.rule_version,
-            severity: severity(&a.severity),
+            severity: severity(&rises.severity(a)),
             phase: phase(a.phase),
             factor: a.factor.clone(),
             window_start: Instant(a.window_start),
@@ -131,12 +140,12 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
         .collect();
     let worst = members
         .iter()
-        .min_by_key(|a| &a.severity)
+        .min_by_key(|a| rises.severity(a))
         .copied()
         .unwrap_or(lead);
     let confirmed = members.iter().all(|a| a.phase == anomaly::Phase::Confirmed);
     let data = wire::AlertData {
-        severity: severity(&worst.severity),
+        severity: severity(&rises.severity(worst)),
         phase: if confirmed {
             wire::Phase::Confirmed
         } else {

@@ -2,9 +2,11 @@
 //!
 //! At least once: an alert counts as delivered when the broker acknowledged it and the row in
 //! `alerts_published` is written; a crash in between sends it again with the same id, by which
-//! receivers drop the second copy. Messages are CloudEvents 1.0 in structured mode, keyed by the
+//! receivers drop the second copy. What is held (`alerts_held`) waits until its flood is released or
+//! withdrawn; what was discarded, and what only repeats, is never sent. Messages are CloudEvents 1.0 in structured mode, keyed by the
 //! alert's id.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::detect::flood::Floods;
 use crate::session::{self, Error, append, ensure, rows};
 
 /// `[alerts]`: where alerts go.
@@ -51,9 +54,15 @@ impl Config {
     }
 }
 
-/// Alerts that wait for a target, oldest first: id and message.
-pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, String)>, Error> {
+/// Alerts that wait for a target, oldest first: id and message. Those that `alerts_held` keeps back
+/// as of `as_of` (microseconds UTC) are not among them.
+pub(crate) async fn waiting(
+    store: &Path,
+    target: &str,
+    as_of: i64,
+) -> Result<Vec<(String, String)>, Error> {
     let session = session::open_tables(store, &session::Config::default()).await?;
+    let kept = kept(&session, as_of).await?;
     let sql = format!(
         "SELECT a.alert_id, a.payload FROM alerts a
          LEFT ANTI JOIN (SELECT alert_id FROM alerts_published WHERE target = '{}') p
@@ -66,10 +75,28 @@ pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, S
         rows::objects(&batches).map_err(|error| Error::query("waiting alerts")(error.into()))?;
     Ok(found
         .into_iter()
-        .filter_map(|row| {
-            let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-            Some((text("alert_id")?, text("payload")?))
+        .filter_map(|row| Some((rows::text(&row, "alert_id")?, rows::text(&row, "payload")?)))
+        .filter(|(id, _)| !kept.contains(id))
+        .collect())
+}
+
+/// Alerts that are not sent: repetitions, and those of floods that stand or were discarded.
+async fn kept(session: &session::Session, as_of: i64) -> Result<BTreeSet<String>, Error> {
+    let floods = Floods::load(session, as_of).await?;
+    let sql = "SELECT alert_id, kind, scope, begins FROM alerts_held";
+    let batches = session.rows("held alerts", sql).await?;
+    let found =
+        rows::objects(&batches).map_err(|error| Error::query("held alerts")(error.into()))?;
+    Ok(found
+        .iter()
+        .filter(|row| match rows::text(row, "scope") {
+            Some(scope) => {
+                let begins = row.get("begins").and_then(Value::as_i64).unwrap_or(0);
+                floods.held(&scope, begins).is_some()
+            }
+            None => true,
         })
+        .filter_map(|row| rows::text(row, "alert_id"))
         .collect())
 }
 
@@ -87,7 +114,7 @@ pub async fn publish(
         return Ok(0);
     }
     let target = format!("kafka:{}", config.topic);
-    let waiting = waiting(store, &target).await?;
+    let waiting = waiting(store, &target, clock.now_micros()).await?;
     if waiting.is_empty() {
         return Ok(0);
     }
@@ -216,7 +243,7 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("nonsite.alerts"), "{error}");
         assert_eq!(
-            waiting(store.path(), "kafka:nonsite.alerts")
+            waiting(store.path(), "kafka:nonsite.alerts", 7)
                 .await
                 .expect("waiting")
                 .len(),

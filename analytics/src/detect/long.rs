@@ -36,7 +36,7 @@ pub(super) fn lookback(catalogue: &Catalogue) -> Option<i32> {
 }
 
 /// Whether a day is judged at a time.
-fn settled(date: i32, at: i64) -> bool {
+pub(super) fn settled(date: i32, at: i64) -> bool {
     (i64::from(date) + 1) * DAY - BEIJING_OFFSET_MICROS + SETTLE <= at
 }
 

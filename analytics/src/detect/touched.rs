@@ -125,7 +125,10 @@ pub(super) async fn find(
         _ => None,
     };
     let Some(added) = added else {
-        let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+        let days = match super::screen::logger_days(session).await? {
+            Some(days) => days,
+            None => days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?,
+        };
         let (files, rows) = all_files(session).await?;
         return Ok(Touched {
             files,
@@ -249,7 +252,7 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
 }
 
 /// The table at the version this session reads.
-async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
+pub(super) async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
     let Some(mut delta) = load(session.store(), table).await? else {
         return Ok(None);
     };

@@ -210,16 +210,15 @@ fn act_key(act: &Act) -> String {
     hex::encode(hash.finalize())
 }
 
-/// The lead body's record first, then one that names its on-site act (so that a merge cannot lose
-/// the escalation), then the earlier one; the id settles ties.
-fn seniority(act: &Act) -> (bool, bool, Option<i64>, &str) {
-    let is_follower = act
-        .lead_org
-        .as_deref()
-        .is_some_and(|lead| lead != act.org_code);
+/// A record that names another body as the lead comes last; then one that names its on-site act
+/// comes first (so that a merge cannot lose the escalation), then the lead body's own, whoever wrote
+/// earlier; then the earlier one; the id settles ties.
+fn seniority(act: &Act) -> (bool, bool, bool, Option<i64>, &str) {
+    let lead = act.lead_org.as_deref();
     (
-        is_follower,
+        lead.is_some_and(|lead| lead != act.org_code),
         act.escalated_to.is_none(),
+        lead != Some(act.org_code.as_str()),
         act.completed_at,
         act.act_id.as_str(),
     )

@@ -27,8 +27,11 @@ impl Service {
     /// hash that was kept from an earlier audit.
     ///
     /// # Errors
-    /// [`Error::Store`]; a broken chain is part of the report, not an error.
+    /// [`Error::OutOfScope`] for a caller who sees a part of the queue; [`Error::Store`]. A broken chain is part of the report, not an error.
     pub async fn audit(&self, expected_head: Option<&str>) -> Result<AuditReport, Error> {
+        if !self.caller.scope.is_everything() {
+            return Err(Error::OutOfScope("the audit chain"));
+        }
         // Nobody writes between the head and the cases; rows appended later are beyond `end`.
         let mut walk = ChainWalk::new();
         let mut after = 0;

@@ -18,6 +18,26 @@ pub struct Signature {
     pub at: i64,
 }
 
+/// A clock of the penalty procedure that runs. Instants are microseconds UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningClock {
+    /// Its name in the machine.
+    pub name: String,
+    /// When it was started.
+    pub from: i64,
+    /// When it ends.
+    pub due_at: i64,
+    /// When the holder has to be reminded, while that lies ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<i64>,
+    /// How often it was prolonged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub extensions: u32,
+    /// It passed and nothing happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+}
+
 /// A case as it stands. Every change makes a new version and an audit row that holds the hash of
 /// the result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +96,9 @@ pub struct Case {
     pub fire_count: u32,
     /// Why the anomaly was withdrawn, if it was.
     pub withdrawn: Option<String>,
+    /// The severity it had before other findings raised it, while they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity_before: Option<Severity>,
     /// Who holds the case.
     pub assignee: Option<String>,
     /// Until when; a claim that ran out is no claim.
@@ -90,6 +113,12 @@ pub struct Case {
     pub timer_at: Option<i64>,
     /// The deadline passed and nothing happened.
     pub overdue: bool,
+    /// When the holder of the state has to be reminded, while that lies ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<i64>,
+    /// Clocks that run side by side, in the order they were started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<RunningClock>,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
     /// From when rectification is measured: the day after the one on which it was done begins here.

@@ -4,6 +4,7 @@ use nonsite_schemas::time::beijing_day_start;
 
 use super::calendar::{HOUR, parse_day};
 use super::case::Case;
+use super::clocks::remind_at;
 use super::desk::Desk;
 use super::error::Error;
 use super::parts::{Counts, DeadlineRule, Severity, Transition};
@@ -23,13 +24,11 @@ impl Desk {
         let Some(rule) = self.rule_of(after) else {
             after.clock_from = clock_from;
             after.due_at = None;
-            after.timer_at = None;
             after.overdue = false;
             return Ok(());
         };
         if way.keeps_deadline && before.due_at.is_some() {
-            // A deadline that was missed already is not missed a second time.
-            after.timer_at = if before.overdue { None } else { before.due_at };
+            // It goes on as it is: missed once, reminded of once.
             return Ok(());
         }
         let own = self.length(rule, clock_from);
@@ -51,8 +50,8 @@ impl Desk {
         }
         after.clock_from = clock_from;
         after.due_at = Some(due);
-        after.timer_at = Some(due);
         after.overdue = false;
+        after.remind_at = remind_at(rule.remind_hours, due, clock_from);
         Ok(())
     }
 
@@ -110,7 +109,9 @@ impl Desk {
         {
             let shorter = self.length(rule, case.clock_from).min(due);
             case.due_at = Some(shorter);
-            case.timer_at = Some(shorter);
+            case.remind_at = remind_at(rule.remind_hours, shorter, case.clock_from)
+                .filter(|_| case.remind_at.is_some());
+            self.arm(case);
         }
     }
 }

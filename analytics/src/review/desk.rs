@@ -4,9 +4,10 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
+use super::act::Record;
 use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Signature};
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::guard::Situation;
 use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
@@ -55,18 +56,19 @@ impl Desk {
         effective_at: i64,
     ) -> Result<Vec<Moved>, Error> {
         let way = self.machine.way(&case.state, action).ok_or_else(|| {
-            self.refused(
-                case,
-                action,
-                match self.machine.actions().contains(action) {
-                    true => format!("a case in state `{}` does not take it", case.state),
-                    false => "there is no such action".to_owned(),
-                },
-            )
+            let (kind, why) = match self.machine.actions().contains(action) {
+                true => (
+                    Refusal::Rule,
+                    format!("a case in state `{}` does not take it", case.state),
+                ),
+                false => (Refusal::NoAction, "there is no such action".to_owned()),
+            };
+            self.refused_as(kind, case, action, why)
         })?;
         if !way.roles.contains(&actor.role) {
             let may: Vec<&str> = way.roles.iter().map(|role| role.code()).collect();
-            return Err(self.refused(
+            return Err(self.refused_as(
+                Refusal::Role,
                 case,
                 action,
                 format!(
@@ -83,10 +85,17 @@ impl Desk {
             && let Some(holder) = case.held_by(effective_at)
             && holder != actor.name
         {
-            return Err(self.refused(case, action, format!("{holder} has claimed the case")));
+            let why = format!("{holder} has claimed the case");
+            return Err(self.refused_as(Refusal::Held, case, action, why));
         }
         if effective_at < case.entered_at {
             let why = "it would lie before the case came into this state".to_owned();
+            return Err(self.refused(case, action, why));
+        }
+        if let Some(clock) = &way.during
+            && !Self::clock_runs(case, clock)
+        {
+            let why = format!("clock `{clock}` does not run");
             return Err(self.refused(case, action, why));
         }
         self.check_fields(case, way, input, effective_at)?;
@@ -195,10 +204,21 @@ impl Desk {
     }
 
     pub(super) fn refused(&self, case: &Case, action: &str, why: String) -> Error {
+        self.refused_as(Refusal::Rule, case, action, why)
+    }
+
+    pub(super) fn refused_as(
+        &self,
+        kind: Refusal,
+        case: &Case,
+        action: &str,
+        why: String,
+    ) -> Error {
         Error::Refused {
             case_id: case.case_id.clone(),
             state: case.state.clone(),
             action: action.to_owned(),
+            kind,
             why,
             possible: self.next_steps(case),
         }
@@ -229,27 +249,43 @@ impl Desk {
             .collect();
         if !missing.is_empty() {
             let why = format!("missing: {}", missing.join("; "));
-            return Err(self.refused(case, &way.action, why));
+            return Err(self.refused_as(Refusal::Missing, case, &way.action, why));
         }
-        for day in ["due", "measure_date"] {
+        let wrong = |why: String| Err(self.refused_as(Refusal::Field, case, &way.action, why));
+        if let Some(name) = input.unwritable() {
+            return wrong(format!("`{name}` holds control characters"));
+        }
+        for day in ["due", "measure_date", "hearing_day"] {
             if let Some(text) = input.get(day)
                 && parse_day(text).is_none()
             {
-                let why = format!("field `{day}`: `{text}` is no day, write YYYY-MM-DD");
-                return Err(self.refused(case, &way.action, why));
+                return wrong(format!(
+                    "field `{day}`: `{text}` is no day, write YYYY-MM-DD"
+                ));
             }
         }
         if let Some(text) = input.get("measure_date")
             && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
         {
-            let why = format!("field `measure_date`: {text} lies in the future");
+            return wrong(format!("field `measure_date`: {text} lies in the future"));
+        }
+        if let Some(text) = input.get("record")
+            && let Err(why) = Record::from_json(text)
+        {
+            return Err(self.refused(case, &way.action, why));
+        }
+        if let Some(text) = input.get("approved_at")
+            && let Err(error) = crate::ratio::parse_as_of(text)
+        {
+            let why = format!("field `approved_at`: {error}");
             return Err(self.refused(case, &way.action, why));
         }
         if let Some(text) = input.get("match")
             && !["match", "partly", "mismatch"].contains(&text)
         {
-            let why = format!("field `match`: `{text}` is not one of match, partly, mismatch");
-            return Err(self.refused(case, &way.action, why));
+            return wrong(format!(
+                "field `match`: `{text}` is not one of match, partly, mismatch"
+            ));
         }
         Ok(())
     }
@@ -337,6 +373,8 @@ impl Desk {
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
         self.set_deadline(&mut after, case, way, input, effective_at)?;
+        self.run_clocks(&mut after, case, way, input, effective_at)?;
+        self.arm(&mut after);
         match after.state.as_str() {
             "look_back" => after.look_back_until = after.due_at,
             "closed" => {}

@@ -61,6 +61,7 @@ pub fn document(machine: &Machine) -> String {
             conditions(way)
         );
     }
+    clocks(&mut text, machine);
     text.push_str("\n### Fields\n\n| field | holds |\n|---|---|\n");
     for field in machine.fields() {
         let _ = writeln!(text, "| `{}` | {} |", field.name, field.text);
@@ -70,6 +71,39 @@ pub fn document(machine: &Machine) -> String {
         let _ = writeln!(text, "| `{}` | {} | {} |", item.name, item.zh, item.text);
     }
     text
+}
+
+fn clocks(text: &mut String, machine: &Machine) {
+    text.push_str(
+        "\n### Clocks of the penalty procedure\n\n\
+         | clock | 中文 | in | from | until | ends | by then |\n|---|---|---|---|---|---|---|\n",
+    );
+    for clock in machine.clocks() {
+        let mut ends = match (clock.days, clock.working_days, &clock.before) {
+            (_, Some(days), Some(field)) => format!("{days} working days before `{field}`"),
+            (Some(days), ..) => format!("{days} d"),
+            (_, days, _) => format!("{} working days", days.unwrap_or(0)),
+        };
+        for days in &clock.extensions {
+            let _ = write!(ends, " +{days}");
+        }
+        if clock.lapses {
+            ends.push_str(", lapses");
+        }
+        if let Some(hours) = clock.remind_hours {
+            let _ = write!(ends, " (reminded {hours} h before)");
+        }
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {ends} | {} |",
+            clock.name,
+            clock.zh,
+            clock.state,
+            clock.from.join(", "),
+            clock.until.join(", "),
+            clock.text
+        );
+    }
 }
 
 fn deadlines(state: &State) -> String {
@@ -110,6 +144,9 @@ fn deadline(rule: &DeadlineRule) -> String {
     if let Some(timer) = &rule.timer {
         let _ = write!(text, ", then `{timer}`");
     }
+    if let Some(hours) = rule.remind_hours {
+        let _ = write!(text, " (reminded {hours} h before)");
+    }
     text
 }
 
@@ -128,6 +165,15 @@ fn conditions(way: &Transition) -> String {
         Some(Counts::Return) => parts.push("counts a return".to_owned()),
         Some(Counts::Extension) => parts.push("counts an extension".to_owned()),
         None => {}
+    }
+    if let Some(conclusion) = way.conclusion {
+        parts.push(format!("conclusion `{}`", conclusion.as_str()));
+    }
+    if let Some(clock) = &way.extends {
+        parts.push(format!("prolongs `{clock}`"));
+    }
+    if let Some(clock) = &way.during {
+        parts.push(format!("while `{clock}` runs"));
     }
     if way.automatic {
         parts.push("at once".to_owned());

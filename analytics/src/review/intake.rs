@@ -17,6 +17,7 @@ use super::service::Service;
 use super::settings::classify;
 use super::step::{Actor, Input};
 use super::store::Tx;
+use crate::detect::Dispatch;
 
 /// A finding of a rule, as far as the queue needs it. Instants are microseconds UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,8 +79,11 @@ pub struct Intake {
     pub reopened: u64,
     /// Cases marked because their finding was withdrawn.
     pub withdrawn: u64,
-    /// Not queued, because their rule is suspended from dispatch.
+    /// Not queued, because their rule is suspended from dispatch or a fault of the platform is
+    /// suspected.
     pub held: u64,
+    /// Cases that became more severe because of other findings, and those that are so no longer.
+    pub raised: u64,
     /// Findings that were known and said nothing new, or were withdrawn before they were ever taken.
     pub unchanged: u64,
 }
@@ -104,6 +108,22 @@ impl Service {
         findings: &[Finding],
         suspended: &BTreeSet<String>,
     ) -> Result<Intake, Error> {
+        self.take_with(findings, suspended, &Dispatch::default())
+            .await
+    }
+
+    /// The same with what other findings say about these: some are more severe by them, and some
+    /// open no case. A case that exists is raised with the reason in its audit row; when nothing
+    /// raises it any more it gets its own severity back, as long as it is not merged or over.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was taken before stays taken.
+    pub async fn take_with(
+        &self,
+        findings: &[Finding],
+        suspended: &BTreeSet<String>,
+        dispatch: &Dispatch,
+    ) -> Result<Intake, Error> {
         let mut order: Vec<&Finding> = findings.iter().collect();
         // Worst first, so that others merge into the worst; then by time, then by id.
         order.sort_by(|left, right| {
@@ -118,7 +138,8 @@ impl Service {
             let mut tx = self.store.begin().await?;
             let now = self.clock.now_micros();
             let known = tx.case(&Case::id_of(&finding.anomaly_id)).await?;
-            let held = suspended.contains(&finding.rule_id);
+            let held = suspended.contains(&finding.rule_id)
+                || dispatch.kept.contains_key(&finding.anomaly_id);
             let held_before = intake.held;
             let changed = match known {
                 Some(case) if held && case.withdrawn == finding.withdrawn => {
@@ -140,7 +161,15 @@ impl Service {
                     true
                 }
             };
-            if changed {
+            let raised = match held {
+                false => {
+                    let rise = dispatch.rises.get(&finding.anomaly_id);
+                    self.rise(tx.as_mut(), finding, rise, now, &mut intake)
+                        .await?
+                }
+                true => false,
+            };
+            if changed || raised {
                 tx.commit().await?;
             } else if intake.held == held_before {
                 intake.unchanged += 1;
@@ -291,6 +320,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         evidence_sha256: finding.evidence_sha256.clone(),
         fire_count: 1,
         withdrawn: None,
+        severity_before: None,
         assignee: None,
         claimed_until: None,
         entered_at: now,
@@ -298,6 +328,8 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         due_at: None,
         timer_at: None,
         overdue: false,
+        remind_at: None,
+        clocks: Vec::new(),
         order_length: None,
         files_added: 0,
         measured_from: None,

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::parts::{FieldDef, ItemDef, Role, State, Transition};
+use super::parts::{ClockDef, FieldDef, ItemDef, Role, State, Transition};
 
 const BUILT_IN: &str = include_str!("machine.toml");
 
@@ -38,6 +38,7 @@ struct Text {
     transition: Vec<Transition>,
     field: Vec<FieldDef>,
     item: Vec<ItemDef>,
+    clock: Vec<ClockDef>,
 }
 
 /// A sound machine.
@@ -49,6 +50,7 @@ pub struct Machine {
     transitions: Vec<Transition>,
     fields: Vec<FieldDef>,
     items: Vec<ItemDef>,
+    clocks: Vec<ClockDef>,
     by_name: BTreeMap<String, usize>,
 }
 
@@ -83,6 +85,7 @@ impl Machine {
             transitions: text.transition,
             fields: text.field,
             items: text.item,
+            clocks: text.clock,
             by_name,
         };
         machine.check()?;
@@ -117,6 +120,11 @@ impl Machine {
     /// What a reviewer answers for, in the order of the file.
     pub fn items(&self) -> &[ItemDef] {
         &self.items
+    }
+
+    /// Clocks that run side by side inside states.
+    pub fn clocks(&self) -> &[ClockDef] {
+        &self.clocks
     }
 
     /// The state of this name.
@@ -189,6 +197,7 @@ impl Machine {
         for state in &self.states {
             self.check_deadlines(state)?;
         }
+        self.check_clocks()?;
         let reachable = self.closure(&[self.initial.as_str()], |way, known| {
             way.from
                 .iter()
@@ -236,6 +245,48 @@ impl Machine {
             && (!last.severity.is_empty() || last.unit.is_some())
         {
             return unsound("the last deadline must fit every case".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A clock has one length, runs in a state without a deadline of its own, and is started and
+    /// stopped by actions that exist; what prolongs or needs a clock names one.
+    fn check_clocks(&self) -> Result<(), MachineError> {
+        let unsound = |place: String, problem: &str| {
+            Err(MachineError::Unsound {
+                place,
+                problem: problem.to_owned(),
+            })
+        };
+        let actions = self.actions();
+        for clock in &self.clocks {
+            let place = || format!("clock `{}`", clock.name);
+            match self.state(&clock.state) {
+                Some(state) if state.deadline.is_empty() => {}
+                Some(_) => return unsound(place(), "its state has a deadline of its own"),
+                None => return unsound(place(), "its state does not exist"),
+            }
+            if clock.days.is_some() == clock.working_days.is_some() {
+                return unsound(place(), "a clock has exactly one length");
+            }
+            if clock.before.is_some() && clock.working_days.is_none() {
+                return unsound(place(), "`before` is counted in working days");
+            }
+            let named = clock.from.iter().chain(&clock.until);
+            if !named
+                .clone()
+                .all(|action| actions.contains(action.as_str()))
+            {
+                return unsound(place(), "an action that starts or stops it does not exist");
+            }
+        }
+        let known = |name: &String| self.clocks.iter().any(|clock| &clock.name == name);
+        for way in &self.transitions {
+            let mut named = way.extends.iter().chain(&way.during);
+            if !named.all(known) {
+                let place = format!("action `{}` to `{}`", way.action, way.to);
+                return unsound(place, "it names a clock that does not exist");
+            }
         }
         Ok(())
     }
@@ -361,5 +412,15 @@ mod tests {
         assert!(field.contains("`promise` is not described"), "{field}");
         let lengthless = broken(|text| text.replacen("{ working_days = 1 }]", "{ }]", 1));
         assert!(lengthless.contains("exactly one length"), "{lengthless}");
+        let clock = broken(|text| text.replacen("extends = \"decision\"", "extends = \"nap\"", 1));
+        assert!(clock.contains("a clock that does not exist"), "{clock}");
+        let twice = broken(|text| {
+            text.replacen(
+                "text = \"the penalty case runs; its clocks run side by side\"",
+                "text = \"\"\ndeadline = [{ days = 90 }]",
+                1,
+            )
+        });
+        assert!(twice.contains("a deadline of its own"), "{twice}");
     }
 }

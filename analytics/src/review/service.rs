@@ -6,6 +6,11 @@ use std::time::Duration;
 use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
+use crate::ratio::RatioPolicies;
+
+use super::act::{ActView, merged_into};
+use super::bundle::Bundles;
+use super::caller::Caller;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
@@ -28,6 +33,9 @@ pub struct Service {
     pub(super) desk: Arc<Desk>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) policies: Arc<RatioPolicies>,
+    pub(super) bundles: Arc<Bundles>,
 }
 
 /// A case with its history and its future.
@@ -41,6 +49,10 @@ pub struct Shown {
     pub next: Vec<NextStep>,
     /// The engine's next action on it, when its deadline passes.
     pub timer: Option<String>,
+    /// Inspection acts the workflow wrote for it, every version in order.
+    pub acts: Vec<ActView>,
+    /// The findings that one order is about: those merged into the case.
+    pub merged: Vec<Case>,
 }
 
 impl Service {
@@ -51,12 +63,15 @@ impl Service {
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let config = &config.with_calendar_file()?;
         config.validate()?;
+        let bundles = Bundles::load(config.bundles.as_deref())?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
         let store: Arc<dyn Store> = match config.postgres() {
             Some(address) => Arc::new(PostgresStore::open(address, patience).await?),
             None => Arc::new(SqliteStore::open(&config.database, patience).await?),
         };
-        Ok(Self::on(store, config, clock))
+        let mut service = Self::on(store, config, clock);
+        service.bundles = Arc::new(bundles);
+        Ok(service)
     }
 
     /// The queue on any store.
@@ -66,7 +81,23 @@ impl Service {
             desk: Arc::new(Desk::new(config)),
             config: Arc::new(config.clone()),
             clock,
+            caller: Arc::default(),
+            policies: Arc::default(),
+            bundles: Arc::default(),
         }
+    }
+
+    /// The same queue with these counting policies, whose ids its acts name; the built-in one until
+    /// then.
+    pub fn with_policies(mut self, policies: RatioPolicies) -> Self {
+        self.policies = Arc::new(policies);
+        self
+    }
+
+    /// The counting policy in force at an instant.
+    pub(super) fn policy_in_force(&self, at: i64) -> Option<String> {
+        let policy = self.policies.in_force(at).ok()?;
+        Some(policy.policy_id.clone())
     }
 
     /// What is missing for right deadlines: years without a single public holiday.
@@ -110,20 +141,20 @@ impl Service {
         .await
     }
 
-    /// Cases, the worst and most urgent first.
+    /// Cases within the caller's scope, the worst and most urgent first unless asked otherwise.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Case>, Error> {
-        Ok(self.store.cases(filter).await?)
+        Ok(self.store.cases(&self.bounded(filter)).await?)
     }
 
-    /// Number of cases per state.
+    /// Number of cases per state within the caller's scope.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn counts(&self) -> Result<Vec<(String, i64)>, Error> {
-        Ok(self.store.counts().await?)
+        Ok(self.store.counts(&self.caller.scope).await?)
     }
 
     /// A case with everything around it.
@@ -131,15 +162,17 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn show(&self, case_id: &str) -> Result<Shown, Error> {
-        let case = self
-            .store
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        let case = self.visible(self.store.case(case_id).await?, case_id)?;
         let events = self.store.events_of(case_id).await?;
         let next = self.desk.next_steps(&case);
+        let acts = self.acts_of(case_id).await?;
+        let mut merged = Vec::new();
+        for id in merged_into(&events) {
+            merged.extend(self.store.case(id).await?);
+        }
         let timer = case
-            .timer_at
+            .due_at
+            .filter(|_| !case.overdue)
             .and_then(|_| self.desk.timer_of(&case))
             .map(str::to_owned);
         Ok(Shown {
@@ -147,6 +180,8 @@ impl Service {
             events,
             next,
             timer,
+            acts,
+            merged,
         })
     }
 
@@ -171,6 +206,25 @@ impl Service {
                 candidates: ids,
             }),
         }
+    }
+
+    /// Applies the deadlines of a case that have passed, so that what is printed of it is what a
+    /// change finds.
+    pub(super) async fn catch_up(&self, case_id: &str) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now_micros();
+        let Some(before) = tx.case(case_id).await? else {
+            return Ok(());
+        };
+        let mut case = before.clone();
+        while now >= case.updated_at && case.timer_at.is_some_and(|at| at <= now) {
+            let moves = self.desk.expire(&case)?;
+            case = self.record(tx.as_mut(), &case, moves, now).await?;
+        }
+        if case.version != before.version {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// One change of one case in a transaction, tried again when another writer was faster.
@@ -198,10 +252,10 @@ impl Service {
         let mut tx = self.store.begin().await?;
         // The clock is read inside the transaction: the order of the chain is the order of time.
         let now = self.clock.now_micros();
-        let mut case = tx
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        if let Some(done) = self.done_before(tx.as_mut()).await? {
+            return Ok(done);
+        }
+        let mut case = self.visible(tx.case(case_id).await?, case_id)?;
         if now < case.updated_at {
             return Err(Error::ClockBehind {
                 case_id: case.case_id,
@@ -210,12 +264,14 @@ impl Service {
             });
         }
         while case.timer_at.is_some_and(|at| at <= now) {
-            let moves = self.expire(&case)?;
+            let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }
-        match decide(&case, now) {
+        let decided = self.check_version(&case).and_then(|()| decide(&case, now));
+        match decided {
             Ok(moves) => {
                 let after = self.record(tx.as_mut(), &case, moves, now).await?;
+                self.remember(tx.as_mut(), &after, now).await?;
                 tx.commit().await?;
                 Ok(after)
             }
@@ -224,31 +280,6 @@ impl Service {
                 tx.commit().await?;
                 Err(refusal)
             }
-        }
-    }
-
-    /// What the engine does when a case's timer is due, as of the moment it was due.
-    pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
-        let due = case
-            .timer_at
-            .unwrap_or(case.entered_at)
-            .max(case.entered_at);
-        let engine = Actor::engine();
-        match self.desk.timer_of(case) {
-            Some(action) => self
-                .desk
-                .step(case, action, &engine, &Input::default(), due),
-            None => Ok(vec![Desk::mark(
-                case,
-                "overdue",
-                &engine,
-                Input::default(),
-                due,
-                |after| {
-                    after.overdue = true;
-                    after.timer_at = None;
-                },
-            )]),
         }
     }
 
@@ -272,9 +303,10 @@ impl Service {
         &self,
         tx: &mut dyn Tx,
         before: Option<&Case>,
-        moved: Moved,
+        mut moved: Moved,
         now: i64,
     ) -> Result<Case, Error> {
+        let acts = self.make_acts(tx, before, &mut moved, now).await?;
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx
@@ -321,6 +353,10 @@ impl Service {
                 })
                 .await?;
             }
+        }
+        for mut act in acts {
+            act.seq = seq;
+            tx.put_act(&act).await?;
         }
         Ok(case)
     }

@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
-use super::store::{FileRow, StoreError};
+use super::store::{ActRow, Answered, FileRow, SendIntent, StoreError};
 
 /// Id and document of a case's row.
 pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
@@ -64,6 +64,24 @@ where
     })
 }
 
+/// A request with a key.
+pub(super) fn answered<R>(row: &R) -> Result<Answered, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(Answered {
+        user: row.try_get("owner")?,
+        key: row.try_get("key")?,
+        fingerprint: row.try_get("fingerprint")?,
+        document: row.try_get("document")?,
+        at: row.try_get("at")?,
+    })
+}
+
 /// A row of the index of files.
 pub(super) fn file<R>(row: &R) -> Result<FileRow, sqlx::Error>
 where
@@ -79,6 +97,43 @@ where
         name: row.try_get("name")?,
         sha256: row.try_get("sha256")?,
         picture: row.try_get("picture")?,
+        at: row.try_get("at")?,
+    })
+}
+
+/// A row of an act.
+pub(super) fn act<R>(row: &R) -> Result<ActRow, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(ActRow {
+        seq: row.try_get("seq")?,
+        act_id: row.try_get("act_id")?,
+        act_version: row.try_get("act_version")?,
+        case_id: row.try_get("case_id")?,
+        document: row.try_get("document")?,
+        sha256: row.try_get("sha256")?,
+        at: row.try_get("at")?,
+    })
+}
+
+/// A row of an intent to send.
+pub(super) fn intent<R>(row: &R) -> Result<SendIntent, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(SendIntent {
+        topic: row.try_get("topic")?,
+        last_seq: row.try_get("last_seq")?,
+        marks: row.try_get("marks")?,
+        until: row.try_get("held_until")?,
         at: row.try_get("at")?,
     })
 }

@@ -13,7 +13,7 @@ use super::error::Error;
 use super::service::Service;
 use super::store::StoreError;
 
-/// One timer that was applied.
+/// One timer or reminder that was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fired {
     /// The case.
@@ -22,8 +22,11 @@ pub struct Fired {
     pub due_at: i64,
     /// State before.
     pub from: String,
-    /// State after; the same when the case was only marked overdue.
+    /// State after; the same when the case was only marked or its holder reminded.
     pub to: String,
+    /// What was done: a timer of the workflow, `overdue`, `reminder`, or the latter two and `lapsed`
+    /// with the name of a clock after a colon.
+    pub action: String,
 }
 
 impl Service {
@@ -71,7 +74,11 @@ impl Service {
                 });
             }
             let due_at = case.timer_at.unwrap_or(now);
-            let moves = self.expire(&case)?;
+            let moves = self.desk.expire(&case)?;
+            let action = moves
+                .first()
+                .map(|moved| moved.action.clone())
+                .unwrap_or_default();
             let after = match self.record(tx.as_mut(), &case, moves, now).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => continue,
                 other => other?,
@@ -82,6 +89,7 @@ impl Service {
                 due_at,
                 from: case.state,
                 to: after.state,
+                action,
             });
         }
     }

@@ -18,6 +18,7 @@ mod keep;
 pub mod render;
 pub mod rows;
 mod store;
+pub mod travel;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -36,8 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::functions::units::Units;
 pub use error::Error;
-use store::load_at;
-pub(crate) use store::{append, ensure, load, replace_partitions, transaction};
+pub(crate) use store::{append, ensure, load, load_at, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -298,6 +298,7 @@ impl Session {
 fn all_tables() -> Vec<TableDef> {
     let mut tables = tables::all();
     tables.push(crate::detect::masses::daily_masses());
+    tables.push(crate::detect::means::daily_means());
     tables
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, StructType, Transaction};
@@ -43,7 +44,7 @@ pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>,
 }
 
 /// The table at a version, the latest one when none is given; nothing when it was never created.
-pub(super) async fn load_at(
+pub(crate) async fn load_at(
     store: &Path,
     name: &str,
     version: Option<u64>,
@@ -59,6 +60,23 @@ pub(super) async fn load_at(
     let table = builder.with_version(version).load().await;
     table.map(Some).map_err(|error| Error::Gone {
         what: format!("table `{name}` has no version {version} any more ({error})"),
+    })
+}
+
+/// The table as it was at an instant; nothing when it was never created.
+pub(super) async fn load_when(
+    store: &Path,
+    name: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<DeltaTable>, Error> {
+    let url = table_url(store, name)?;
+    if !has_log_entry(store, name)? {
+        return Ok(None);
+    }
+    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let table = builder.with_timestamp(at).load().await;
+    table.map(Some).map_err(|error| Error::Gone {
+        what: format!("table `{name}` has no state of {at} ({error})"),
     })
 }
 

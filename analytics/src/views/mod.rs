@@ -11,7 +11,7 @@ use datafusion::prelude::SessionContext;
 use crate::session::Error;
 
 /// Name and query of every view, each after the ones it reads.
-pub const VIEWS: [(&str, &str); 27] = [
+pub const VIEWS: [(&str, &str); 28] = [
     ("readings", include_str!("readings.sql")),
     ("series_hours", include_str!("series_hours.sql")),
     ("hour_companions", include_str!("hour_companions.sql")),
@@ -45,6 +45,7 @@ pub const VIEWS: [(&str, &str); 27] = [
         include_str!("process_points_in_force.sql"),
     ),
     ("facility_values", include_str!("facility_values.sql")),
+    ("orders", include_str!("orders.sql")),
 ];
 
 /// Views over documents and equipment states, in dependency order. They are small next to the

@@ -1,6 +1,6 @@
 //! After the last message: final judgement, the queue, the ratio.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
@@ -44,7 +44,8 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
     let session = nonsite_analytics::session::open(store, &settings.session).await?;
     let findings = load_findings(session.ctx()).await?;
     let review = Service::open(&settings.review, Arc::new(ManualClock::at(as_of))).await?;
-    let intake = review.take_anomalies(&findings).await?;
+    let told = detect::dispatch(&session, as_of).await?;
+    let intake = review.take_with(&findings, &BTreeSet::new(), &told).await?;
     let queue = review.counts().await?.into_iter().collect();
 
     let acts = load_acts(session.ctx()).await?;

@@ -2,22 +2,24 @@
 
 mod dossier;
 mod files;
+mod handover;
 mod papers;
+mod setup;
 mod show;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use nonsite_analytics::detect::Catalogue;
+use nonsite_analytics::detect::{Catalogue, dispatch};
 use nonsite_analytics::feedback::suspended;
-use nonsite_analytics::review::{
-    Actor, Case, Config, Error, Filter, Service, StoreError, document, load_findings, mermaid,
-};
-use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
+use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_findings, mermaid};
+use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
+use self::setup::{clock, exit_code};
+pub(crate) use self::setup::{deliver, open, queue};
 use crate::commands::detect::classed;
-use crate::exit::{Exit, Unreachable, Usage};
+use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
 
@@ -142,6 +144,20 @@ enum Action {
         #[command(flatten)]
         step: Step,
     },
+    /// Draft the record of an inspection: the data the clue rests on, really queried (TOML).
+    Draft {
+        /// The case; its id may be shortened.
+        case: String,
+    },
+    /// Bring the acts the workflow wrote into table `inspections` (or to `[review] acts_topic`).
+    Acts,
+    /// Print a bundle of documents with the case's data: HTML pages for print (A4).
+    Bundle(handover::Bundle),
+    /// Record that a bundle of documents was served.
+    Serve(handover::Serve),
+    /// Make a hand-over package: one ZIP with documents, evidence, audit rows and data, which its
+    /// receiver checks with `sha256sum -c`.
+    Package(handover::Package),
     /// Apply the deadlines that have passed (findings are taken first: `take`).
     Tick,
     /// Bring tables `review_cases` and `review_events` up to date for `nonsite sql`.
@@ -173,6 +189,11 @@ impl Action {
                 | Self::Counts
                 | Self::Claim { .. }
                 | Self::Release(_)
+                | Self::Draft { .. }
+                | Self::Acts
+                | Self::Bundle(_)
+                | Self::Serve(_)
+                | Self::Package(_)
                 | Self::Mirror
                 | Self::Audit { .. }
                 | Self::Workflow { .. }
@@ -196,7 +217,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         return Ok(Exit::Done);
     }
     let desk = Desk {
-        service: open(&settings.review, Arc::clone(&clock)).await?,
+        service: queue(settings, Arc::clone(&clock)).await?,
         clock,
         client,
         format: args.format,
@@ -223,51 +244,6 @@ pub(crate) async fn audit(
     run(args, settings).await
 }
 
-/// The instant to act at, and what the audit row says it came through.
-fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
-    match at {
-        None => Ok((Arc::new(SystemClock), "cli".to_owned())),
-        Some(text) => {
-            let instant = nonsite_analytics::ratio::parse_as_of(text)
-                .map_err(|error| Usage(format!("--at: {error}")))?;
-            Ok((
-                Arc::new(ManualClock::at(instant)),
-                format!("cli --at {text}"),
-            ))
-        }
-    }
-}
-
-pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
-    Service::open(config, clock)
-        .await
-        .map_err(|error| exit_code(error.into()))
-}
-
-/// Which failures are the caller's (2, a step that is not allowed included) and which are the
-/// database's (3).
-fn exit_code(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Refused { why, .. }) if why.starts_with("missing: ") => Usage(format!(
-            "{error}. Give what is missing as --NAME VALUE or --field NAME=VALUE"
-        ))
-        .into(),
-        Some(
-            Error::Config { .. }
-            | Error::File { .. }
-            | Error::Refused { .. }
-            | Error::NotFound(_)
-            | Error::Ambiguous { .. }
-            | Error::NothingToClaim(_)
-            | Error::NotAPerson,
-        ) => Usage(error.to_string()).into(),
-        Some(Error::Store(
-            StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
-        )) => Unreachable(error.to_string()).into(),
-        _ => error,
-    }
-}
-
 struct Desk {
     service: Service,
     clock: Arc<dyn Clock>,
@@ -292,7 +268,7 @@ impl Desk {
                     assignee,
                     open_only: open,
                     limit,
-                    offset: 0,
+                    ..Filter::default()
                 };
                 let cases = self.service.list(&filter).await?;
                 show::list(
@@ -305,12 +281,9 @@ impl Desk {
             Action::Show { case } => {
                 let id = self.service.resolve(&case).await?;
                 let shown = self.service.show(&id).await?;
-                show::case(
-                    &shown,
-                    self.service.machine(),
-                    self.format,
-                    self.clock.now_micros(),
-                )?;
+                let checked = self.checked(&id, settings).await?;
+                let now = self.clock.now_micros();
+                show::case(&shown, &checked, self.service.machine(), self.format, now)?;
             }
             Action::Dossier { case } => self.dossier(&case, settings).await?,
             Action::Attach(args) => self.attach(args).await?,
@@ -343,9 +316,13 @@ impl Desk {
                 self.report("release", &after)?;
             }
             Action::Triage { step, decision } => {
+                self.banner(&step.case, settings).await?;
                 self.act(decision.action(), step).await?;
             }
-            Action::Dispatch(step) => self.act("dispatch", step).await?,
+            Action::Dispatch(step) => {
+                self.banner(&step.case, settings).await?;
+                self.act("dispatch", step).await?;
+            }
             Action::Deliver(step) => self.act("deliver", step).await?,
             Action::Answer(step) => self.act("answer", step).await?,
             Action::Verify(step) => self.act("verify", step).await?,
@@ -360,6 +337,11 @@ impl Desk {
             Action::Close(step) => self.act("close", step).await?,
             Action::Reopen(step) => self.act("reopen", step).await?,
             Action::Do { action, step } => self.act(&action, step).await?,
+            Action::Draft { case } => self.draft(&case, settings).await?,
+            Action::Acts => self.deliver(settings).await?,
+            Action::Bundle(args) => self.bundle(args).await?,
+            Action::Serve(args) => self.serve(args).await?,
+            Action::Package(args) => self.package(args, settings).await?,
             Action::Tick => {
                 let fired = self.service.tick().await?;
                 show::fired(&fired, self.format)?;
@@ -426,19 +408,24 @@ impl Desk {
         let suspended = suspended(&session, &catalogue, suspension, now)
             .await
             .map_err(classed)?;
-        let taken = self.service.take_dispatched(&findings, &suspended).await?;
+        let dispatch = dispatch(&session, now).await.map_err(classed)?;
+        let taken = self
+            .service
+            .take_with(&findings, &suspended, &dispatch)
+            .await?;
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {
             println!(
                 "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} held, {} unchanged",
+                 {} raised, {} held, {} unchanged",
                 findings.len(),
                 taken.triage,
                 taken.reminded,
                 taken.merged,
                 taken.reopened,
                 taken.withdrawn,
+                taken.raised,
                 taken.held,
                 taken.unchanged
             );

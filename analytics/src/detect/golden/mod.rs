@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::commit::stored_findings;
 use super::evaluate::{Evaluation, evaluate};
 use super::evidence::beijing;
 use super::plant::Sheets;
@@ -116,7 +117,9 @@ async fn judged(catalogue: &Catalogue, case: &Case) -> Result<Evaluation, Error>
     };
     let session = session::in_memory(tables, &settings).await?;
     let all = days(&session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-    let (config, state) = (Config::default(), State::default());
+    let config = Config::default();
+    let given = stored_findings(&session).await?;
+    let state = State::of(given);
     let all = Touched::everything(all);
     evaluate(&session, catalogue, &config, &all, state, as_of).await
 }
@@ -144,7 +147,11 @@ fn differences(
         format!("{:?}", case.not_evaluated),
         format!("{:?}", report.not_evaluated),
     );
-    let mut made: Vec<&Anomaly> = evaluation.state.open().collect();
+    let mut made: Vec<&Anomaly> = evaluation
+        .state
+        .open()
+        .filter(|anomaly| anomaly.rule_id == report.rule)
+        .collect();
     made.sort_by_key(|a| {
         let subject = (&a.mn, &a.factor, &a.permit_no, &a.outlet_uid);
         (subject, a.window_start, a.window_end, &a.anomaly_id)

@@ -1,10 +1,15 @@
 //! What the queue does, whatever it is stored in: every test here is written against [`Bench`] and
 //! runs once per store (`suite!` at the end).
 
+mod acts;
+mod bundles;
+mod clocks;
 mod deadlines;
 mod evidence;
 mod look_back;
+mod one_order;
 mod queue;
+mod rises;
 mod stats;
 
 use super::calendar::HOUR;
@@ -14,10 +19,15 @@ use super::settings::Config;
 use super::step::Input;
 use super::testing::{Bench, papers, person};
 
+use acts::*;
+use bundles::*;
+use clocks::*;
 use deadlines::*;
 use evidence::*;
 use look_back::*;
+use one_order::*;
 use queue::*;
+use rises::*;
 use stats::*;
 
 const DAY: i64 = 24 * HOUR;
@@ -353,10 +363,26 @@ suite! {
     the_worst_and_most_urgent_is_handed_out_first,
     findings_are_taken_once,
     a_worse_finding_makes_its_case_worse,
+    a_rise_is_told_once_and_taken_back,
+    a_merged_case_passes_its_rise_on,
+    reminders_and_closed_cases_are_not_raised,
+    what_is_held_opens_no_case,
     lists_filter_and_ids_can_be_shortened,
     a_clock_that_runs_backwards_writes_nothing,
     files_added_before_count_as_evidence,
     a_file_seen_before_is_pointed_out,
     what_is_no_evidence_is_refused_by_name,
     figures_count_decisions_and_lead_to_their_rows,
+    off_site_verification_becomes_an_act_that_counts,
+    an_act_that_lacks_something_is_kept_and_not_counted,
+    an_act_that_turns_on_site_names_its_visit,
+    an_act_of_the_inspection_system_is_not_written_again,
+    two_who_dismiss_are_the_officers_of_the_act,
+    fifty_findings_of_one_cause_make_one_order,
+    another_time_or_another_outlet_is_another_cause,
+    the_clocks_of_a_penalty_run_side_by_side,
+    a_hearing_is_announced_in_time_and_rights_lapse,
+    reminders_come_once_before_the_end,
+    bundles_are_printed_served_and_counted,
+    what_was_checked_of_late_is_pointed_out,
 }

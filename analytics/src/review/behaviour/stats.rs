@@ -53,6 +53,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
             ("passed_first_time", 0, 1, 0),
             ("rectified_for_good", 0, 0, 1),
             ("chain_closed", 0, 1, 0),
+            ("served_same_day", 0, 0, 0),
         ]
     );
     let precision = &now[1];
@@ -89,6 +90,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
             ("passed_first_time", 1, 2, 0),
             ("rectified_for_good", 1, 1, 1),
             ("chain_closed", 1, 2, 0),
+            ("served_same_day", 0, 0, 0),
         ]
     );
     let before = Period::year(2025).unwrap();

@@ -1,0 +1,175 @@
+//! `nonsite serve`: SQL for analysts, and what else listens, in one process.
+//!
+//! Every part is optional: an empty address in `[serve]` leaves it out. A part that cannot start
+//! stops the others and the process with its own error; a part that ends by itself does the same.
+
+use std::sync::Arc;
+
+use nonsite_access::sql::catalogue::rules;
+use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
+use nonsite_access::{Listening, Tls, http, rest};
+use nonsite_schemas::time::{Clock, SystemClock};
+use prometheus::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{ingest, ratio, review};
+use crate::exit::{Exit, Unreachable, Usage};
+use crate::settings::Settings;
+
+/// Arguments of `nonsite serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// A part that runs.
+struct Running {
+    listening: Listening,
+    task: JoinHandle<Result<(), nonsite_access::Error>>,
+}
+
+pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
+    let (stop, stopped) = watch::channel(false);
+    let mut parts = start(settings, &stopped).await?;
+    if parts.is_empty() {
+        return Err(
+            Usage("nothing to serve: every address in `[serve]` is empty".to_owned()).into(),
+        );
+    }
+    for part in &parts {
+        let Listening { name, address, tls } = &part.listening;
+        // Standard output, so that whoever started the process can read the port.
+        println!("{name} {address}{}", if *tls { " tls" } else { "" });
+    }
+    let first = {
+        let ends = parts.iter_mut().map(|part| &mut part.task);
+        tokio::select! {
+            () = ingest::interrupted() => None,
+            (ended, at, _) = futures::future::select_all(ends) => Some((ended, at)),
+        }
+    };
+    let _ = stop.send(true);
+    let mut outcome = Ok(());
+    if let Some((ended, at)) = first {
+        parts.swap_remove(at);
+        outcome = ended?;
+    }
+    for part in parts {
+        outcome = outcome.and(part.task.await?);
+    }
+    outcome.map(|()| Exit::Done).map_err(classed)
+}
+
+/// Starts every part that has an address.
+async fn start(
+    settings: &Settings,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Vec<Running>> {
+    let serve = &settings.serve;
+    serve.validate().map_err(classed)?;
+    let tls = match (&serve.tls_cert, &serve.tls_key) {
+        (Some(cert), Some(key)) => Some(Tls::read(cert, key).map_err(classed)?),
+        _ => None,
+    };
+    let registry = Registry::new();
+    let mut parts = Vec::new();
+    let sql = !serve.postgres.is_empty() || !serve.flight.is_empty();
+    let engine = if sql { Some(engine(settings)?) } else { None };
+    if let Some(engine) = &engine
+        && !serve.postgres.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    if let Some(engine) = &engine
+        && !serve.flight.is_empty()
+    {
+        let engine = Arc::clone(engine);
+        let (listening, task) = flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    if !serve.http.is_empty() {
+        let routes = routes(settings, registry, tls.is_some()).await?;
+        let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
+            .await
+            .map_err(classed)?;
+        parts.push(Running { listening, task });
+    }
+    Ok(parts)
+}
+
+/// What the two wires of SQL share.
+fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
+    let serve = &settings.serve;
+    let users = Users::open(&serve.users).map_err(classed)?;
+    if users.count() == 0 {
+        tracing::warn!(
+            file = %serve.users.display(),
+            "nobody can log in: there are no users yet, add one with `nonsite user add NAME`"
+        );
+    }
+    let catalogue = nonsite_analytics::detect::Catalogue::load(&settings.detect)
+        .map_err(super::detect::classed)?;
+    let setup = Setup {
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        config: serve.sql.clone(),
+        policies: ratio::policies(settings.ratio.policy.as_deref())?,
+        rules: rules(&catalogue)?,
+        users,
+        clock: Arc::new(SystemClock),
+    };
+    Engine::start(setup).map_err(classed)
+}
+
+/// What answers over HTTP: health and metrics, and every part that has a router.
+async fn routes(
+    settings: &Settings,
+    registry: Registry,
+    tls: bool,
+) -> anyhow::Result<axum::Router> {
+    let readiness = nonsite_ingest::http::Readiness::default();
+    readiness.set(true);
+    let mut routes = nonsite_ingest::http::routes(registry, readiness);
+    if !settings.serve.rest.callers.is_empty() {
+        routes = routes.merge(api(settings, tls).await?);
+    }
+    Ok(routes)
+}
+
+/// The REST API of the case work; old answers are forgotten as long as the process lives.
+async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
+    let (config, address) = (settings.serve.rest.clone(), &settings.serve.http);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let parts = rest::Parts {
+        review: review::queue(settings, Arc::clone(&clock)).await?,
+        clock,
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        detect: settings.detect.clone(),
+        policies: ratio::policies(settings.ratio.policy.as_deref())?,
+    };
+    if let Some(warning) = parts.review.calendar_warning() {
+        tracing::warn!("{warning}");
+    }
+    let routes = rest::router(&config, parts.clone(), address, tls)
+        .map_err(|error| Usage(error.to_string()))?;
+    tokio::spawn(async move { rest::forget_old_answers(&config, &parts).await });
+    Ok(routes)
+}
+
+/// Settings and files are for the operator to change; tables and addresses may be there later.
+fn classed(error: nonsite_access::Error) -> anyhow::Error {
+    use nonsite_access::Error;
+    match error {
+        Error::Config { .. } | Error::File { .. } | Error::Listen { .. } => {
+            Usage(error.to_string()).into()
+        }
+        Error::Session(_) => Unreachable(error.to_string()).into(),
+        Error::Part { .. } => error.into(),
+    }
+}
