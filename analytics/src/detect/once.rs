@@ -95,7 +95,7 @@ async fn keeping(
             let kept = format!("kept_once_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
             let table = MemTable::try_new(schema, rows)?;
             run.ctx().register_table(&kept, Arc::new(table))?;
-            with.cte_tables[at].query = Box::new(reading(run, &kept)?);
+            *with.cte_tables[at].query = reading(run, &kept)?;
             names.push(kept);
             held.push(memory);
         }
