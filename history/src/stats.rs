@@ -701,9 +701,8 @@ fn held_against_hour(
             continue;
         };
         let converted = converted[hour];
-        if !converted.is_nan() && !(converted > row.converted_lowest) {
-            row.converted_lowest = converted;
-        }
+        // The smaller one; a number before none.
+        row.converted_lowest = row.converted_lowest.min(converted);
         let Some(limit) = limit.filter(|limit| limit.value.is_some() && !limit.problem) else {
             continue;
         };
@@ -732,7 +731,7 @@ fn of_day(
     let (mut volume, mut mass) = (f64::NAN, f64::NAN);
     let (mut o2_total, mut o2_count) = (0.0, 0_i64);
     let (mut converted_total, mut converted_count) = (0.0, 0_i64);
-    for hour in 0..HOURS {
+    for (hour, &converted) in converted.iter().enumerate() {
         let Some(value) = series.valid(hour) else {
             continue;
         };
@@ -753,8 +752,8 @@ fn of_day(
             o2_total += companions.oxygen[hour];
             o2_count += 1;
         }
-        if !converted[hour].is_nan() {
-            converted_total += converted[hour];
+        if !converted.is_nan() {
+            converted_total += converted;
             converted_count += 1;
         }
     }

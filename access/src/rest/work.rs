@@ -162,7 +162,8 @@ pub(super) enum Cause {
 /// Feedback on the rule.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Match {
+#[schema(as = Match)]
+pub(super) enum RuleMatch {
     /// 符合
     Match,
     /// 部分符合
@@ -229,7 +230,7 @@ pub(super) struct Papers {
     decision: Option<String>,
     /// Feedback on the rule.
     #[serde(rename = "match")]
-    rule_match: Option<Match>,
+    rule_match: Option<RuleMatch>,
     /// Free text for the audit row.
     note: Option<String>,
 }

@@ -115,7 +115,7 @@ async fn pump(
     let began = Instant::now();
     let planned = query(&run, &configured, as_of).await;
     worked(began);
-    let mut rows = match planned {
+    let (mut rows, _held) = match planned {
         Ok(rows) => rows,
         Err(error) => {
             let memory = false;

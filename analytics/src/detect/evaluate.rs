@@ -14,7 +14,6 @@ use arrow::record_batch::RecordBatch;
 
 use nonsite_schemas::tables::TableDef;
 
-use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::inputs;
 use super::judge::Unjudged;

@@ -11,11 +11,13 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::{cast, col, lit};
 use futures::{Stream, StreamExt};
 use nonsite_schemas::time::beijing_day;
 
 use super::catalogue::Configured;
+use super::once;
 use super::params::{BAD_OVERRIDE, Part, Take};
 use super::rule::{Rule, Severity};
 use super::touched::LoggerDay;
@@ -134,7 +136,7 @@ pub(super) async fn judge(
     ask: &BTreeSet<WindowKey>,
     part: Option<&Part<'_>>,
 ) -> Result<Verdicts, Error> {
-    let rows = query(run, configured, as_of).await?;
+    let (rows, _held) = query(run, configured, as_of).await?;
     let rows = rows.map(|batch| batch.map_err(|error| fault(&configured.rule.id, &error)));
     let sorting = Sorting {
         core,
@@ -145,20 +147,17 @@ pub(super) async fn judge(
     sorted(&configured.rule, rows, sorting).await
 }
 
-/// A rule's rows with the columns of the contract, as they are computed.
+/// A rule's rows with the columns of the contract, as they are computed, and the memory that is held
+/// for them meanwhile.
 pub(super) async fn query(
     run: &Session,
     configured: &Configured,
     as_of: i64,
-) -> Result<SendableRecordBatchStream, Error> {
+) -> Result<(SendableRecordBatchStream, Vec<MemoryReservation>), Error> {
     let rule = &configured.rule;
     let query = rule.query(&configured.values, as_of)?;
     let fault = |error: DataFusionError| fault(&rule.id, &error);
-    let frame = run
-        .ctx()
-        .sql_with_options(&query, read_only())
-        .await
-        .map_err(fault)?;
+    let (frame, held) = once::frame(run, &query).await.map_err(fault)?;
     let told = |name: &str| frame.schema().has_column_with_unqualified_name(name);
     let mut typed = Vec::with_capacity(COLUMNS.len() + 1);
     // Only a rule that has several sentences says which one a row is told with.
@@ -178,7 +177,8 @@ pub(super) async fn query(
         typed.push(cast(lit(ScalarValue::Null), DataType::Utf8).alias("say"));
     }
     let frame = frame.select(typed).map_err(fault)?;
-    frame.execute_stream().await.map_err(fault)
+    let rows = frame.execute_stream().await.map_err(fault)?;
+    Ok((rows, held))
 }
 
 /// The error of a rule whose query cannot be planned or computed.

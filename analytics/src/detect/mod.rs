@@ -39,6 +39,7 @@ mod long;
 mod marks;
 pub mod masses;
 pub mod means;
+mod once;
 mod outbox;
 pub mod page;
 pub mod params;

@@ -181,7 +181,8 @@ fn findings<'a>(
         .filter(|anomaly| anomaly.rule_group != AGGREGATE)
         .collect();
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let texts: [(&str, fn(&Anomaly) -> Option<&str>); 9] = [
+    type Text = fn(&Anomaly) -> Option<&str>;
+    let texts: [(&str, Text); 9] = [
         ("anomaly_id", |a| Some(&a.anomaly_id)),
         ("rule_id", |a| Some(&a.rule_id)),
         ("family", |a| Some(&a.rule_group)),

@@ -73,22 +73,33 @@ proptest! {
         let engine = Actor::engine();
         for step in moves {
             now += step.hours * HOUR;
-            let mut todo = Vec::new();
-            while let Some(due) = case.timer_at.filter(|due| *due <= now) {
-                prop_assert!(due >= case.entered_at);
-                let own = !case.overdue && case.due_at == Some(due) && case.remind_at != Some(due);
-                if let (true, Some(timer)) = (own, desk.timer_of(&case)) {
-                    todo.push((timer.to_owned(), engine.clone(), due));
-                    break;
-                }
-                let made = desk.expire(&case).unwrap();
-                prop_assert_eq!(made.len(), 1);
-                case = made.into_iter().next().unwrap().case;
-            }
             let actor = person(NAMES[step.name], Role::ALL[step.role]);
-            todo.push((actions[step.action].to_owned(), actor, now));
-            for (action, actor, at) in todo {
-                let Ok(made) = desk.step(&case, &action, &actor, &papers_for(&action), at) else { continue };
+            let mut asked = Some((actions[step.action].to_owned(), actor, now));
+            loop {
+                // As in the service: every deadline that has passed comes before what is asked.
+                let due = case.timer_at.filter(|due| *due <= now);
+                let timed = due.is_some();
+                let (action, actor, at) = if let Some(due) = due {
+                    prop_assert!(due >= case.entered_at);
+                    let own = !case.overdue && case.due_at == Some(due) && case.remind_at != Some(due);
+                    if let (true, Some(timer)) = (own, desk.timer_of(&case)) {
+                        (timer.to_owned(), engine.clone(), due)
+                    } else {
+                        let made = desk.expire(&case).unwrap();
+                        prop_assert_eq!(made.len(), 1);
+                        case = made.into_iter().next().unwrap().case;
+                        continue;
+                    }
+                } else if let Some(asked) = asked.take() {
+                    asked
+                } else {
+                    break;
+                };
+                let made = desk.step(&case, &action, &actor, &papers_for(&action), at);
+                let Ok(made) = made else {
+                    prop_assert!(!timed, "the engine's own way `{action}` is refused");
+                    continue;
+                };
                 for moved in made {
                     let from = moved.from.as_deref().unwrap();
                     let to = moved.case.state.as_str();

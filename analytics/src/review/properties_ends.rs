@@ -56,7 +56,7 @@ fn distances() -> BTreeMap<&'static str, usize> {
 /// Applies everything that comes due up to `until`; fails when it never settles.
 fn settle(desk: &Desk, mut case: Case, until: i64) -> Case {
     for _ in 0..100 {
-        if !case.timer_at.is_some_and(|at| at <= until) {
+        if case.timer_at.is_none_or(|at| at > until) {
             return case;
         }
         let due = case.timer_at.unwrap();

@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::functions::units::Units;
 pub use error::Error;
+pub(crate) use keep::{plain, recast};
 pub(crate) use store::{append, ensure, load, load_at, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.

@@ -154,7 +154,7 @@ async fn of_series(
         }
         give(parts, "hours", hours);
     }
-    if any(&Case::is_daily) {
+    if any(&|case| case.is_daily()) {
         let days = fetch(
             run,
             "SELECT w.no, arrow_cast(d.date, 'Utf8') AS day, d.value, d.converted, d.o2, d.ref_o2,
@@ -431,7 +431,7 @@ fn wanted(
     type Ask = fn(&Case<'_>) -> bool;
     let parts: [(&str, Ask); 4] = [
         ("hours", |case| case.lists("hours")),
-        ("daily", Case::is_daily),
+        ("daily", |case| case.is_daily()),
         ("minutes", |case| case.lists("minutes")),
         ("limits", |case| case.lists("limit")),
     ];

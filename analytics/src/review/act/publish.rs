@@ -44,6 +44,8 @@ pub struct Target<'a> {
 
 /// End of every partition.
 type Marks = BTreeMap<i32, i64>;
+/// Where versions of acts are in the topic: partition and offset by act and version.
+type Arrived = BTreeMap<(String, i32), (i32, i64)>;
 
 #[derive(Deserialize)]
 struct Identity {
@@ -65,9 +67,7 @@ impl Service {
         if self.store.acts_waiting(direct).await?.is_empty() {
             return Ok(0);
         }
-        let marks = ask(target, |consumer, topic| ends(consumer, topic))
-            .await
-            .map_err(fault)?;
+        let marks = ask(target, ends).await.map_err(fault)?;
         let Some((waiting, open)) = self.intend(direct, target.topic, &marks).await? else {
             return Ok(0);
         };
@@ -225,7 +225,7 @@ fn look(
     topic: &str,
     from: &Marks,
     wanted: &[(String, i32)],
-) -> Result<BTreeMap<(String, i32), (i32, i64)>, String> {
+) -> Result<Arrived, String> {
     let ends = ends(consumer, topic)?;
     let mut left: Marks = ends;
     let mut list = TopicPartitionList::new();

@@ -190,7 +190,7 @@ impl Builder {
         change(&mut body);
         self.deliveries.push(Delivery {
             arrival,
-            key: act.act_id.clone(),
+            key: act.act_id,
             body,
         });
         Sent { recorded, arrival }
