@@ -321,7 +321,10 @@ async fn lag_is_told_before_the_first_commit_and_only_by_the_owner() {
     while (0..PARTITIONS).any(|partition| seconds(&partition.to_string()) == 0) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(metrics.commits.with_label_values(&["readings_raw"]).get(), 0);
+    assert_eq!(
+        metrics.commits.with_label_values(&["readings_raw"]).get(),
+        0
+    );
     // The records carry times of January; the exact age is the machine's clock's business.
     let age = SystemClock.now_micros() / 1_000_000 - (MONDAY / 1_000 + 3_600);
     assert!((0..60).contains(&(age - seconds("0"))));

@@ -73,7 +73,9 @@ fn every_listed_schema_is_printed_as_the_documents_have_it() {
         .collect();
     let messages = names.iter().filter(|name| **name != "tables");
     assert_eq!(
-        messages.map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),
+        messages
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<_>>(),
         kept
     );
     assert!(names.contains(&"tables"), "{listed}");

@@ -9,7 +9,15 @@ use crate::harness::{broker, topics};
 /// Runs the demo to its end; its summary.
 fn demo(sandbox: &Sandbox, further: &[&str]) -> Json {
     let args = [
-        "demo", "--exit", "--json", "--days", "1", "--points", "12", "--data-dir", "demo",
+        "demo",
+        "--exit",
+        "--json",
+        "--days",
+        "1",
+        "--points",
+        "12",
+        "--data-dir",
+        "demo",
     ];
     sandbox.run(&[&args[..], further].concat()).done().json()
 }
@@ -49,10 +57,21 @@ fn the_summary_adds_up_and_the_tables_can_be_worked_on() {
     let faults = &summary["faults"];
     assert!(number(&faults["found"]) > 0, "{faults}");
     assert_eq!(faults["missed"], serde_json::json!([]), "{faults}");
-    assert_eq!(faults["look_alikes_flagged"], serde_json::json!([]), "{faults}");
-    let (alerts, sent) = (number(&summary["alerts"]), number(&summary["alerts_delivered"]));
+    assert_eq!(
+        faults["look_alikes_flagged"],
+        serde_json::json!([]),
+        "{faults}"
+    );
+    let (alerts, sent) = (
+        number(&summary["alerts"]),
+        number(&summary["alerts_delivered"]),
+    );
     assert!(0 < sent && sent <= alerts, "{sent} of {alerts} alerts sent");
-    assert!(summary["ratio"].as_str().is_some_and(|text| text.contains('%')));
+    assert!(
+        summary["ratio"]
+            .as_str()
+            .is_some_and(|text| text.contains('%'))
+    );
 
     proof_covers_the_run(&summary, &verified(&sandbox, &[]));
     // What it left is found by the commands that it advises, from its own configuration.
@@ -61,12 +80,29 @@ fn the_summary_adds_up_and_the_tables_can_be_worked_on() {
         sandbox.run(&args).done().json()
     };
     let rows = &summary["rows"]["readings_raw"];
-    let counted = with(&["sql", "--format", "json", "-e", "SELECT count(*) AS n FROM readings_raw"]);
+    let counted = with(&[
+        "sql",
+        "--format",
+        "json",
+        "-e",
+        "SELECT count(*) AS n FROM readings_raw",
+    ]);
     assert_eq!(&counted[0]["n"], rows);
     let cases = with(&["review", "list", "--limit", "0", "--format", "json"]);
-    let queue: i64 = summary["queue"].as_object().unwrap().values().map(number).sum();
+    let queue: i64 = summary["queue"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(number)
+        .sum();
     assert_eq!(cases.as_array().unwrap().len() as i64, queue, "{summary}");
-    let published = with(&["sql", "--format", "json", "-e", "SELECT count(*) AS n FROM alerts_published"]);
+    let published = with(&[
+        "sql",
+        "--format",
+        "json",
+        "-e",
+        "SELECT count(*) AS n FROM alerts_published",
+    ]);
     assert_eq!(number(&published[0]["n"]), sent);
     let config = std::fs::read_to_string(sandbox.file("demo/nonsite.toml")).unwrap();
     let config: toml::Table = config.parse().unwrap();

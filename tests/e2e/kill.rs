@@ -78,7 +78,10 @@ impl Death {
 
     /// Whether it surely falls between upload and commit.
     fn is_between(self) -> bool {
-        matches!(self, Self::BeforeCommit | Self::At("upload" | "before_commit"))
+        matches!(
+            self,
+            Self::BeforeCommit | Self::At("upload" | "before_commit")
+        )
     }
 }
 
@@ -159,7 +162,12 @@ fn die(
     moments: &mut Moments,
 ) {
     let goes_on = |process: &mut Process| {
-        assert_eq!(process.ended(), None, "ended by itself:\n{}", process.output());
+        assert_eq!(
+            process.ended(),
+            None,
+            "ended by itself:\n{}",
+            process.output()
+        );
     };
     match death {
         Death::At(_) => {
@@ -197,7 +205,15 @@ fn maintained(sandbox: &Sandbox, maintenance: &mut Process) {
     maintenance.terminate();
     assert!(maintenance.wait().success(), "{}", maintenance.output());
     let report = sandbox
-        .run(&["maintain", "--once", "--dry-run", "--table", "readings_raw", "--format", "json"])
+        .run(&[
+            "maintain",
+            "--once",
+            "--dry-run",
+            "--table",
+            "readings_raw",
+            "--format",
+            "json",
+        ])
         .done()
         .json();
     assert_eq!(report[0]["table"], "readings_raw", "{report}");

@@ -351,7 +351,10 @@ fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow], his
         wrong.len(),
         wrong.join("\n")
     );
-    let untested: Vec<&&str> = FAULTS.iter().filter(|kind| !kinds.contains(*kind)).collect();
+    let untested: Vec<&&str> = FAULTS
+        .iter()
+        .filter(|kind| !kinds.contains(*kind))
+        .collect();
     assert!(
         untested.is_empty(),
         "injected and expected of no rule, or not injected: {untested:?}; tested: {kinds:?}"

@@ -152,7 +152,10 @@ fn a_full_batch_is_committed_before_its_age_limit() {
         metric(&address, "rows_total{table=\"readings_raw\"}").filter(|rows| *rows >= sure)
     });
     let commits = metric(&address, "commits_total{table=\"readings_raw\"}").unwrap();
-    assert!(commits >= 1.0 && rows <= 3_000.0, "{commits} commits, {rows} rows");
+    assert!(
+        commits >= 1.0 && rows <= 3_000.0,
+        "{commits} commits, {rows} rows"
+    );
     service.terminate();
     assert!(service.wait().success(), "{}", service.output());
     assert_exactly_once(&sandbox, &topic, 1);

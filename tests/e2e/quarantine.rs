@@ -56,24 +56,36 @@ fn unusable_messages_are_listed_shown_and_gone_once_redriven() {
     let id = |offset: u32| format!("{topic}/0/{offset}");
     let found = ids(&all);
     assert_eq!(found[..2], [id(1), id(2)]);
-    assert!(found.len() == 3 && found[2].starts_with(&id(3)), "{found:?}");
+    assert!(
+        found.len() == 3 && found[2].starts_with(&id(3)),
+        "{found:?}"
+    );
     let reasons: Vec<&str> = all.iter().map(|e| e["reason"].as_str().unwrap()).collect();
     assert_eq!(
         reasons,
         ["crc_dialect_not_allowed", "frame_no_header", "bad_value"]
     );
-    assert!(all[2]["part_raw"].as_str().unwrap().contains("2x0"), "{}", all[2]);
+    assert!(
+        all[2]["part_raw"].as_str().unwrap().contains("2x0"),
+        "{}",
+        all[2]
+    );
 
     let reason = "crc_dialect_not_allowed";
     assert_eq!(ids(&list(&sandbox, &["--reason", reason])), [id(1)]);
     assert_eq!(ids(&list(&sandbox, &["--mn", "LIST0002"])), found[2..]);
     assert_eq!(ids(&list(&sandbox, &["--limit", "1"])), [id(1)]);
-    assert_eq!(list(&sandbox, &["--topic", "elsewhere"]), Vec::<Json>::new());
+    assert_eq!(
+        list(&sandbox, &["--topic", "elsewhere"]),
+        Vec::<Json>::new()
+    );
     sandbox
         .run(&["quarantine", "list", "--reason", "bad_luck"])
         .exits(2)
         .complains(&["bad_luck"]);
-    let csv = sandbox.run(&["quarantine", "list", "--format", "csv"]).done();
+    let csv = sandbox
+        .run(&["quarantine", "list", "--format", "csv"])
+        .done();
     assert_eq!(csv.stdout.lines().count(), 4, "{}", csv.stdout);
 
     let show = |args: &[&str]| sandbox.run(&[&["quarantine", "show"][..], args].concat());
@@ -90,9 +102,18 @@ fn unusable_messages_are_listed_shown_and_gone_once_redriven() {
         "stations.toml",
         "[stations.LIST0001]\ncrc = [\"hj212\", \"modbus\"]\n",
     );
-    let redrive = ["quarantine", "redrive", "--by", "me", "--why", "dialect allowed"];
+    let redrive = [
+        "quarantine",
+        "redrive",
+        "--by",
+        "me",
+        "--why",
+        "dialect allowed",
+    ];
     let one = id(1);
-    sandbox.run(&[&redrive[..], &[one.as_str()]].concat()).done();
+    sandbox
+        .run(&[&redrive[..], &[one.as_str()]].concat())
+        .done();
     assert_eq!(ids(&list(&sandbox, &[])), found[1..]);
     assert_eq!(ids(&list(&sandbox, &["--all"])), found);
     sandbox.verify();

@@ -144,7 +144,11 @@ fn a_process_that_wakes_after_its_partitions_moved_cannot_commit() {
         metric(&address, "conflicts_total{table=\"readings_raw\"}")
     });
     assert!(refused >= 1.0, "{refused} refused commits");
-    assert_eq!(rows(&sandbox), 2_400, "nothing came in with the refused commit");
+    assert_eq!(
+        rows(&sandbox),
+        2_400,
+        "nothing came in with the refused commit"
+    );
 
     topics::produce(&topic, batch(800, 400));
     wait_for("both to work on", || {

@@ -81,7 +81,10 @@ pub(crate) async fn waiting(
 }
 
 /// Ids of alerts that are not sent: repetitions, and those of floods that stand or were discarded.
-pub(crate) async fn kept(session: &session::Session, as_of: i64) -> Result<BTreeSet<String>, Error> {
+pub(crate) async fn kept(
+    session: &session::Session,
+    as_of: i64,
+) -> Result<BTreeSet<String>, Error> {
     let floods = Floods::load(session, as_of).await?;
     let sql = "SELECT alert_id, kind, scope, begins FROM alerts_held";
     let batches = session.rows("held alerts", sql).await?;

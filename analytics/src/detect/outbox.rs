@@ -289,7 +289,9 @@ async fn told(
     kind: Option<AlertKind>,
 ) -> Result<Told, Error> {
     let first = findings.iter().map(|a| a.window_start).min().unwrap_or(0);
-    let of_kind = kind.map_or_else(String::new, |kind| format!("AND kind = '{}'", kind.as_str()));
+    let of_kind = kind.map_or_else(String::new, |kind| {
+        format!("AND kind = '{}'", kind.as_str())
+    });
     let sql = format!(
         "SELECT alert_id, anomaly_ids FROM alerts
          WHERE arrow_cast(created_at, 'Int64') >= {} {of_kind} ORDER BY created_at, alert_id",

@@ -65,7 +65,10 @@ impl Rules<'_> {
                 let task = acts[index].task().unwrap_or("(none)");
                 let detail = match cases.get(index) {
                     Some(first) => {
-                        format!("the case of act `{}` is counted already", acts[*first].act_id)
+                        format!(
+                            "the case of act `{}` is counted already",
+                            acts[*first].act_id
+                        )
                     }
                     None => format!("task `{task}` already counts this unit"),
                 };

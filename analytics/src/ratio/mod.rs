@@ -60,7 +60,8 @@ pub use forecast::{Forecast, forecast};
 pub use period::{Period, PeriodError, parse_as_of};
 pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{
-    BandClasses, Config, CountUnit, Escalation, JointInspection, OrgAttribution, PeriodKind, RatioPolicy,
+    BandClasses, Config, CountUnit, Escalation, JointInspection, OrgAttribution, PeriodKind,
+    RatioPolicy,
 };
 pub use publish::{Publication, is_id, publish, published};
 pub use quality::Quality;

@@ -198,7 +198,10 @@ mod tests {
         assert!(!campaign.contains(day_number(to) + 1));
         assert_eq!(campaign.to_string(), "2026-03-01 to 2026-05-15");
         assert_eq!(Period::days(to, from), Err(PeriodError::Turned(to, from)));
-        assert_eq!(Period::days(to, to).unwrap().to_string(), "2026-05-15 to 2026-05-15");
+        assert_eq!(
+            Period::days(to, to).unwrap().to_string(),
+            "2026-05-15 to 2026-05-15"
+        );
         assert_eq!(Period::year(2026).unwrap().to_string(), "2026");
         assert_eq!(
             of(PeriodKind::Month).to_string(),

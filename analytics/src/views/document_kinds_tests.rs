@@ -301,5 +301,8 @@ async fn versions_of_an_inspection_close_each_other_whatever_the_order_of_arriva
     ])
     .await;
     let never = "SELECT act_version FROM inspections_history WHERE known_from < known_to";
-    assert_eq!(query(&backdated, never).await, [object(json!({"act_version": 2}))]);
+    assert_eq!(
+        query(&backdated, never).await,
+        [object(json!({"act_version": 2}))]
+    );
 }

@@ -7,7 +7,14 @@ use crate::session::{Config, Session, in_memory};
 /// A reading out of the record at an offset.
 fn of(offset: i64, factor: &str, more: Value) -> Value {
     let extra = json!({ "kafka_offset": offset });
-    let mut row = object(reading("A", factor, "hour", at("2026-06-01 08:00"), 1.0, extra));
+    let mut row = object(reading(
+        "A",
+        factor,
+        "hour",
+        at("2026-06-01 08:00"),
+        1.0,
+        extra,
+    ));
     row.extend(object(more));
     Value::Object(row)
 }
@@ -19,7 +26,11 @@ fn refused(offset: i64, part: Option<i32>) -> Value {
     })
 }
 
-async fn session(readings: Vec<Value>, refused: Vec<Value>, more: Vec<(&'static str, Value)>) -> Session {
+async fn session(
+    readings: Vec<Value>,
+    refused: Vec<Value>,
+    more: Vec<(&'static str, Value)>,
+) -> Session {
     let mut given = vec![
         ("readings_raw", table(&tables::readings_raw(), readings)),
         ("quarantine", table(&tables::quarantine(), refused)),
@@ -47,7 +58,8 @@ async fn a_sound_store_has_no_finding_and_says_how_far_it_is() {
     let quarantine = vec![refused(11, None), refused(12, Some(1))];
     let session = session(readings, quarantine, vec![]).await;
     assert!(query(&session, FINDINGS).await.is_empty());
-    let sql = "SELECT table_name, first_offset, last_offset, next_offset, records, row_count, quarantined
+    let sql =
+        "SELECT table_name, first_offset, last_offset, next_offset, records, row_count, quarantined
                FROM ledger ORDER BY table_name";
     let rows = query(&session, sql).await;
     let expected = [
@@ -91,7 +103,10 @@ async fn what_an_operator_decided_is_no_finding() {
         "to_offset": 13, "records": 2, "by": "me", "why": "retention",
     });
     let redriven = json!({"quarantine_id": "t/0/13", "outcome": "rows", "rows": 1});
-    let decided = vec![("operator_actions", loss), ("quarantine_redriven", redriven)];
+    let decided = vec![
+        ("operator_actions", loss),
+        ("quarantine_redriven", redriven),
+    ];
     let session = session(readings, vec![refused(13, None)], decided).await;
     assert!(query(&session, FINDINGS).await.is_empty());
 }
@@ -107,8 +122,16 @@ fn every_table_with_an_origin_is_in_the_ledger() {
             continue;
         }
         seen += 1;
-        assert!(records.contains(&format!("FROM {} GROUP BY", def.name)), "{}", def.name);
-        assert!(findings.contains(&format!("FROM {}\n", def.name)), "{}", def.name);
+        assert!(
+            records.contains(&format!("FROM {} GROUP BY", def.name)),
+            "{}",
+            def.name
+        );
+        assert!(
+            findings.contains(&format!("FROM {}\n", def.name)),
+            "{}",
+            def.name
+        );
     }
     assert_eq!(seen, records.matches("SELECT").count());
 }

@@ -67,7 +67,10 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         Some(_) => format!("nonsite-demo-{}", SystemClock.now_micros() / 1_000_000),
         None => "nonsite".to_owned(),
     };
-    let (names, alerts) = (Topics::with_prefix(&prefix), settings::alerts_topic(&prefix));
+    let (names, alerts) = (
+        Topics::with_prefix(&prefix),
+        settings::alerts_topic(&prefix),
+    );
     let topics = feed::topics(&names, PARTITIONS);
     let with_alerts = [&topics[..], &[(alerts.as_str(), 1)]].concat();
     let broker = Broker::start(args.brokers.as_deref(), &with_alerts)?;

@@ -122,7 +122,6 @@ pub(super) fn write(dir: &Path, settings: &Settings) -> anyhow::Result<()> {
     let path = dir.join("nonsite.toml");
     let shown = path.display();
     let text = toml::to_string(&written).with_context(|| format!("`{shown}` as TOML"))?;
-    let head =
-        format!("# Made by `nonsite demo`: use it with `nonsite -c {shown} ...`\n");
+    let head = format!("# Made by `nonsite demo`: use it with `nonsite -c {shown} ...`\n");
     std::fs::write(&path, head + &text).with_context(|| format!("`{shown}` cannot be written"))
 }

@@ -33,7 +33,14 @@ fn again(value: f64, received_at: i64) -> Vec<Value> {
         .map(|i| {
             let origin = json!({"received_at": received_at, "kafka_offset": received_at + i});
             let time = day() + 8 * HOUR + i * HOUR / 6;
-            reading("A", "a21026", "minute", time, value + i as f64 / 10.0, origin)
+            reading(
+                "A",
+                "a21026",
+                "minute",
+                time,
+                value + i as f64 / 10.0,
+                origin,
+            )
         })
         .collect()
 }
