@@ -23,7 +23,7 @@ use super::fault::internal;
 use super::identity::Principal;
 use super::problem::{BAD_BODY, BAD_QUERY, NOT_FOUND, Problem};
 use super::view::Page;
-use super::work::{Cause, Match, code};
+use super::work::{Cause, RuleMatch, code};
 
 /// Whether a finding stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -242,7 +242,7 @@ pub(super) async fn show(
 #[serde(deny_unknown_fields)]
 pub(super) struct Told {
     /// Whether the finding was right.
-    verdict: Match,
+    verdict: RuleMatch,
     /// The true cause.
     cause: Option<Cause>,
     /// What was found.
@@ -300,9 +300,9 @@ pub(super) async fn feedback(
         return Ok((StatusCode::CREATED, Json(known)).into_response());
     }
     let verdict = match told.verdict {
-        Match::Match => Verdict::Match,
-        Match::Partly => Verdict::Partly,
-        Match::Mismatch => Verdict::Mismatch,
+        RuleMatch::Match => Verdict::Match,
+        RuleMatch::Partly => Verdict::Partly,
+        RuleMatch::Mismatch => Verdict::Mismatch,
     };
     let mut feedback = Feedback::on(&anomaly, verdict, &write.who.name, begun.at);
     feedback.cause = told.cause.and_then(code);
