@@ -76,7 +76,7 @@ fn the_summary_adds_up_and_the_tables_can_be_worked_on() {
     proof_covers_the_run(&summary, &verified(&sandbox, &[]));
     // What it left is found by the commands that it advises, from its own configuration.
     let with = |args: &[&str]| {
-        let args = [&["-c", "demo/nonsite.toml"], args].concat();
+        let args = [&["-c", "demo/nonsite.toml"][..], args].concat();
         sandbox.run(&args).done().json()
     };
     let rows = &summary["rows"]["readings_raw"];

@@ -21,7 +21,7 @@ fn of(offset: i64, factor: &str, more: Value) -> Value {
 
 fn refused(offset: i64, part: Option<i32>) -> Value {
     json!({
-        "quarantine_id": format!("t/0/{offset}"), "reason": "crc_mismatch", "part": part,
+        "quarantine_id": format!("t/0/{offset}"), "reason": "crc_mismatch", "part": part, "raw": "x",
         "kafka_topic": "t", "kafka_partition": 0, "kafka_offset": offset,
     })
 }
