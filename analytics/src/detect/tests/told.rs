@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nonsite_schemas::wire::alert::{Alert, AlertKind, Phase};
+use nonsite_schemas::wire::alert::{Alert, AlertAnomaly, AlertKind, Phase};
 use serde_json::{Value, json};
 
 use super::runs::{HOUR, add, add_permits};
@@ -95,31 +95,47 @@ async fn receivers_know_how_long_a_finding_lasts_that_it_is_confirmed_and_that_i
         add(store, again(60.0, stands)).await;
         judge(store, &config, stands).await;
         let alerts = told(store).await;
-        let kinds: Vec<AlertKind> = alerts.iter().map(|alert| alert.kind).collect();
-        let (opened, updated) = (AlertKind::Opened, AlertKind::Updated);
-        let mut expected = vec![opened, updated, AlertKind::Withdrawn, updated];
+        // What was said of it at a run; other findings of the same hours may stand in the same alerts.
+        let said = |as_of: i64| -> Vec<(AlertKind, AlertAnomaly)> {
+            let of_run = alerts.iter().filter(|alert| alert.time.0 == as_of);
+            of_run
+                .map(|alert| {
+                    let mut found = alert.data.anomalies.iter();
+                    let found = found.find(|a| a.rule_id == "E01").expect("E01").clone();
+                    (alert.kind, found)
+                })
+                .collect()
+        };
+        let first = said(day() + 9 * HOUR + HOUR / 3);
+        assert_eq!((first.len(), first[0].0), (1, AlertKind::Opened));
+        assert_eq!(first[0].1.window_end.0, day() + 9 * HOUR);
+        assert_eq!(first[0].1.phase, Phase::Provisional);
+        let id = &first[0].1.anomaly_id;
+
+        let second = said(day() + 10 * HOUR + HOUR / 3);
         if !bounded {
             // The second hour at once, not only when the day is over.
-            expected.insert(1, updated);
+            assert_eq!((second.len(), second[0].0), (1, AlertKind::Updated));
+            assert_eq!(second[0].1.window_end.0, day() + 10 * HOUR);
         }
-        assert_eq!(kinds, expected, "bounded: {bounded}");
 
-        let of_rule = |alert: &Alert| {
-            let mut found = alert.data.anomalies.iter();
-            found.find(|a| a.rule_id == "E01").expect("E01").clone()
-        };
-        let found: Vec<_> = alerts.iter().map(of_rule).collect();
-        assert!(found.iter().all(|a| a.anomaly_id == found[0].anomaly_id));
-        assert_eq!(found[0].window_end.0, day() + 9 * HOUR);
-        assert_eq!(found[0].phase, Phase::Provisional);
-        let confirmed = &found[found.len() - 3];
-        assert_eq!(confirmed.window_end.0, day() + 10 * HOUR);
-        assert_eq!(confirmed.phase, Phase::Confirmed);
-        let withdrawn = &found[found.len() - 2].reason;
+        let confirmed = said(noon);
+        assert_eq!((confirmed.len(), confirmed[0].0), (1, AlertKind::Updated));
+        assert_eq!(confirmed[0].1.window_end.0, day() + 10 * HOUR);
+        assert_eq!(confirmed[0].1.phase, Phase::Confirmed);
+
+        let withdrawn = said(fell);
+        assert_eq!((withdrawn.len(), withdrawn[0].0), (1, AlertKind::Withdrawn));
+        let reason = &withdrawn[0].1.reason;
         assert!(
-            withdrawn.contains("已撤回") && withdrawn.contains("withdrawn"),
-            "{withdrawn}"
+            reason.contains("已撤回") && reason.contains("withdrawn"),
+            "{reason}"
         );
+
+        let back = said(stands);
+        assert!(back.iter().any(|(kind, _)| *kind == AlertKind::Updated));
+        let all = [&first, &second, &confirmed, &withdrawn, &back];
+        assert!(all.into_iter().flatten().all(|(_, a)| a.anomaly_id == *id));
         // Told once: the same run again has nothing to add.
         judge(store, &config, stands).await;
         assert_eq!(told(store).await.len(), alerts.len());
