@@ -7,9 +7,10 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use nonsite_schemas::hj212::encode::{PacketHead, PacketWriter};
 use nonsite_schemas::settings::KafkaSettings;
-use nonsite_schemas::time::SystemClock;
+use nonsite_schemas::time::{Clock, SystemClock};
 use object_store::ObjectStore;
-use prometheus::Registry;
+use prometheus::core::Collector;
+use prometheus::{IntGaugeVec, Registry};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -80,9 +81,13 @@ impl Bed {
     }
 
     fn service(&self, faults: &str) -> (Service, Metrics) {
+        self.service_with(self.config(), faults)
+    }
+
+    fn service_with(&self, config: Config, faults: &str) -> (Service, Metrics) {
         let metrics = Metrics::new(&Registry::new()).unwrap();
         let service = Service::new(
-            self.config(),
+            config,
             self.kafka(),
             self.store(faults),
             Arc::new(SystemClock),
@@ -286,6 +291,62 @@ async fn two_processes_share_and_take_over_without_doubling() {
     second.await.unwrap().unwrap();
     bed.ingest("").await.unwrap();
     bed.expect_packets(300).await;
+}
+
+/// The partitions a gauge tells of.
+fn partitions_of(gauge: &IntGaugeVec) -> usize {
+    let families = gauge.collect();
+    families[0].get_metric().len()
+}
+
+/// An operator sees how late the data are from the first record on, not from the first commit on,
+/// and of each partition from one process only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn lag_is_told_before_the_first_commit_and_only_by_the_owner() {
+    let bed = Bed::new();
+    bed.packets(0, 30);
+    let patient = Config {
+        commit_interval_s: 3_600.0,
+        ..bed.config()
+    };
+    let (first, metrics) = bed.service_with(patient, "");
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let first = tokio::spawn(first.run(async {
+        let _ = stopped.await;
+    }));
+    let seconds = |partition: &str| {
+        let labels = [TOPIC, partition];
+        metrics.lag_seconds.with_label_values(&labels).get()
+    };
+    while (0..PARTITIONS).any(|partition| seconds(&partition.to_string()) == 0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(
+        metrics.commits.with_label_values(&["readings_raw"]).get(),
+        0
+    );
+    // The records carry times of January; the exact age is the machine's clock's business.
+    let age = SystemClock.now_micros() / 1_000_000 - (MONDAY / 1_000 + 3_600);
+    assert!((0..60).contains(&(age - seconds("0"))));
+
+    let (second, others) = bed.service("");
+    let (stop_second, stopped) = tokio::sync::oneshot::channel::<()>();
+    let second = tokio::spawn(second.run(async {
+        let _ = stopped.await;
+    }));
+    let told = || {
+        let records = [&metrics.lag_records, &others.lag_records].map(partitions_of);
+        let seconds = [&metrics.lag_seconds, &others.lag_seconds].map(partitions_of);
+        (records, seconds)
+    };
+    while told() != ([1, 2], [1, 2]) && told() != ([2, 1], [2, 1]) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop_second.send(()).unwrap();
+    stop.send(()).unwrap();
+    second.await.unwrap().unwrap();
+    first.await.unwrap().unwrap();
+    bed.expect_packets(30).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

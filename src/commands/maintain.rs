@@ -43,8 +43,13 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         ))
         .into());
     }
-    let store =
-        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
+    // A single pass needs tables; the service may be started before whoever creates them.
+    let store = if args.once || args.dry_run {
+        Store::open_existing(&settings.store.path)
+    } else {
+        Store::open(&settings.store.path)
+    };
+    let store = store.map_err(|error| Unreachable(error.to_string()))?;
     let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
     if !args.once && !args.dry_run {
         if !args.table.is_empty() {

@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Review(review::Args),
     /// The rule catalogue: list, show, test, check a series.
     Rules(rules::Args),
-    /// Ingestion, detection, review deadlines and maintenance in one process.
+    /// Ingestion, detection, review deadlines, servers and maintenance in one process.
     Run(run::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),

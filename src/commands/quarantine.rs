@@ -88,8 +88,8 @@ struct RedriveArgs {
 
 /// Runs one of the actions.
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let store =
-        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
+    let store = Store::open_existing(&settings.store.path)
+        .map_err(|error| Unreachable(error.to_string()))?;
     let quarantine = Quarantine::new(store.clone());
     match args.action {
         Action::Redrive(args) => return redrive(&store, args, settings).await,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use clap::ValueEnum;
 use nonsite_analytics::ratio::{
     Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
@@ -23,6 +24,12 @@ pub(crate) struct Args {
     /// Calendar year [default: the period of the policy, usually the running year].
     #[arg(long)]
     year: Option<i32>,
+    /// First Beijing day of a period of one's own, such as a campaign's; goes with --to.
+    #[arg(long, value_name = "DATE", requires = "to", conflicts_with = "year")]
+    from: Option<NaiveDate>,
+    /// Its last day.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    to: Option<NaiveDate>,
     /// Break the figure down.
     #[arg(long, value_enum)]
     by: Option<By>,
@@ -46,7 +53,7 @@ pub(crate) struct Args {
     publish: bool,
     /// Compute a published (id) or saved (file) figure again and compare; exit code 1 when it comes
     /// out differently.
-    #[arg(long, value_name = "ID|FILE", conflicts_with_all = ["year", "as_of", "known_at", "policy", "save", "publish"])]
+    #[arg(long, value_name = "ID|FILE", conflicts_with_all = ["year", "from", "to", "as_of", "known_at", "policy", "save", "publish"])]
     reproduce: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
@@ -125,10 +132,12 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let policy = policies
         .in_force(as_of)
         .map_err(|error| Usage(error.to_string()))?;
-    let period = match args.year {
-        Some(year) => Period::year(year).map_err(|error| Usage(error.to_string()))?,
-        None => Period::containing(policy.period, as_of),
+    let period = match (args.year, args.from.zip(args.to)) {
+        (Some(year), _) => Period::year(year),
+        (None, Some((from, to))) => Period::days(from, to),
+        (None, None) => Ok(Period::containing(policy.period, as_of)),
     };
+    let period = period.map_err(|error| Usage(error.to_string()))?;
     let report = compute(&acts, policy, Cutoff { as_of, known_at }, &period);
     if let Some(path) = &args.save {
         let text = serde_json::to_string_pretty(&report.snapshot())?;

@@ -1,9 +1,10 @@
-//! `nonsite run`: ingestion, detection, the review queue's clock and maintenance in one process.
+//! `nonsite run`: ingestion, detection, the review queue's clock, the servers and maintenance in one
+//! process.
 //!
 //! For one machine. The parts are the same that run as processes of their own (`nonsite ingest`,
-//! `detect`, `maintain`); they meet only in the tables. One part that cannot go on ends the
-//! others in good order and the process with that part's error, so that whoever supervises it
-//! sees a fault instead of half a pipeline.
+//! `detect`, `serve`, `maintain`); they meet only in the tables and the queue. One part that cannot
+//! go on ends the others in good order and the process with that part's error, so that whoever
+//! supervises it sees a fault instead of half a pipeline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
 
+use super::serve::Serving;
 use super::{detect, ingest};
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::settings::Settings;
@@ -43,46 +45,46 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     )
     .map_err(ingest::explain)?
     .with_readiness(readiness.clone());
+    let (stop, stopped) = watch::channel(false);
+    // Before anything is read: an address that is taken must not end a pipeline at work.
+    let mut serving = Serving::start(settings, registry.clone(), &stopped).await?;
     if !settings.ingest.listen.is_empty() {
         let address = http::serve(&settings.ingest.listen, registry, readiness)
             .await
             .map_err(Usage)?;
         tracing::info!(%address, "metrics");
     }
+    serving.announce();
 
-    let (stop, stopped) = watch::channel(false);
-    let ingesting = tokio::spawn(service.run(ended(stopped.clone())));
-    let judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
+    let mut ingesting = tokio::spawn(service.run(ended(stopped.clone())));
+    let mut judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
     let maintaining = (!args.no_maintain).then(|| {
         let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
         tokio::spawn(async move { maintainer.run(ended(stopped)).await })
     });
-    let abort = ingesting.abort_handle();
-    let (mut ingesting, mut judging) = (ingesting, judging);
-    let outcome = tokio::select! {
-        () = ingest::interrupted() => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        report = &mut ingesting => {
-            let _ = stop.send(true);
-            finish(report?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        judged = &mut judging => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judged?)
-        }
+    // Whichever part ends first ends the others; its own end is not waited for twice.
+    let (mut ingested, mut judged, mut served) = (None, None, Ok(()));
+    tokio::select! {
+        () = ingest::interrupted() => {}
+        report = &mut ingesting => ingested = Some(report),
+        outcome = &mut judging => judged = Some(outcome),
+        outcome = serving.ended() => served = outcome,
+    }
+    let _ = stop.send(true);
+    let ingested = match ingested {
+        Some(ingested) => ingested,
+        None => ingesting.await,
     };
-    abort.abort();
+    let judged = match judged {
+        Some(judged) => judged,
+        None => judging.await,
+    };
+    let served = served.and(serving.finish().await);
     if let Some(maintaining) = maintaining {
         maintaining.await?;
     }
-    outcome.map(|()| Exit::Done)
-}
-
-/// The first fault of the two parts that can have one.
-fn finish(ingested: anyhow::Result<()>, judged: anyhow::Result<()>) -> anyhow::Result<()> {
-    ingested.and(judged)
+    let ingested = ingested?.map_err(ingest::explain).map(drop);
+    ingested.and(judged?).and(served).map(|()| Exit::Done)
 }
 
 /// Ends when the process is to end.

@@ -27,79 +27,101 @@ struct Running {
     task: JoinHandle<Result<(), nonsite_access::Error>>,
 }
 
+/// The parts that listen, and how they end.
+pub(super) struct Serving(Vec<Running>);
+
 pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
     let (stop, stopped) = watch::channel(false);
-    let mut parts = start(settings, &stopped).await?;
-    if parts.is_empty() {
+    let mut serving = Serving::start(settings, Registry::new(), &stopped).await?;
+    if serving.0.is_empty() {
         return Err(
             Usage("nothing to serve: every address in `[serve]` is empty".to_owned()).into(),
         );
     }
-    for part in &parts {
-        let Listening { name, address, tls } = &part.listening;
-        // Standard output, so that whoever started the process can read the port.
-        println!("{name} {address}{}", if *tls { " tls" } else { "" });
-    }
-    let first = {
-        let ends = parts.iter_mut().map(|part| &mut part.task);
-        tokio::select! {
-            () = ingest::interrupted() => None,
-            (ended, at, _) = futures::future::select_all(ends) => Some((ended, at)),
-        }
+    serving.announce();
+    let ended = tokio::select! {
+        () = ingest::interrupted() => Ok(()),
+        ended = serving.ended() => ended,
     };
     let _ = stop.send(true);
-    let mut outcome = Ok(());
-    if let Some((ended, at)) = first {
-        parts.swap_remove(at);
-        outcome = ended?;
-    }
-    for part in parts {
-        outcome = outcome.and(part.task.await?);
-    }
-    outcome.map(|()| Exit::Done).map_err(classed)
+    ended.and(serving.finish().await).map(|()| Exit::Done)
 }
 
-/// Starts every part that has an address.
-async fn start(
-    settings: &Settings,
-    stopped: &watch::Receiver<bool>,
-) -> anyhow::Result<Vec<Running>> {
-    let serve = &settings.serve;
-    serve.validate().map_err(classed)?;
-    let tls = match (&serve.tls_cert, &serve.tls_key) {
-        (Some(cert), Some(key)) => Some(Tls::read(cert, key).map_err(classed)?),
-        _ => None,
-    };
-    let registry = Registry::new();
-    let mut parts = Vec::new();
-    let sql = !serve.postgres.is_empty() || !serve.flight.is_empty();
-    let engine = if sql { Some(engine(settings)?) } else { None };
-    if let Some(engine) = &engine
-        && !serve.postgres.is_empty()
-    {
-        let engine = Arc::clone(engine);
-        let (listening, task) = pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
-            .await
-            .map_err(classed)?;
-        parts.push(Running { listening, task });
+impl Serving {
+    /// Starts every part that has an address; `/metrics` tells what is in `registry`.
+    pub(super) async fn start(
+        settings: &Settings,
+        registry: Registry,
+        stopped: &watch::Receiver<bool>,
+    ) -> anyhow::Result<Self> {
+        let serve = &settings.serve;
+        serve.validate().map_err(classed)?;
+        let tls = match (&serve.tls_cert, &serve.tls_key) {
+            (Some(cert), Some(key)) => Some(Tls::read(cert, key).map_err(classed)?),
+            _ => None,
+        };
+        let mut parts = Vec::new();
+        let sql = !serve.postgres.is_empty() || !serve.flight.is_empty();
+        let engine = if sql { Some(engine(settings)?) } else { None };
+        if let Some(engine) = &engine
+            && !serve.postgres.is_empty()
+        {
+            let engine = Arc::clone(engine);
+            let (listening, task) =
+                pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
+                    .await
+                    .map_err(classed)?;
+            parts.push(Running { listening, task });
+        }
+        if let Some(engine) = &engine
+            && !serve.flight.is_empty()
+        {
+            let engine = Arc::clone(engine);
+            let (listening, task) =
+                flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
+                    .await
+                    .map_err(classed)?;
+            parts.push(Running { listening, task });
+        }
+        if !serve.http.is_empty() {
+            let routes = routes(settings, registry, tls.is_some()).await?;
+            let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
+                .await
+                .map_err(classed)?;
+            parts.push(Running { listening, task });
+        }
+        Ok(Self(parts))
     }
-    if let Some(engine) = &engine
-        && !serve.flight.is_empty()
-    {
-        let engine = Arc::clone(engine);
-        let (listening, task) = flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
-            .await
-            .map_err(classed)?;
-        parts.push(Running { listening, task });
+
+    /// Says where every part listens, on standard output, so that whoever started the process can
+    /// read the ports.
+    pub(super) fn announce(&self) {
+        for part in &self.0 {
+            let Listening { name, address, tls } = &part.listening;
+            println!("{name} {address}{}", if *tls { " tls" } else { "" });
+        }
     }
-    if !serve.http.is_empty() {
-        let routes = routes(settings, registry, tls.is_some()).await?;
-        let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
-            .await
-            .map_err(classed)?;
-        parts.push(Running { listening, task });
+
+    /// Waits until a part ends by itself, and how it did; forever where nothing listens.
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let ends = self.0.iter_mut().map(|part| &mut part.task);
+        let (ended, at, _) = futures::future::select_all(ends).await;
+        self.0.swap_remove(at);
+        ended?.map_err(classed)
     }
-    Ok(parts)
+
+    /// Waits for the parts that were told to stop; the first fault among them.
+    pub(super) async fn finish(self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        for part in self.0 {
+            let ended = part.task.await.map_err(anyhow::Error::from);
+            outcome = outcome.and(ended.and_then(|ended| ended.map_err(classed)));
+        }
+        outcome
+    }
 }
 
 /// What the two wires of SQL share.

@@ -3,6 +3,8 @@
 use crate::harness::data::domain_file;
 use crate::harness::sandbox::Sandbox;
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Stdio;
 
 #[test]
@@ -35,7 +37,9 @@ fn help_and_version_succeed() {
         "ratio",
         "review",
         "rules",
+        "run",
         "schema",
+        "serve",
         "sql",
         "verify",
     ] {
@@ -52,6 +56,41 @@ fn help_and_version_succeed() {
         version.stdout.trim(),
         format!("nonsite {}", env!("CARGO_PKG_VERSION"))
     );
+}
+
+/// Whoever builds a sender asks the program he has: every name it lists is one it prints, and what
+/// it prints is what the documents hold.
+#[test]
+fn every_listed_schema_is_printed_as_the_documents_have_it() {
+    let sandbox = Sandbox::without_broker("schema");
+    let listed = sandbox.run(&["schema"]).done().stdout;
+    let names: Vec<&str> = listed.lines().collect();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let kept: BTreeSet<String> = std::fs::read_dir(docs.join("schemas"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    let messages = names.iter().filter(|name| **name != "tables");
+    assert_eq!(
+        messages
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<_>>(),
+        kept
+    );
+    assert!(names.contains(&"tables"), "{listed}");
+    for name in names {
+        let file = match name {
+            "tables" => docs.join("tables.md"),
+            message => docs.join(format!("schemas/{message}.json")),
+        };
+        let printed = sandbox.run(&["schema", name]).done().stdout;
+        assert_eq!(printed, std::fs::read_to_string(file).unwrap(), "{name}");
+    }
+    sandbox
+        .run(&["schema", "weather"])
+        .exits(2)
+        .complains(&["weather", "execution_report"]);
 }
 
 #[test]
@@ -162,4 +201,33 @@ fn a_reader_that_stops_early_is_no_fault() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{}: {said}", output.status);
     assert_eq!(said, "");
+}
+
+/// A mistyped folder is told, not created, and nothing is proved of it.
+#[test]
+fn a_store_that_is_not_there_is_unreachable_and_does_not_come_into_being() {
+    let mut sandbox = Sandbox::without_broker("no-store");
+    sandbox.set("store.path", "tabels");
+    for command in [
+        &["verify"][..],
+        &["quarantine", "list"],
+        &["maintain", "--once"],
+    ] {
+        sandbox
+            .run(command)
+            .exits(3)
+            .complains(&["tabels", "store.path"]);
+        assert!(!sandbox.file("tabels").exists(), "{command:?}");
+    }
+    // A folder that is no store: something else's, or the one above.
+    std::fs::create_dir(sandbox.file("tabels")).unwrap();
+    sandbox
+        .run(&["verify"])
+        .exits(3)
+        .complains(&["tabels", "store.path"]);
+    // Nor can a file be one.
+    sandbox.set("store.path", "nonsite.toml");
+    for command in [&["verify"][..], &["ingest", "--until-caught-up"]] {
+        sandbox.run(command).exits(3).complains(&["nonsite.toml"]);
+    }
 }

@@ -13,6 +13,17 @@ use crate::harness::sandbox::Sandbox;
 use crate::harness::{broker, topics};
 
 const PARTITIONS: i32 = 3;
+/// Kinds of fault that a province must have and that rules must find.
+const FAULTS: [&str; 8] = [
+    "exceed_hour",
+    "constant",
+    "zero",
+    "negative",
+    "spike",
+    "dilution",
+    "offline",
+    "parameter_change",
+];
 
 fn text<'a>(row: &'a Json, key: &str) -> &'a str {
     row[key]
@@ -340,9 +351,13 @@ fn compare_with_truth(sandbox: &Sandbox, found: &[Json], truth: &[TruthRow], his
         wrong.len(),
         wrong.join("\n")
     );
+    let untested: Vec<&&str> = FAULTS
+        .iter()
+        .filter(|kind| !kinds.contains(*kind))
+        .collect();
     assert!(
-        kinds.len() >= 6,
-        "too few kinds of fault were tested: {kinds:?}"
+        untested.is_empty(),
+        "injected and expected of no rule, or not injected: {untested:?}; tested: {kinds:?}"
     );
 }
 

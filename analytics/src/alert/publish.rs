@@ -80,8 +80,11 @@ pub(crate) async fn waiting(
         .collect())
 }
 
-/// Alerts that are not sent: repetitions, and those of floods that stand or were discarded.
-async fn kept(session: &session::Session, as_of: i64) -> Result<BTreeSet<String>, Error> {
+/// Ids of alerts that are not sent: repetitions, and those of floods that stand or were discarded.
+pub(crate) async fn kept(
+    session: &session::Session,
+    as_of: i64,
+) -> Result<BTreeSet<String>, Error> {
     let floods = Floods::load(session, as_of).await?;
     let sql = "SELECT alert_id, kind, scope, begins FROM alerts_held";
     let batches = session.rows("held alerts", sql).await?;

@@ -9,3 +9,4 @@ mod rules;
 pub(super) mod runs;
 mod screens;
 mod suspension;
+mod told;

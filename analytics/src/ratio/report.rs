@@ -9,7 +9,7 @@ use super::act::{Act, Mode};
 use super::band::Band;
 use super::decide::Decision;
 use super::period::{Period, date_of};
-use super::policy::{OrgAttribution, RatioPolicy};
+use super::policy::{JointInspection, OrgAttribution, RatioPolicy};
 use super::quality::Quality;
 use super::share::{Share, Verdict};
 use super::versions::Cutoff;
@@ -74,7 +74,8 @@ impl Dimension {
     }
 }
 
-/// The body an act is credited to: the lead of a joint inspection, else as the policy attributes.
+/// The body an act is credited to: the lead of a joint inspection that is one act, else as the policy
+/// attributes.
 pub(super) fn credited_org<'a>(act: &'a Act, policy: &RatioPolicy) -> &'a str {
     let given = |org: &'a Option<String>| org.as_deref().filter(|org| !org.is_empty());
     let by_policy = match policy.org_attribution {
@@ -82,7 +83,11 @@ pub(super) fn credited_org<'a>(act: &'a Act, policy: &RatioPolicy) -> &'a str {
         OrgAttribution::Dispatching => given(&act.dispatching_org),
         OrgAttribution::Territorial => given(&act.territorial_org),
     };
-    given(&act.lead_org).or(by_policy).unwrap_or(&act.org_code)
+    let lead = match policy.joint_inspection {
+        JointInspection::Lead => given(&act.lead_org),
+        JointInspection::Split => None,
+    };
+    lead.or(by_policy).unwrap_or(&act.org_code)
 }
 
 /// One line of a breakdown.

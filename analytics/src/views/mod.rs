@@ -11,7 +11,7 @@ use datafusion::prelude::SessionContext;
 use crate::session::Error;
 
 /// Name and query of every view, each after the ones it reads.
-pub const VIEWS: [(&str, &str); 28] = [
+pub const VIEWS: [(&str, &str); 31] = [
     ("readings", include_str!("readings.sql")),
     ("series_hours", include_str!("series_hours.sql")),
     ("hour_companions", include_str!("hour_companions.sql")),
@@ -23,8 +23,14 @@ pub const VIEWS: [(&str, &str); 28] = [
     ("reference_oxygen", include_str!("reference_oxygen.sql")),
     ("hourly", include_str!("hourly.sql")),
     ("daily", include_str!("daily.sql")),
+    ("ledger_records", include_str!("ledger_records.sql")),
     ("ledger", include_str!("ledger.sql")),
+    ("ledger_findings", include_str!("ledger_findings.sql")),
     ("anomalies_current", include_str!("anomalies_current.sql")),
+    (
+        "inspections_history",
+        include_str!("inspections_history.sql"),
+    ),
     ("marks_history", include_str!("marks_history.sql")),
     ("marks_in_force", include_str!("marks_in_force.sql")),
     (
@@ -93,5 +99,7 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
 mod document_kinds_tests;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod ledger_tests;
 #[cfg(test)]
 mod tests;

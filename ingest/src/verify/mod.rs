@@ -50,6 +50,15 @@ const LISTED: usize = 20;
 /// Why the proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
+    /// No table of any configured topic is there: a proof would be about nothing.
+    #[error(
+        "{root} holds none of the tables that the topics in ingest.topics feed; name the folder of \
+         the tables as store.path"
+    )]
+    Empty {
+        /// Root of the store.
+        root: String,
+    },
     /// A table cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -150,6 +159,9 @@ pub struct Proof {
 pub struct Verification {
     /// One proof per partition.
     pub partitions: Vec<Proof>,
+    /// Configured topics of which nothing has come in: nothing is said about them. A name that is
+    /// not what its sender uses shows here.
+    pub untouched: Vec<String>,
     /// Everything that must not be; empty is good.
     pub findings: Vec<Finding>,
 }
@@ -166,6 +178,7 @@ pub async fn verify(
     broker: Option<&KafkaSettings>,
 ) -> Result<Verification, VerifyError> {
     let mut verification = Verification::default();
+    let mut present = false;
     for topic in &config.topics {
         let mut tables = Vec::new();
         for table in Target::of(topic.content) {
@@ -173,6 +186,7 @@ pub async fn verify(
                 tables.push(*table);
             }
         }
+        present |= !tables.is_empty();
         let mut places = BTreeMap::new();
         for table in &tables {
             places.insert(*table, Places::read(store, *table, &topic.name).await?);
@@ -190,6 +204,9 @@ pub async fn verify(
             BTreeSet::new()
         };
         let logs = logs(config, store, clock, topic, &tables, &partitions).await?;
+        if partitions.is_empty() {
+            verification.untouched.push(topic.name.clone());
+        }
         for partition in partitions {
             let case = Case {
                 config,
@@ -201,6 +218,11 @@ pub async fn verify(
             };
             case.prove(&redriven, broker, &mut verification).await?;
         }
+    }
+    if !present {
+        return Err(VerifyError::Empty {
+            root: store.root().to_string(),
+        });
     }
     verification.findings.sort_by(|a, b| {
         (&a.topic, a.partition, a.kind, a.from).cmp(&(&b.topic, b.partition, b.kind, b.from))

@@ -271,3 +271,26 @@ async fn rows_outside_of_the_offsets_are_found() {
         [(Kind::BeyondOffset, 11, 13), (Kind::BeforeStart, 9, 10)]
     );
 }
+
+/// A proof about nothing would read like a clean one.
+#[tokio::test]
+async fn a_store_without_tables_proves_nothing_and_a_silent_topic_is_named() {
+    let mut bed = Bed::new(11).await;
+    bed.record(10, &reading(1)).await;
+    let empty = Store::with_objects(
+        Arc::new(InMemory::new()),
+        Url::parse("memory:///elsewhere").unwrap(),
+    );
+    let refused = verify(&bed.config, &empty, &bed.clock, None).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("elsewhere") && refused.contains("store.path"),
+        "{refused}"
+    );
+    bed.config.topics.push(Topic {
+        name: "typo".to_owned(),
+        ..bed.config.topics[0].clone()
+    });
+    let proved = verify(&bed.config, &bed.store, &bed.clock, None).await;
+    assert_eq!(proved.unwrap().untouched, ["typo"]);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type};
+use nonsite_analytics::alert::publish;
 use nonsite_analytics::detect::{self, Catalogue, Options};
 use nonsite_analytics::ratio::{Cutoff, Period, RatioPolicies, compute, load_acts};
 use nonsite_analytics::review::{Finding, Intake, Service, load_findings};
@@ -22,6 +23,8 @@ pub(super) struct Settled {
     pub(super) quarantined: BTreeMap<String, i64>,
     /// Alerts in the outbox.
     pub(super) alerts: usize,
+    /// Alerts the broker took; what is held or only repeats stays in the outbox.
+    pub(super) delivered: usize,
     pub(super) intake: Intake,
     pub(super) queue: BTreeMap<String, i64>,
     pub(super) ratio: String,
@@ -48,6 +51,14 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
     let intake = review.take_with(&findings, &BTreeSet::new(), &told).await?;
     let queue = review.counts().await?.into_iter().collect();
 
+    let clock = ManualClock::at(as_of);
+    let sent = publish::publish(store, &settings.kafka, &settings.alerts, &clock).await;
+    let delivered = sent.unwrap_or_else(|error| {
+        // They stay in the outbox, from which `nonsite detect` sends them.
+        tracing::warn!(%error, "alerts were not delivered");
+        0
+    });
+
     let acts = load_acts(session.ctx()).await?;
     let policies = match &settings.ratio.policy {
         Some(path) => RatioPolicies::load(path)?,
@@ -67,6 +78,7 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
             .values()
             .map(|count| usize::try_from(*count).unwrap_or(0))
             .sum(),
+        delivered,
         report,
         findings,
         intake,
