@@ -161,7 +161,8 @@ fn psql_shows_what_there_is(server: &Server) {
 
 fn psql_copies_and_prepares(server: &Server) {
     let copy = "\\copy (SELECT mn, factor, value FROM readings_raw ORDER BY mn LIMIT 100) TO 'out.csv' WITH (FORMAT csv, HEADER)";
-    server.psql("alice", &["-c", copy]).done();
+    let copied = server.psql("alice", &["-c", copy]).done().stdout;
+    assert_eq!(copied.trim(), "COPY 100", "the line of names is no row");
     let csv = std::fs::read_to_string(server.sandbox.file("out.csv")).unwrap();
     assert_eq!(csv.lines().count(), 101);
     assert!(csv.starts_with("mn,factor,value\n"), "{csv}");

@@ -262,7 +262,7 @@ pub async fn masses(session: &Session, scope: Scope<'_>) -> Result<Facts, Error>
     let today = sql_day(beijing_day(scope.to - 1));
     let query = format!(
         "WITH permitted AS (
-           SELECT DISTINCT level, arrow_cast(outlet_uid, 'Utf8') AS outlet_uid, factor, starts_on, ends_on, mass_t
+           SELECT DISTINCT level, outlet_uid, factor, starts_on, ends_on, mass_t
            FROM permit_mass_limits
            WHERE permit_no = '{permit}' AND version = {version} AND period = 'year' AND doc_valid
              AND starts_on <= {today} AND ends_on >= {today}

@@ -41,6 +41,8 @@ use crate::write::{self, WriteError};
 const FILE_ROWS: usize = 1 << 18;
 /// A file is cut when its rows take this share of the budget, whatever their number.
 const FILE_SHARE: usize = 6;
+/// What a row takes in a file, roughly.
+const FILE_ROW_BYTES: usize = 12;
 /// Rows that wait for a split packet may take this share of the budget.
 const CARRIED_SHARE: usize = 4;
 
@@ -349,8 +351,8 @@ impl Worker {
             ..
         } = self.tools.clone();
         let TableRows { table, batch } = rows;
-        // The batch, and its rows once more in order.
-        let bytes = batch.get_array_memory_size() * 2;
+        // The batch, the order of its rows, and the file it becomes.
+        let bytes = batch.get_array_memory_size() + batch.num_rows() * (16 + FILE_ROW_BYTES);
         budget.hold(bytes);
         let held = Held { budget, bytes };
         self.tools.runtime.spawn(async move {

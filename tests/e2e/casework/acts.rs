@@ -91,6 +91,8 @@ pub(super) fn checks_become_inspections(sandbox: &mut Sandbox) {
     let [first, second] = with_data[..] else {
         panic!("{} of {} clues have data", with_data.len(), cases.len());
     };
+    // What the walk verified and recorded before.
+    assert!(delivered(sandbox, BEGAN) > 0);
     let act = verified(sandbox, first);
     assert_eq!(delivered(sandbox, ENDED), 1);
     assert_eq!(delivered(sandbox, ENDED), 0);

@@ -90,6 +90,13 @@ pub(super) fn register(ctx: &SessionContext, user: &User) {
         ("pg_get_constraintdef", ONE_TWO, ScalarValue::Utf8(None)),
         ("pg_get_serial_sequence", TWO, ScalarValue::Utf8(None)),
         ("pg_get_function_result", ONE, ScalarValue::Utf8(None)),
+        ("pg_get_function_arguments", ONE, ScalarValue::Utf8(None)),
+        (
+            "pg_get_function_identity_arguments",
+            ONE,
+            ScalarValue::Utf8(None),
+        ),
+        ("pg_get_functiondef", ONE, ScalarValue::Utf8(None)),
         // Sizes belong to operations; a client that asks is told that they are unknown.
         ("pg_size_pretty", ONE, ScalarValue::Utf8(None)),
         ("pg_table_size", ONE, ScalarValue::Int64(None)),

@@ -10,10 +10,11 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor, Visit, Visitor,
+    Expr, FunctionArguments, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor,
+    Value, Visit, Visitor, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, FixVersionColumnName,
@@ -40,9 +41,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
         Ok(statements) if !statements.iter().any(names_catalogue) => {
             Ok(statements.into_iter().map(rewrite).collect())
         }
-        Ok(_) => CATALOGUE.parse(text).map_err(|error| fault(&error)),
+        Ok(_) => catalogue(text).map_err(|error| fault(&error)),
         // Some clients' own questions are not in the dialect's grammar and are known by their text.
-        Err(error) => match CATALOGUE.parse(text) {
+        Err(error) => match catalogue(text) {
             Ok(statements) if statements.iter().any(names_catalogue) => Ok(statements),
             // What the engine understands beyond PostgreSQL, such as SELECT * EXCEPT (...).
             _ => Parser::new(&GenericDialect {})
@@ -53,6 +54,25 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
                 .map_err(|_| fault(&error)),
         },
     }
+}
+
+/// Reads a question about the catalogue.
+fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
+    let mut statements = CATALOGUE.parse(text)?;
+    for statement in &mut statements {
+        // psql lists roles and policies with ARRAY(SELECT ...); there are no memberships and no
+        // policies of PostgreSQL's kind here, so such a list has nothing in it.
+        let _ = visit_expressions_mut(statement, |expr| {
+            if let Expr::Function(function) = expr
+                && function.name.to_string().eq_ignore_ascii_case("array")
+                && matches!(function.args, FunctionArguments::Subquery(_))
+            {
+                *expr = Expr::value(Value::Null);
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    Ok(statements)
 }
 
 /// Rewrites that keep the meaning.

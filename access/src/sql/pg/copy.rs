@@ -15,7 +15,11 @@ use crate::sql::guard::CopyForm;
 
 /// Sends the lines as they come. A fault on the way is left to the caller, whose error message ends
 /// the copy for the client.
-pub(super) async fn send<C>(client: &mut C, copy: CopyResponse) -> PgWireResult<()>
+pub(super) async fn send<C>(
+    client: &mut C,
+    copy: CopyResponse,
+    head: Option<CopyData>,
+) -> PgWireResult<()>
 where
     C: Sink<PgWireBackendMessage> + Unpin,
     C::Error: Debug,
@@ -35,6 +39,9 @@ where
         )))
         .await?;
     let mut rows = 0;
+    if let Some(head) = head {
+        client.feed(PgWireBackendMessage::CopyData(head)).await?;
+    }
     while let Some(line) = data_stream.next().await {
         client.feed(PgWireBackendMessage::CopyData(line?)).await?;
         rows += 1;

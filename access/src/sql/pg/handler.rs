@@ -66,10 +66,7 @@ impl Handler {
             }
             Step::CopyOut { query, form } => {
                 let answer = self.answer(text, query, bound).await?;
-                Ok(Outcome::Reply(Response::CopyOut(copied(
-                    answer,
-                    form.clone(),
-                )?)))
+                copied(answer, form.clone())
             }
             Step::Execute { name, values } => {
                 let query = connection.kept(name).ok_or_else(|| {

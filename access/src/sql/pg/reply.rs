@@ -15,6 +15,7 @@ use datafusion_postgres::pgwire::api::store::{MemPortalStore, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
+use datafusion_postgres::pgwire::messages::copy::CopyData;
 use datafusion_postgres::pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use datafusion_postgres::pgwire::messages::startup::ParameterStatus;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
@@ -29,6 +30,8 @@ use crate::sql::{Fault, FaultKind};
 /// What a step comes to.
 pub(super) enum Outcome {
     Reply(Response),
+    /// Lines, after the line of names if one was asked for; that one is no row.
+    Copy(CopyResponse, Option<CopyData>),
     /// A setting changed that clients are told of.
     Set(Setting),
     /// A cursor was opened, and is there to be described by its name.
@@ -67,7 +70,7 @@ pub(super) fn rows(answer: Answer, form: &Form) -> PgWireResult<QueryResponse> {
 }
 
 /// Rows as lines of text.
-pub(super) fn copied(answer: Answer, form: CopyForm) -> PgWireResult<CopyResponse> {
+pub(super) fn copied(answer: Answer, form: CopyForm) -> PgWireResult<Outcome> {
     let schema = answer.schema();
     let fields = Arc::new(arrow_schema_to_pg_fields(
         &schema,
@@ -77,7 +80,7 @@ pub(super) fn copied(answer: Answer, form: CopyForm) -> PgWireResult<CopyRespons
     let columns = fields.len();
     let head = form.header.then(|| {
         let names = schema.fields().iter().map(|field| field.name().as_str());
-        Ok(copy::header(names, &form))
+        copy::header(names, &form)
     });
     let lines = answer.flat_map(move |batch| match batch {
         Ok(batch) => {
@@ -87,11 +90,7 @@ pub(super) fn copied(answer: Answer, form: CopyForm) -> PgWireResult<CopyRespons
         }
         Err(fault) => stream::iter([Err(fault.into())]).right_stream(),
     });
-    Ok(CopyResponse::new(
-        0,
-        columns,
-        stream::iter(head).chain(lines),
-    ))
+    Ok(Outcome::Copy(CopyResponse::new(0, columns, lines), head))
 }
 
 /// Whether a transaction that failed lets this through.
@@ -117,7 +116,7 @@ where
         Outcome::Reply(Response::Query(rows)) => {
             send_query_response(client, rows, !described).await
         }
-        Outcome::Reply(Response::CopyOut(copy)) => copy::send(client, copy).await,
+        Outcome::Copy(copy, head) => copy::send(client, copy, head).await,
         Outcome::Reply(Response::TransactionStart(tag)) => {
             send_execution_response(client, tag).await?;
             client.set_transaction_status(TransactionStatus::Transaction);
