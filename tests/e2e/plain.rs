@@ -1,7 +1,7 @@
 //! The plain run: what is on the topics comes into the tables, once.
 
 use crate::harness::http::{get, metric, metrics_address};
-use crate::harness::packets::{READINGS_PER_PACKET, minute_packet};
+use crate::harness::packets::{READINGS_PER_PACKET, minute_packet, numbered};
 use crate::harness::sandbox::Sandbox;
 use crate::harness::{broker, topics, wait_for};
 use crate::ledger::assert_exactly_once;
@@ -225,4 +225,42 @@ fn an_unreachable_broker_and_a_missing_topic_are_named() {
         .run(&["ingest", "--until-caught-up"])
         .done()
         .complains(&[&missing]);
+}
+
+/// N7: while the store is slow, records wait on the broker and not in memory.
+#[test]
+fn a_slow_store_fills_the_memory_budget_and_no_more() {
+    const BUDGET: f64 = 64.0 * 1024.0 * 1024.0;
+    /// What one chunk of a MiB per decoding thread expands to may be held beyond the limit.
+    const BEYOND: f64 = 16.0 * 1024.0 * 1024.0;
+    let mut sandbox = Sandbox::new("slow");
+    sandbox.set("ingest.memory_budget_mb", 64);
+    sandbox.set("ingest.decoders", 1);
+    let topic = sandbox.hj212(2);
+    // Making the tables is many small writes: not at the slow store's pace.
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+    let sent = 450_000_u32;
+    topics::produce(
+        &topic,
+        (0..sent).map(|n| ((n % 2) as i32, numbered("SLOW", n))),
+    );
+    let mut command = sandbox.command(&["ingest"]);
+    command.env("NONSITE_FAULTS", "slow_ms=4000");
+    let mut service = sandbox.spawn_command("ingest", command);
+    let address = metrics_address(&mut service);
+    let rows = f64::from(sent) * READINGS_PER_PACKET as f64;
+    let mut most = 0.0_f64;
+    wait_for("everything to be committed", || {
+        assert!(service.ended().is_none(), "{}", service.output());
+        let held = metric(&address, "memory_bytes").unwrap();
+        assert!(held <= BUDGET + BEYOND, "{held} bytes in flight");
+        most = most.max(held);
+        let committed = metric(&address, "rows_total{table=\"readings_raw\"}");
+        (committed == Some(rows)).then_some(())
+    });
+    // Without this the test would pass on an input that never reached the limit.
+    assert!(most > BUDGET * 0.75, "at most {most} bytes were in flight");
+    service.terminate();
+    assert!(service.wait().success(), "{}", service.output());
+    assert_exactly_once(&sandbox, &topic, 2);
 }
