@@ -50,39 +50,36 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         tracing::info!(%address, "metrics");
     }
 
+    let queue = super::review::queue(settings, Arc::new(SystemClock)).await?;
     let (stop, stopped) = watch::channel(false);
-    let ingesting = tokio::spawn(service.run(ended(stopped.clone())));
-    let judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
+    let ingesting = service.run(ended(stopped.clone()));
+    let ingesting = tokio::spawn(async move { ingesting.await.map_err(ingest::explain).map(drop) });
+    let judging = tokio::spawn(judge(settings.clone(), queue.clone(), stopped.clone()));
+    // Deadlines pass whether or not anything can be judged.
+    let ticking = tokio::spawn(super::review::tick(queue, ended(stopped.clone())));
+    let mut parts = vec![ingesting, judging, ticking];
     let maintaining = (!args.no_maintain).then(|| {
         let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
         tokio::spawn(async move { maintainer.run(ended(stopped)).await })
     });
-    let abort = ingesting.abort_handle();
-    let (mut ingesting, mut judging) = (ingesting, judging);
-    let outcome = tokio::select! {
-        () = ingest::interrupted() => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        report = &mut ingesting => {
-            let _ = stop.send(true);
-            finish(report?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        judged = &mut judging => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judged?)
-        }
+    let first = tokio::select! {
+        () = ingest::interrupted() => None,
+        (ended, at, _) = futures::future::select_all(parts.iter_mut()) => Some((ended, at)),
     };
-    abort.abort();
+    let _ = stop.send(true);
+    let mut outcome = Ok(());
+    if let Some((ended, at)) = first {
+        drop(parts.swap_remove(at));
+        outcome = ended?;
+    }
+    for part in parts {
+        // The part that ended first says why.
+        outcome = outcome.and(part.await?);
+    }
     if let Some(maintaining) = maintaining {
         maintaining.await?;
     }
     outcome.map(|()| Exit::Done)
-}
-
-/// The first fault of the two parts that can have one.
-fn finish(ingested: anyhow::Result<()>, judged: anyhow::Result<()>) -> anyhow::Result<()> {
-    ingested.and(judged)
 }
 
 /// Ends when the process is to end.
@@ -92,13 +89,17 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Rules over what is new, alerts out, findings into the queue, deadlines applied; again and again.
+/// (Deadlines are applied beside it as well, by a clock of their own.)
 ///
 /// What cannot be reached now may be there in the next round, so a round that fails is logged and
 /// repeated; a wrong setting ends the loop.
-async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn judge(
+    settings: Settings,
+    queue: review::Service,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
-    let queue = super::review::queue(&settings, Arc::new(SystemClock)).await?;
     if let Some(warning) = queue.calendar_warning() {
         tracing::warn!("{warning}");
     }

@@ -1,6 +1,7 @@
 //! `nonsite serve`: SQL for analysts, and what else listens, in one process.
 //!
-//! Every part is optional: an empty address in `[serve]` leaves it out. A part that cannot start
+//! Every part is optional: an empty address in `[serve]` leaves it out. Where the API of the case
+//! work is served, the deadlines of its queue are applied as well. A part that cannot start
 //! stops the others and the process with its own error; a part that ends by itself does the same.
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use nonsite_access::sql::catalogue::rules;
 use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
 use nonsite_access::{Listening, Tls, http, rest};
+use nonsite_analytics::review::Service as Queue;
 use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -23,8 +25,18 @@ pub(crate) struct Args {}
 
 /// A part that runs.
 struct Running {
-    listening: Listening,
-    task: JoinHandle<Result<(), nonsite_access::Error>>,
+    /// Where it listens, if it does.
+    listening: Option<Listening>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    fn listener(listening: Listening, task: JoinHandle<Result<(), nonsite_access::Error>>) -> Self {
+        Self {
+            listening: Some(listening),
+            task: tokio::spawn(async move { task.await?.map_err(classed) }),
+        }
+    }
 }
 
 pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -36,7 +48,9 @@ pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exi
         );
     }
     for part in &parts {
-        let Listening { name, address, tls } = &part.listening;
+        let Some(Listening { name, address, tls }) = &part.listening else {
+            continue;
+        };
         // Standard output, so that whoever started the process can read the port.
         println!("{name} {address}{}", if *tls { " tls" } else { "" });
     }
@@ -56,7 +70,7 @@ pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exi
     for part in parts {
         outcome = outcome.and(part.task.await?);
     }
-    outcome.map(|()| Exit::Done).map_err(classed)
+    outcome.map(|()| Exit::Done)
 }
 
 /// Starts every part that has an address.
@@ -81,7 +95,7 @@ async fn start(
         let (listening, task) = pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
             .await
             .map_err(classed)?;
-        parts.push(Running { listening, task });
+        parts.push(Running::listener(listening, task));
     }
     if let Some(engine) = &engine
         && !serve.flight.is_empty()
@@ -90,14 +104,26 @@ async fn start(
         let (listening, task) = flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
             .await
             .map_err(classed)?;
-        parts.push(Running { listening, task });
+        parts.push(Running::listener(listening, task));
     }
     if !serve.http.is_empty() {
-        let routes = routes(settings, registry, tls.is_some()).await?;
+        let (routes, queue) = routes(settings, registry, tls.is_some()).await?;
         let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
             .await
             .map_err(classed)?;
-        parts.push(Running { listening, task });
+        parts.push(Running::listener(listening, task));
+        if let Some(queue) = queue {
+            // Whoever lets people work on cases keeps their deadlines as well.
+            let mut stopped = stopped.clone();
+            let ended = async move {
+                // A dropped sender means the process is ending, too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            parts.push(Running {
+                listening: None,
+                task: tokio::spawn(review::tick(queue, ended)),
+            });
+        }
     }
     Ok(parts)
 }
@@ -126,23 +152,27 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
     Engine::start(setup).map_err(classed)
 }
 
-/// What answers over HTTP: health and metrics, and every part that has a router.
+/// What answers over HTTP: health and metrics, and every part that has a router; with the queue, when
+/// one of them works on it.
 async fn routes(
     settings: &Settings,
     registry: Registry,
     tls: bool,
-) -> anyhow::Result<axum::Router> {
+) -> anyhow::Result<(axum::Router, Option<Queue>)> {
     let readiness = nonsite_ingest::http::Readiness::default();
     readiness.set(true);
     let mut routes = nonsite_ingest::http::routes(registry, readiness);
+    let mut queue = None;
     if !settings.serve.rest.callers.is_empty() {
-        routes = routes.merge(api(settings, tls).await?);
+        let (api, own) = api(settings, tls).await?;
+        routes = routes.merge(api);
+        queue = Some(own);
     }
-    Ok(routes)
+    Ok((routes, queue))
 }
 
 /// The REST API of the case work; old answers are forgotten as long as the process lives.
-async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
+async fn api(settings: &Settings, tls: bool) -> anyhow::Result<(axum::Router, Queue)> {
     let (config, address) = (settings.serve.rest.clone(), &settings.serve.http);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let parts = rest::Parts {
@@ -158,8 +188,9 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
     }
     let routes = rest::router(&config, parts.clone(), address, tls)
         .map_err(|error| Usage(error.to_string()))?;
+    let queue = parts.review.clone();
     tokio::spawn(async move { rest::forget_old_answers(&config, &parts).await });
-    Ok(routes)
+    Ok((routes, queue))
 }
 
 /// Settings and files are for the operator to change; tables and addresses may be there later.
