@@ -15,6 +15,7 @@ mod ledger;
 mod casework;
 mod city_year;
 mod command_line;
+mod deadlines;
 mod determinism;
 mod documents;
 mod garbage;
