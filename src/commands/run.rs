@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     .with_readiness(readiness.clone());
     let (stop, stopped) = watch::channel(false);
     // Before anything is read: an address that is taken must not end a pipeline at work.
-    let mut serving = Serving::start(settings, registry.clone(), &stopped).await?;
+    let mut serving = Serving::start(settings, registry.clone(), &stopped, false).await?;
     if !settings.ingest.listen.is_empty() {
         let address = http::serve(&settings.ingest.listen, registry, readiness)
             .await
@@ -56,35 +56,38 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     }
     serving.announce();
 
-    let mut ingesting = tokio::spawn(service.run(ended(stopped.clone())));
-    let mut judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
+    let queue = super::review::queue(settings, Arc::new(SystemClock)).await?;
+    let ingesting = service.run(ended(stopped.clone()));
+    let ingesting = tokio::spawn(async move { ingesting.await.map_err(ingest::explain).map(drop) });
+    let judging = tokio::spawn(judge(settings.clone(), queue.clone(), stopped.clone()));
+    // Deadlines pass whether or not anything can be judged.
+    let ticking = tokio::spawn(super::review::tick(queue, ended(stopped.clone())));
+    let mut parts = vec![ingesting, judging, ticking];
     let maintaining = (!args.no_maintain).then(|| {
         let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
         tokio::spawn(async move { maintainer.run(ended(stopped)).await })
     });
     // Whichever part ends first ends the others; its own end is not waited for twice.
-    let (mut ingested, mut judged, mut served) = (None, None, Ok(()));
+    let (mut first, mut outcome) = (None, Ok(()));
     tokio::select! {
         () = ingest::interrupted() => {}
-        report = &mut ingesting => ingested = Some(report),
-        outcome = &mut judging => judged = Some(outcome),
-        outcome = serving.ended() => served = outcome,
+        (ended, at, _) = futures::future::select_all(parts.iter_mut()) => first = Some((ended, at)),
+        ended = serving.ended() => outcome = ended,
     }
     let _ = stop.send(true);
-    let ingested = match ingested {
-        Some(ingested) => ingested,
-        None => ingesting.await,
-    };
-    let judged = match judged {
-        Some(judged) => judged,
-        None => judging.await,
-    };
-    let served = served.and(serving.finish().await);
+    if let Some((ended, at)) = first {
+        drop(parts.swap_remove(at));
+        outcome = ended?;
+    }
+    for part in parts {
+        // The part that ended first says why.
+        outcome = outcome.and(part.await?);
+    }
+    outcome = outcome.and(serving.finish().await);
     if let Some(maintaining) = maintaining {
         maintaining.await?;
     }
-    let ingested = ingested?.map_err(ingest::explain).map(drop);
-    ingested.and(judged?).and(served).map(|()| Exit::Done)
+    outcome.map(|()| Exit::Done)
 }
 
 /// Ends when the process is to end.
@@ -94,13 +97,17 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Rules over what is new, alerts out, findings into the queue, deadlines applied; again and again.
+/// (Deadlines are applied beside it as well, by a clock of their own.)
 ///
 /// What cannot be reached now may be there in the next round, so a round that fails is logged and
 /// repeated; a wrong setting ends the loop.
-async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn judge(
+    settings: Settings,
+    queue: review::Service,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
-    let queue = super::review::queue(&settings, Arc::new(SystemClock)).await?;
     if let Some(warning) = queue.calendar_warning() {
         tracing::warn!("{warning}");
     }

@@ -1,6 +1,7 @@
 //! `nonsite serve`: SQL for analysts, and what else listens, in one process.
 //!
-//! Every part is optional: an empty address in `[serve]` leaves it out. A part that cannot start
+//! Every part is optional: an empty address in `[serve]` leaves it out. Where the API of the case
+//! work is served, the deadlines of its queue are applied as well. A part that cannot start
 //! stops the others and the process with its own error; a part that ends by itself does the same.
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use nonsite_access::sql::catalogue::rules;
 use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
 use nonsite_access::{Listening, Tls, http, rest};
+use nonsite_analytics::review::Service as Queue;
 use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -23,8 +25,18 @@ pub(crate) struct Args {}
 
 /// A part that runs.
 struct Running {
-    listening: Listening,
-    task: JoinHandle<Result<(), nonsite_access::Error>>,
+    /// Where it listens, if it does.
+    listening: Option<Listening>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    fn listener(listening: Listening, task: JoinHandle<Result<(), nonsite_access::Error>>) -> Self {
+        Self {
+            listening: Some(listening),
+            task: tokio::spawn(async move { task.await?.map_err(classed) }),
+        }
+    }
 }
 
 /// The parts that listen, and how they end.
@@ -32,7 +44,7 @@ pub(super) struct Serving(Vec<Running>);
 
 pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
     let (stop, stopped) = watch::channel(false);
-    let mut serving = Serving::start(settings, Registry::new(), &stopped).await?;
+    let mut serving = Serving::start(settings, Registry::new(), &stopped, true).await?;
     if serving.0.is_empty() {
         return Err(
             Usage("nothing to serve: every address in `[serve]` is empty".to_owned()).into(),
@@ -48,11 +60,13 @@ pub(crate) async fn run(_args: &Args, settings: &Settings) -> anyhow::Result<Exi
 }
 
 impl Serving {
-    /// Starts every part that has an address; `/metrics` tells what is in `registry`.
+    /// Starts every part that has an address; `/metrics` tells what is in `registry`. `ticks` says
+    /// whether the deadlines of cases are kept beside the REST API: not where the caller keeps them.
     pub(super) async fn start(
         settings: &Settings,
         registry: Registry,
         stopped: &watch::Receiver<bool>,
+        ticks: bool,
     ) -> anyhow::Result<Self> {
         let serve = &settings.serve;
         serve.validate().map_err(classed)?;
@@ -71,7 +85,7 @@ impl Serving {
                 pg::serve(&serve.postgres, engine, tls.as_ref(), stopped.clone())
                     .await
                     .map_err(classed)?;
-            parts.push(Running { listening, task });
+            parts.push(Running::listener(listening, task));
         }
         if let Some(engine) = &engine
             && !serve.flight.is_empty()
@@ -81,14 +95,26 @@ impl Serving {
                 flight::serve(&serve.flight, engine, tls.as_ref(), stopped.clone())
                     .await
                     .map_err(classed)?;
-            parts.push(Running { listening, task });
+            parts.push(Running::listener(listening, task));
         }
         if !serve.http.is_empty() {
-            let routes = routes(settings, registry, tls.is_some()).await?;
+            let (routes, queue) = routes(settings, registry, tls.is_some()).await?;
             let (listening, task) = http::serve(&serve.http, routes, tls.as_ref(), stopped.clone())
                 .await
                 .map_err(classed)?;
-            parts.push(Running { listening, task });
+            parts.push(Running::listener(listening, task));
+            if let Some(queue) = queue.filter(|_| ticks) {
+                // Whoever lets people work on cases keeps their deadlines as well.
+                let mut stopped = stopped.clone();
+                let ended = async move {
+                    // A dropped sender means the process is ending, too.
+                    let _ = stopped.wait_for(|stop| *stop).await;
+                };
+                parts.push(Running {
+                    listening: None,
+                    task: tokio::spawn(review::tick(queue, ended)),
+                });
+            }
         }
         Ok(Self(parts))
     }
@@ -97,7 +123,9 @@ impl Serving {
     /// read the ports.
     pub(super) fn announce(&self) {
         for part in &self.0 {
-            let Listening { name, address, tls } = &part.listening;
+            let Some(Listening { name, address, tls }) = &part.listening else {
+                continue;
+            };
             println!("{name} {address}{}", if *tls { " tls" } else { "" });
         }
     }
@@ -110,7 +138,7 @@ impl Serving {
         let ends = self.0.iter_mut().map(|part| &mut part.task);
         let (ended, at, _) = futures::future::select_all(ends).await;
         self.0.swap_remove(at);
-        ended?.map_err(classed)
+        ended?
     }
 
     /// Waits for the parts that were told to stop; the first fault among them.
@@ -118,7 +146,7 @@ impl Serving {
         let mut outcome = Ok(());
         for part in self.0 {
             let ended = part.task.await.map_err(anyhow::Error::from);
-            outcome = outcome.and(ended.and_then(|ended| ended.map_err(classed)));
+            outcome = outcome.and(ended.and_then(|ended| ended));
         }
         outcome
     }
@@ -148,23 +176,27 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
     Engine::start(setup).map_err(classed)
 }
 
-/// What answers over HTTP: health and metrics, and every part that has a router.
+/// What answers over HTTP: health and metrics, and every part that has a router; with the queue, when
+/// one of them works on it.
 async fn routes(
     settings: &Settings,
     registry: Registry,
     tls: bool,
-) -> anyhow::Result<axum::Router> {
+) -> anyhow::Result<(axum::Router, Option<Queue>)> {
     let readiness = nonsite_ingest::http::Readiness::default();
     readiness.set(true);
     let mut routes = nonsite_ingest::http::routes(registry, readiness);
+    let mut queue = None;
     if !settings.serve.rest.callers.is_empty() {
-        routes = routes.merge(api(settings, tls).await?);
+        let (api, own) = api(settings, tls).await?;
+        routes = routes.merge(api);
+        queue = Some(own);
     }
-    Ok(routes)
+    Ok((routes, queue))
 }
 
 /// The REST API of the case work; old answers are forgotten as long as the process lives.
-async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
+async fn api(settings: &Settings, tls: bool) -> anyhow::Result<(axum::Router, Queue)> {
     let (config, address) = (settings.serve.rest.clone(), &settings.serve.http);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let parts = rest::Parts {
@@ -180,8 +212,9 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<axum::Router> {
     }
     let routes = rest::router(&config, parts.clone(), address, tls)
         .map_err(|error| Usage(error.to_string()))?;
+    let queue = parts.review.clone();
     tokio::spawn(async move { rest::forget_old_answers(&config, &parts).await });
-    Ok(routes)
+    Ok((routes, queue))
 }
 
 /// Settings and files are for the operator to change; tables and addresses may be there later.

@@ -18,7 +18,7 @@ use crate::pipeline::province;
 const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+08:00"];
 
 /// Somebody who may call, made by the command that makes tokens; the token.
-fn caller(sandbox: &Sandbox, callers: &mut Vec<toml::Value>, args: &[&str]) -> String {
+pub(crate) fn caller(sandbox: &Sandbox, callers: &mut Vec<toml::Value>, args: &[&str]) -> String {
     let made = sandbox
         .run(&[&["token", "--json"][..], args].concat())
         .done()
@@ -35,7 +35,7 @@ fn caller(sandbox: &Sandbox, callers: &mut Vec<toml::Value>, args: &[&str]) -> S
 }
 
 /// Where HTTP listens.
-fn address(server: &Process) -> String {
+pub(crate) fn address(server: &Process) -> String {
     wait_for("the server to listen", || {
         let text = server.output();
         let line = text.lines().find_map(|line| line.strip_prefix("http "))?;
@@ -158,7 +158,7 @@ fn a_case_goes_on(sandbox: &Sandbox, address: &str, analyst: &str) {
     assert_eq!(dossier["finding"]["anomaly_id"], case["anomaly_id"]);
     let line = format!("POST /cases/{id}/actions/dispatch");
     let headers = format!("Content-Type: application/json\r\nIf-Match: \"{version}\"\r\n");
-    let body = json!({"channel": "client"}).to_string();
+    let body = json!({"channel": "client", "reason": "R1"}).to_string();
     let (status, after) = ask(address, analyst, &line, &headers, &body);
     assert_eq!(
         (status, &after["state"]),

@@ -211,6 +211,12 @@ pub(super) struct Papers {
     hearing_day: Option<NaiveDate>,
     /// What has to be done, or was done.
     measures: Option<String>,
+    /// Who of the enterprise is responsible for the rectification, with a telephone number.
+    owner: Option<String>,
+    /// Day by which the plan will be done, within the order.
+    plan_due: Option<NaiveDate>,
+    /// The minutes of the visit: their number, or what they say.
+    minutes: Option<String>,
     /// Day by which it has to be done.
     due: Option<NaiveDate>,
     /// Day on which it was done.
@@ -224,6 +230,17 @@ pub(super) struct Papers {
     opinion: Option<String>,
     /// Facts of the suspected violation.
     facts: Option<String>,
+    /// The evidence of the violation, item by item.
+    evidence_list: Option<String>,
+    /// Last day of the violation; left out: the end of what the rule judged.
+    violation_end: Option<NaiveDate>,
+    /// Why a violation of more than two years ago may still be punished.
+    limitation: Option<String>,
+    /// What is handed over, item by item.
+    list: Option<String>,
+    /// Why it is approved although the rule was not silent for long enough, or could not be run.
+    #[serde(rename = "override")]
+    overriding: Option<String>,
     /// Number of the filed case.
     case_no: Option<String>,
     /// Number of the decision.
@@ -276,12 +293,20 @@ impl Papers {
             ("approved_at", self.approved_at),
             ("hearing_day", self.hearing_day.map(day)),
             ("measures", self.measures),
+            ("owner", self.owner),
+            ("plan_due", self.plan_due.map(day)),
+            ("minutes", self.minutes),
             ("due", self.due.map(day)),
             ("measure_date", self.measure_date.map(day)),
             ("promise", self.promise),
             ("items", items),
             ("opinion", self.opinion),
             ("facts", self.facts),
+            ("evidence_list", self.evidence_list),
+            ("violation_end", self.violation_end.map(day)),
+            ("limitation", self.limitation),
+            ("list", self.list),
+            ("override", self.overriding),
             ("case_no", self.case_no),
             ("decision", self.decision),
             ("match", self.rule_match.and_then(code)),

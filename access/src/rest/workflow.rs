@@ -175,7 +175,7 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
             .iter()
             .map(|field| NamedText {
                 name: field.name.clone(),
-                text: field.text.clone(),
+                text: field.meaning(),
             })
             .collect(),
         items: machine

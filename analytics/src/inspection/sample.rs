@@ -71,7 +71,7 @@ pub fn population(cases: &[CaseFile], belongs: impl Fn(&CaseFile) -> bool) -> Po
         .collect();
     let list = cases
         .iter()
-        .filter(|case| case.state() == "closed" && belongs(case))
+        .filter(|case| case.state() == "closed" && belongs(case) && !only_reminded(case))
         .map(|case| {
             let mut why = Vec::new();
             let mut point = |points: u32, holds: bool, what: &str| {
@@ -115,6 +115,12 @@ pub fn population(cases: &[CaseFile], belongs: impl Fn(&CaseFile) -> bool) -> Po
         reviewers,
         reuse,
     }
+}
+
+/// A reminder that ended: nobody decided anything that could be looked at again.
+fn only_reminded(case: &CaseFile) -> bool {
+    let last = case.steps.last();
+    last.is_some_and(|step| step.from.as_deref() == Some("reminded"))
 }
 
 /// Decisions about submissions, each with the time since it was taken up.

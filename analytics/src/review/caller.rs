@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::case::Case;
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::service::Service;
+use super::step::Actor;
 use super::store::{Answered, Filter, Tx};
 
 /// Whose cases somebody may see and touch; empty means everybody's.
@@ -197,6 +198,20 @@ impl Service {
             .ok_or_else(|| Error::NotFound(case_id.to_owned()))
     }
 
+    /// A person of a body acts on its cases and on those of the bodies below, whatever the caller may
+    /// see. Who names no body is bound by the caller's scope alone.
+    pub(super) fn of_body(&self, case: &Case, action: &str, actor: &Actor) -> Result<(), Error> {
+        if reaches(actor, case) {
+            return Ok(());
+        }
+        let why = format!(
+            "body `{}` may not: the case is in the charge of {}",
+            actor.org.as_deref().unwrap_or_default(),
+            case.org_code.as_deref().unwrap_or("no body")
+        );
+        Err(self.desk.refused_as(Refusal::Role, case, action, why))
+    }
+
     pub(super) fn check_version(&self, case: &Case) -> Result<(), Error> {
         match self.caller.expects {
             Some(expected) if expected != case.version => Err(Error::Stale {
@@ -215,6 +230,19 @@ impl Service {
             ..filter.clone()
         }
     }
+}
+
+/// Whether the body of a person, if they name one, is in charge of a case or above who is.
+pub(super) fn reaches(actor: &Actor, case: &Case) -> bool {
+    let body = actor.org.as_deref().map(str::trim);
+    let Some(body) = body.filter(|body| !body.is_empty()) else {
+        return true;
+    };
+    let scope = Scope {
+        org: Some(body.to_owned()),
+        permits: None,
+    };
+    scope.covers_case(case)
 }
 
 impl Request {

@@ -57,6 +57,9 @@ impl Service {
         let outlet = outlet_code(&case);
         let mut found: BTreeMap<(&str, String), Checked> = BTreeMap::new();
         for other in self.store.cases_of_unit(&permit, now - OPENED).await? {
+            if !self.caller.scope.covers_case(&other) {
+                continue;
+            }
             if other.case_id != case.case_id
                 && let Some(checked) = closed(&other, &case)
             {
@@ -84,7 +87,10 @@ impl Service {
         }
         if let Some(session) = session {
             for row in inspections(session, &permit).await? {
-                if let Some(checked) = recorded(&row, outlet.as_deref()) {
+                let own = rows::text(&row, "org_code");
+                if self.caller.scope.covers(own.as_deref(), Some(&permit))
+                    && let Some(checked) = recorded(&row, outlet.as_deref())
+                {
                     found.entry(("act", checked.id.clone())).or_insert(checked);
                 }
             }

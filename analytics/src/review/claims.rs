@@ -3,6 +3,7 @@
 //! Handing out happens inside one writing transaction, so the case that was found is the case that
 //! is claimed; a second person who asks at the same moment gets the next one.
 
+use super::caller::reaches;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::{Error, Refusal};
@@ -20,6 +21,7 @@ impl Service {
     /// [`Error::Refused`] when somebody else holds it or the role has nothing to do in its state.
     pub async fn claim(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
         self.change(case_id, |case, now| {
+            self.of_body(case, "claim", actor)?;
             if !self.acts_here(case, actor.role) {
                 let why = format!("role `{}` has nothing to do in this state", actor.role);
                 return Err(self.desk.refused_as(Refusal::Role, case, "claim", why));
@@ -89,6 +91,7 @@ impl Service {
     /// [`Error::Refused`] when the actor does not hold the case.
     pub async fn release(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
         self.change(case_id, |case, now| {
+            self.of_body(case, "release", actor)?;
             if case.held_by(now) != Some(actor.name.as_str()) {
                 let why = format!("{} does not hold the case", actor.name);
                 return Err(self.desk.refused_as(Refusal::Held, case, "release", why));
@@ -136,6 +139,7 @@ impl Service {
             && case.due_at.is_some_and(|at| at <= now)
             && self.desk.timer_of(case).is_some();
         self.caller.scope.covers_case(case)
+            && reaches(actor, case)
             && !signed
             && !handled
             && !moves_now

@@ -10,6 +10,7 @@ use super::case::{Case, RunningClock};
 use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::parts::{ClockDef, Transition};
+use super::recheck::Rechecked;
 use super::step::{Actor, Input};
 
 impl Desk {
@@ -128,10 +129,16 @@ impl Desk {
             let end = (!clock.overdue).then_some(clock.due_at);
             clock.remind_at.into_iter().chain(end)
         });
-        case.timer_at = clocks.chain(case.remind_at).chain(own).min();
+        case.timer_at = clocks
+            .chain(case.remind_at)
+            .chain(case.check_at)
+            .chain(own)
+            .min();
     }
 
-    /// What the engine does when a case's timer is due, as of the moment it was due.
+    /// What the engine does when a case's timer is due, as of the moment it was due. A check of the
+    /// look-back is no business of this function: it is run first ([`Self::check_waits`]); here it
+    /// would be noted as one that nobody ran.
     pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
         let at = case.timer_at.unwrap_or(case.entered_at);
         let effective_at = at.max(case.entered_at);
@@ -142,6 +149,9 @@ impl Desk {
             self.arm(&mut moved.case);
             Ok(vec![moved])
         };
+        if case.check_at == Some(at) {
+            return self.checked(case, &Rechecked::not_run("nobody ran it"));
+        }
         if case.remind_at == Some(at) {
             let due = case.due_at.unwrap_or(at);
             return note("reminder", due, &|after| after.remind_at = None);

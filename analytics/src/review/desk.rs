@@ -4,16 +4,16 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
-use super::act::Record;
 use super::calendar::{Calendar, parse_day};
-use super::case::{Case, Signature};
+use super::case::{Case, Plan, Signature};
 use super::error::{Error, Refusal};
 use super::guard::Situation;
 use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
-use nonsite_schemas::time::{beijing_day, beijing_day_start};
+use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::wire::inspection::Mode;
 
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
@@ -224,72 +224,6 @@ impl Desk {
         }
     }
 
-    fn check_fields(
-        &self,
-        case: &Case,
-        way: &Transition,
-        input: &Input,
-        effective_at: i64,
-    ) -> Result<(), Error> {
-        let missing: Vec<String> = way
-            .requires
-            .iter()
-            .filter(|field| input.get(field).is_none())
-            .map(|field| {
-                let text = self
-                    .machine
-                    .fields()
-                    .iter()
-                    .find(|known| &known.name == field);
-                format!(
-                    "`{field}` ({})",
-                    text.map_or("", |known| known.text.as_str())
-                )
-            })
-            .collect();
-        if !missing.is_empty() {
-            let why = format!("missing: {}", missing.join("; "));
-            return Err(self.refused_as(Refusal::Missing, case, &way.action, why));
-        }
-        let wrong = |why: String| Err(self.refused_as(Refusal::Field, case, &way.action, why));
-        if let Some(name) = input.unwritable() {
-            return wrong(format!("`{name}` holds control characters"));
-        }
-        for day in ["due", "measure_date", "hearing_day"] {
-            if let Some(text) = input.get(day)
-                && parse_day(text).is_none()
-            {
-                return wrong(format!(
-                    "field `{day}`: `{text}` is no day, write YYYY-MM-DD"
-                ));
-            }
-        }
-        if let Some(text) = input.get("measure_date")
-            && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
-        {
-            return wrong(format!("field `measure_date`: {text} lies in the future"));
-        }
-        if let Some(text) = input.get("record")
-            && let Err(why) = Record::from_json(text)
-        {
-            return Err(self.refused(case, &way.action, why));
-        }
-        if let Some(text) = input.get("approved_at")
-            && let Err(error) = crate::ratio::parse_as_of(text)
-        {
-            let why = format!("field `approved_at`: {error}");
-            return Err(self.refused(case, &way.action, why));
-        }
-        if let Some(text) = input.get("match")
-            && !["match", "partly", "mismatch"].contains(&text)
-        {
-            return wrong(format!(
-                "field `match`: `{text}` is not one of match, partly, mismatch"
-            ));
-        }
-        Ok(())
-    }
-
     /// `Some` when this signature is the first of two and only gets noted.
     fn first_signature(
         &self,
@@ -341,10 +275,18 @@ impl Desk {
         after.state.clone_from(&way.to);
         after.entered_at = effective_at;
         after.signature = None;
-        after.files_added = 0;
+        if way.to != case.state {
+            // What is brought back from a visit is evidence of the visit.
+            let visited = self
+                .machine
+                .state(&way.to)
+                .is_some_and(|state| state.act == Some(Mode::Onsite));
+            let brought = if visited { input.attachments.len() } else { 0 };
+            after.files_added = u32::try_from(brought).unwrap_or(u32::MAX);
+        }
         after.assignee = None;
         after.claimed_until = None;
-        if actor.role == Role::Officer {
+        if matches!(actor.role, Role::Officer | Role::Investigator) {
             after.handlers.insert(actor.name.clone());
             after
                 .handlers
@@ -372,8 +314,25 @@ impl Desk {
             .state(&way.to)
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
+        after.only_reminded = way.to == "closed" && case.state == "reminded";
         self.set_deadline(&mut after, case, way, input, effective_at)?;
         self.run_clocks(&mut after, case, way, input, effective_at)?;
+        let planned = ["measures", "owner", "plan_due"].map(|name| input.get(name));
+        if let [Some(measures), Some(owner), Some(due)] = planned
+            && way.requires.iter().any(|field| field == "plan_due")
+        {
+            after.plan = Some(Plan {
+                measures: measures.to_owned(),
+                owner: owner.to_owned(),
+                due: due.to_owned(),
+                at: effective_at,
+            });
+        }
+        after.check_at = None;
+        if after.state == "look_back" {
+            after.checks.clear();
+            after.check_at = self.next_check(&after);
+        }
         self.arm(&mut after);
         match after.state.as_str() {
             "look_back" => after.look_back_until = after.due_at,

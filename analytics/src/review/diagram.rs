@@ -64,7 +64,7 @@ pub fn document(machine: &Machine) -> String {
     clocks(&mut text, machine);
     text.push_str("\n### Fields\n\n| field | holds |\n|---|---|\n");
     for field in machine.fields() {
-        let _ = writeln!(text, "| `{}` | {} |", field.name, field.text);
+        let _ = writeln!(text, "| `{}` | {} |", field.name, field.meaning());
     }
     text.push_str("\n### Checklist of a review\n\n| item | 中文 | passes when |\n|---|---|---|\n");
     for item in machine.items() {
@@ -107,12 +107,12 @@ fn clocks(text: &mut String, machine: &Machine) {
 }
 
 fn deadlines(state: &State) -> String {
-    state
-        .deadline
-        .iter()
-        .map(deadline)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let mut parts: Vec<String> = state.deadline.iter().map(deadline).collect();
+    if !state.checks.is_empty() {
+        let days: Vec<String> = state.checks.iter().map(u32::to_string).collect();
+        parts.push(format!("checked after {} d", days.join(" and ")));
+    }
+    parts.join("; ")
 }
 
 fn deadline(rule: &DeadlineRule) -> String {

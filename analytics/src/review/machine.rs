@@ -13,6 +13,9 @@ use super::parts::{ClockDef, FieldDef, ItemDef, Role, State, Transition};
 
 const BUILT_IN: &str = include_str!("machine.toml");
 
+/// What reopens a case whose trouble is back.
+pub(super) const RELAPSE: &str = "relapse";
+
 /// Why a machine's text is not a machine.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MachineError {
@@ -241,6 +244,20 @@ impl Machine {
                 }
             }
         }
+        if !state.checks.is_empty() {
+            // A check that finds the trouble again has somewhere to go, and the last one goes before
+            // the end of the state.
+            if self.way(&state.name, RELAPSE).is_none() {
+                return unsound(format!("its checks need the action `{RELAPSE}`"));
+            }
+            let last = state.checks.last().copied();
+            if state.deadline.iter().any(|rule| rule.days != last) {
+                return unsound("its last check and its deadline are on the same day".to_owned());
+            }
+            if !state.checks.is_sorted_by(|one, next| one < next) {
+                return unsound("its checks are not in order".to_owned());
+            }
+        }
         if let Some(last) = state.deadline.last()
             && (!last.severity.is_empty() || last.unit.is_some())
         {
@@ -410,6 +427,8 @@ mod tests {
         assert!(timer.contains("timer `answer`"), "{timer}");
         let field = broken(|text| text.replace("name = \"promise\"", "name = \"oath\""));
         assert!(field.contains("`promise` is not described"), "{field}");
+        let unending = broken(|text| text.replace("checks = [7, 30]", "checks = [7]"));
+        assert!(unending.contains("on the same day"), "{unending}");
         let lengthless = broken(|text| text.replacen("{ working_days = 1 }]", "{ }]", 1));
         assert!(lengthless.contains("exactly one length"), "{lengthless}");
         let clock = broken(|text| text.replacen("extends = \"decision\"", "extends = \"nap\"", 1));

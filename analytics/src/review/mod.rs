@@ -43,13 +43,16 @@ mod dossier;
 mod error;
 mod event;
 mod evidence;
+mod fields;
 mod guard;
 mod intake;
+mod look_back;
 mod machine;
 mod mirror;
 mod package;
 mod parts;
 mod postgres;
+mod recheck;
 mod relapse;
 mod relational;
 mod rise;
@@ -76,16 +79,20 @@ mod properties;
 #[cfg(test)]
 mod properties_ends;
 #[cfg(test)]
+mod tampering;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod testing_postgres;
+#[cfg(test)]
+mod walk;
 
 pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, RunningClock, Signature};
+pub use case::{Case, CheckResult, LookBackCheck, Plan, RunningClock, Signature};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
@@ -103,6 +110,7 @@ pub use parts::{
     UnitKind,
 };
 pub use postgres::PostgresStore;
+pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
 pub use source::{findings_from_batches, load_findings};

@@ -172,6 +172,9 @@ pub struct State {
     /// Deadlines; the first that fits applies.
     #[serde(default)]
     pub deadline: Vec<DeadlineRule>,
+    /// Calendar days after which the rule that fired is run again, in order.
+    #[serde(default)]
+    pub checks: Vec<u32>,
 }
 
 /// When a second person has to sign.
@@ -282,6 +285,19 @@ pub struct FieldDef {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// The codes it may hold; any text when there are none.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+impl FieldDef {
+    /// What it holds, its codes included.
+    pub fn meaning(&self) -> String {
+        match self.values.is_empty() {
+            true => self.text.clone(),
+            false => format!("{}: {}", self.text, self.values.join(", ")),
+        }
+    }
 }
 
 /// An item of the reviewer's checklist.

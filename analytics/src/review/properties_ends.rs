@@ -1,6 +1,6 @@
 //! Every case comes to an end, and an engine that slept leaves what one that never did would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -10,20 +10,10 @@ use super::case::Case;
 use super::desk::Desk;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
+use super::recheck::{self, Verdict};
 use super::store::Filter;
-use super::testing::{Bench, monday, papers_for, person, triaged};
-
-/// Action, role and waiting time of one random step; indices into the machine's own lists.
-type Step = (usize, usize, i64);
-
-fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    let actions = Machine::built_in().actions().len();
-    proptest::collection::vec((0..actions, 0..Role::ALL.len(), 0..60_i64), 1..most)
-}
-
-fn severities() -> impl Strategy<Value = Severity> {
-    proptest::sample::select(vec![Severity::S1, Severity::S2, Severity::S3])
-}
+use super::testing::{Bench, monday, person, rechecked};
+use super::walk::{Move, Walk, any_move, any_start, detected, papers_at};
 
 fn is_final(state: &str) -> bool {
     Machine::built_in()
@@ -53,17 +43,18 @@ fn distances() -> BTreeMap<&'static str, usize> {
     }
 }
 
-/// Applies everything that comes due up to `until`; fails when it never settles.
+/// Applies everything that comes due up to `until`; the checks of a look-back are passed.
 fn settle(desk: &Desk, mut case: Case, until: i64) -> Case {
     for _ in 0..100 {
         if case.timer_at.is_none_or(|at| at > until) {
             return case;
         }
-        let due = case.timer_at.unwrap();
-        let moves = desk.expire(&case).unwrap();
-        for moved in moves {
+        let moves = match Desk::check_waits(&case, until) {
+            true => desk.checked(&case, &rechecked(Verdict::Silent)),
+            false => desk.expire(&case),
+        };
+        for moved in moves.unwrap() {
             assert!(moved.effective_at >= case.entered_at, "time ran backwards");
-            assert!(moved.effective_at <= due.max(case.entered_at));
             case = moved.case;
         }
     }
@@ -82,7 +73,8 @@ fn willing(desk: &Desk, case: &Case, far: &BTreeMap<&str, usize>, turn: usize, n
         // Somebody new each time: nobody reviews or countersigns what they did before.
         let role = way.roles.iter().find(|role| **role != Role::Engine);
         let actor = person(&format!("p-{turn}"), *role.unwrap());
-        let done = desk.step(case, &way.action, &actor, &papers_for(&way.action), now);
+        let input = papers_at(case, &way.action, now).with(recheck::VERDICT, recheck::SILENT);
+        let done = desk.step(case, &way.action, &actor, &input, now);
         if let Ok(moves) = done {
             return moves.into_iter().last().unwrap().case;
         }
@@ -93,37 +85,92 @@ fn willing(desk: &Desk, case: &Case, far: &BTreeMap<&str, usize>, turn: usize, n
     );
 }
 
+/// The states in which nothing happens unless somebody acts; everywhere else the engine goes on. In
+/// each of them the case becomes overdue, so that nobody can forget it.
+#[test]
+fn these_states_wait_for_people() {
+    let machine = Machine::built_in();
+    // Left in the very transaction in which it is come to: `detected` by the intake, `approved` by
+    // itself.
+    let passing = |state: &str| {
+        state == machine.initial()
+            || machine
+                .from(state)
+                .any(|way| way.automatic && way.guards.is_empty())
+    };
+    let waiting: Vec<&str> = machine
+        .states()
+        .iter()
+        .filter(|state| !state.is_final && !passing(&state.name))
+        .filter(|state| {
+            state
+                .deadline
+                .last()
+                .is_none_or(|rule| rule.timer.is_none())
+        })
+        .map(|state| state.name.as_str())
+        .collect();
+    assert_eq!(
+        waiting,
+        [
+            "triage",
+            "dismissed",
+            "dispatched",
+            "answered",
+            "verify_off",
+            "rectify",
+            "submitted",
+            "to_onsite",
+            "onsite_done",
+            "returned",
+            "extended",
+            "filing",
+            "case",
+            "transferred",
+            "no_penalty",
+            "reopened",
+        ]
+    );
+    for name in waiting {
+        let timed = !machine.state(name).unwrap().deadline.is_empty();
+        let clocked = machine.clocks().iter().any(|clock| clock.state == name);
+        assert!(timed || clocked, "nobody would ever be late in `{name}`");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// After any history the timers settle, and from there the case reaches a final state: either
-    /// people take it there, or the scheduler does.
+    /// After any history the timers settle. What then still waits, waits where people have to act, is
+    /// overdue, and willing people bring it to its end.
     #[test]
-    fn every_case_comes_to_an_end(severity in severities(), steps in steps(80)) {
+    fn every_case_comes_to_an_end(
+        start in any_start(),
+        moves in proptest::collection::vec(any_move(), 1..100),
+    ) {
         let desk = Desk::new(&config());
-        let actions: Vec<&str> = desk.machine.actions().into_iter().collect();
         let far = distances();
-        let mut now = monday();
-        let mut case = triaged(&desk, severity, now);
-        for (action, role, hours) in steps {
-            now += hours * HOUR;
-            case = settle(&desk, case, now);
-            let actor = person(&format!("r-{role}"), Role::ALL[role]);
-            let action = actions[action];
-            if let Ok(moves) = desk.step(&case, action, &actor, &papers_for(action), now) {
-                case = moves.into_iter().last().unwrap().case;
-            }
-            if let Some(due) = case.due_at {
-                prop_assert!(due > case.clock_from || !case.clocks.is_empty());
-            }
-            for clock in &case.clocks {
-                prop_assert!(clock.due_at > clock.from, "a clock of no length");
-            }
+        let begin = monday();
+        let mut walk = Walk {
+            desk: &desk,
+            case: detected(start, begin),
+            now: begin,
+            seen: BTreeSet::new(),
+            ways: BTreeSet::new(),
+        };
+        for step in &moves {
+            walk.go(step, &|_, _| Ok(()))?;
+        }
+        let (mut case, mut now) = (walk.case, walk.now);
+        if case.state == desk.machine.initial() {
+            // The intake never leaves it there.
+            return Ok(());
         }
         // The scheduler alone.
         now += 400 * 24 * HOUR;
         case = settle(&desk, case, now);
         prop_assert_eq!(case.timer_at, None);
+        prop_assert!(is_final(&case.state) || case.overdue, "`{}` is not overdue", case.state);
         // And willing people.
         for turn in 0..60 {
             if is_final(&case.state) {
@@ -141,6 +188,60 @@ proptest! {
     }
 }
 
+/// What differs between an engine that never slept and one that did.
+async fn cases(bench: &Bench) -> Vec<Case> {
+    let mut cases = bench.service.list(&Filter::default()).await.unwrap();
+    for case in &mut cases {
+        // When it was recorded is all that may differ.
+        case.updated_at = 0;
+    }
+    cases
+}
+
+async fn one_sleeps(moves: &[(Move, usize)]) {
+    let awake = Bench::sqlite(&config()).await;
+    let asleep = Bench::sqlite(&config()).await;
+    let mut ids = Vec::new();
+    for (id, severity) in [
+        ("a", Severity::S1),
+        ("b", Severity::S2),
+        ("c", Severity::S3),
+    ] {
+        ids.push(awake.open(id, severity).await);
+        asleep.open(id, severity).await;
+    }
+    let tick = async |hours: i64| {
+        for _ in 0..hours {
+            awake.clock.advance(HOUR);
+            awake.service.tick().await.unwrap();
+        }
+    };
+    for (step, at) in moves {
+        let hours = step.hours % 60;
+        tick(hours).await;
+        asleep.clock.advance(hours * HOUR);
+        let case = awake.service.show(&ids[*at]).await.unwrap().case;
+        let Some((action, actor)) = step.attempt(&case, true) else {
+            continue;
+        };
+        let input = step.input(&case, &action, awake.clock_now());
+        let one = awake.service.act(&ids[*at], &action, &actor, &input).await;
+        let two = asleep.service.act(&ids[*at], &action, &actor, &input).await;
+        assert_eq!(one.is_ok(), two.is_ok(), "{one:?} {two:?}");
+    }
+    tick(300).await;
+    asleep.clock.advance(300 * HOUR);
+    let fired = asleep.service.tick().await.unwrap();
+    assert!(
+        fired
+            .windows(2)
+            .all(|pair| pair[0].due_at <= pair[1].due_at),
+        "{fired:?}"
+    );
+    assert_eq!(cases(&awake).await, cases(&asleep).await);
+    assert_eq!(asleep.service.audit(None).await.unwrap().fault, None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
@@ -148,54 +249,9 @@ proptest! {
     /// sleeper applies what it missed in the order in which it was due.
     #[test]
     fn missed_ticks_catch_up_in_order(
-        steps in proptest::collection::vec((steps(2), 0..3_usize), 1..25),
+        moves in proptest::collection::vec((any_move(), 0..3_usize), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let awake = Bench::sqlite(&config()).await;
-            let asleep = Bench::sqlite(&config()).await;
-            let mut ids = Vec::new();
-            for (id, severity) in [("a", Severity::S1), ("b", Severity::S2), ("c", Severity::S3)] {
-                ids.push(awake.open(id, severity).await);
-                asleep.open(id, severity).await;
-            }
-            let actions: Vec<&str> = Machine::built_in().actions().into_iter().collect();
-            let tick = |hours: i64| {
-                let awake = &awake;
-                async move {
-                    for _ in 0..hours {
-                        awake.clock.advance(HOUR);
-                        awake.service.tick().await.unwrap();
-                    }
-                }
-            };
-            for (step, case) in steps {
-                let (action, role, hours) = step[0];
-                tick(hours).await;
-                asleep.clock.advance(hours * HOUR);
-                let actor = person(&format!("r-{role}"), Role::ALL[role]);
-                let input = papers_for(actions[action]);
-                let one = awake.service.act(&ids[case], actions[action], &actor, &input).await;
-                let two = asleep.service.act(&ids[case], actions[action], &actor, &input).await;
-                assert_eq!(one.is_ok(), two.is_ok(), "{one:?} {two:?}");
-            }
-            tick(300).await;
-            asleep.clock.advance(300 * HOUR);
-            let fired = asleep.service.tick().await.unwrap();
-            assert!(fired.windows(2).all(|pair| pair[0].due_at <= pair[1].due_at), "{fired:?}");
-            let cases = |bench: &Bench| {
-                let service = bench.service.clone();
-                async move {
-                    let mut cases = service.list(&Filter::default()).await.unwrap();
-                    for case in &mut cases {
-                        // When it was recorded is all that may differ.
-                        case.updated_at = 0;
-                    }
-                    cases
-                }
-            };
-            assert_eq!(cases(&awake).await, cases(&asleep).await);
-            assert_eq!(asleep.service.audit(None).await.unwrap().fault, None);
-        });
+        runtime.block_on(one_sleeps(&moves));
     }
 }

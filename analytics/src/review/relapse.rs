@@ -51,7 +51,8 @@ fn overlap(one: &Case, other: &Case) -> bool {
 }
 
 impl Service {
-    /// Looks for the case a finding belongs to, after deadlines that passed took effect on it.
+    /// Looks for the case a finding belongs to, after deadlines that passed took effect on it. A
+    /// conflict names a case whose look-back has to be checked first.
     pub(super) async fn parent_of(
         &self,
         tx: &mut dyn Tx,
@@ -65,6 +66,9 @@ impl Service {
                 return Ok(Parent::Relapsed(open));
             }
             while open.timer_at.is_some_and(|at| at <= now) {
+                if Desk::check_waits(&open, now) {
+                    return Err(open.has_to_be_checked());
+                }
                 let moves = self.desk.expire(&open)?;
                 open = self.record(tx, &open, moves, now).await?;
             }
@@ -102,9 +106,9 @@ impl Service {
             after.fire_count += 1;
             after.window_start = after.window_start.min(case.window_start);
             after.window_end = after.window_end.max(case.window_end);
-            self.desk.worsen(after, case.severity);
+            self.desk.worsen(after, case.severity, now);
         });
-        self.record(tx, parent, vec![absorbed], now).await?;
+        self.record_worse(tx, parent, absorbed, now).await?;
         Ok(())
     }
 

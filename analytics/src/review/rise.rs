@@ -2,14 +2,15 @@
 //!
 //! What raises a finding is told by detection; here the case follows. A rise is an audit row with
 //! the finding that raises and its sentence, which proposes a visit where it calls for one; a
-//! shorter deadline comes with it. When nothing raises the case any more it gets its own severity
+//! shorter deadline comes with it, and a case that becomes S1 while it waits for the enterprise goes
+//! on-site at once. When nothing raises the case any more it gets its own severity
 //! back, with a row of its own; the deadline stays, because somebody may be working by it.
 //!
 //! Invariant: taking the same findings twice makes no second row. A case that was merged passes its
 //! rise on to the case it is part of, which keeps it: others may have given it the same severity.
 
 use super::case::Case;
-use super::desk::Desk;
+use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::intake::{Finding, Intake};
 use super::parts::Severity;
@@ -63,13 +64,13 @@ impl Service {
         let moved = Desk::mark(&case, action, &engine, input, now, |after| {
             if rise.is_some() {
                 after.severity_before = Some(own);
-                self.desk.worsen(after, wanted);
+                self.desk.worsen(after, wanted, now);
             } else {
                 after.severity_before = None;
                 after.severity = wanted;
             }
         });
-        self.record(tx, &case, vec![moved], now).await?;
+        self.record_worse(tx, &case, moved, now).await?;
         intake.raised += 1;
         if let (Some(rise), Some(parent)) = (rise, case.parent_id.as_ref()) {
             self.pass_on(tx, parent, wanted, rise, now).await?;
@@ -98,10 +99,23 @@ impl Service {
         }
         let input = said(&parent, wanted, rise);
         let moved = Desk::mark(&parent, "raise", &Actor::engine(), input, now, |after| {
-            self.desk.worsen(after, wanted);
+            self.desk.worsen(after, wanted, now);
         });
-        self.record(tx, &parent, vec![moved], now).await?;
+        self.record_worse(tx, &parent, moved, now).await?;
         Ok(())
+    }
+
+    /// Records a change that may have made a case more severe, with what follows from that at once.
+    pub(super) async fn record_worse(
+        &self,
+        tx: &mut dyn Tx,
+        before: &Case,
+        moved: Moved,
+        now: i64,
+    ) -> Result<Case, Error> {
+        let more = self.desk.at_once(before.severity, &moved.case, now)?;
+        let moves = std::iter::once(moved).chain(more).collect();
+        self.record(tx, before, moves, now).await
     }
 }
 

@@ -13,18 +13,19 @@ use super::bundle::Bundles;
 use super::caller::Caller;
 use super::case::Case;
 use super::desk::{Desk, Moved};
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::event::{Event, GENESIS};
 use super::machine::Machine;
 use super::parts::Role;
 use super::postgres::PostgresStore;
+use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
 use super::store::{FileRow, Filter, Store, StoreError, Tx};
 
 /// How often a change is tried again when somebody else was faster.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// The review queue.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ pub struct Service {
     pub(super) caller: Arc<Caller>,
     pub(super) policies: Arc<RatioPolicies>,
     pub(super) bundles: Arc<Bundles>,
+    pub(super) recheck: Arc<dyn Recheck>,
 }
 
 /// A case with its history and its future.
@@ -84,7 +86,15 @@ impl Service {
             caller: Arc::default(),
             policies: Arc::default(),
             bundles: Arc::default(),
+            recheck: Arc::new(WithoutTables),
         }
+    }
+
+    /// The same queue, which runs rules again by these means: for approvals and for the checks of the
+    /// look-back. Until then it says that it could not.
+    pub fn with_recheck(mut self, recheck: Arc<dyn Recheck>) -> Self {
+        self.recheck = recheck;
+        self
     }
 
     /// The same queue with these counting policies, whose ids its acts name; the built-in one until
@@ -135,8 +145,15 @@ impl Service {
         if actor.role == Role::Engine {
             return Err(Error::NotAPerson);
         }
+        let with_rerun = self.with_rerun(case_id, action, actor, input).await?;
         self.change(case_id, |case, now| {
-            self.desk.step(case, action, actor, input, now)
+            self.of_body(case, action, actor)?;
+            let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
+            if let Some(name) = reserved.find(|name| input.fields.contains_key(**name)) {
+                let why = format!("field `{name}` is written by the program alone");
+                return Err(self.desk.refused_as(Refusal::Field, case, action, why));
+            }
+            self.desk.step(case, action, actor, &with_rerun, now)
         })
         .await
     }
@@ -168,7 +185,8 @@ impl Service {
         let acts = self.acts_of(case_id).await?;
         let mut merged = Vec::new();
         for id in merged_into(&events) {
-            merged.extend(self.store.case(id).await?);
+            let part = self.store.case(id).await?;
+            merged.extend(part.filter(|part| self.caller.scope.covers_case(part)));
         }
         let timer = case
             .due_at
@@ -211,6 +229,7 @@ impl Service {
     /// Applies the deadlines of a case that have passed, so that what is printed of it is what a
     /// change finds.
     pub(super) async fn catch_up(&self, case_id: &str) -> Result<(), Error> {
+        self.run_checks(case_id).await?;
         let mut tx = self.store.begin().await?;
         let now = self.clock.now_micros();
         let Some(before) = tx.case(case_id).await? else {
@@ -218,6 +237,9 @@ impl Service {
         };
         let mut case = before.clone();
         while now >= case.updated_at && case.timer_at.is_some_and(|at| at <= now) {
+            if Desk::check_waits(&case, now) {
+                return Err(case.has_to_be_checked());
+            }
             let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }
@@ -235,6 +257,7 @@ impl Service {
     ) -> Result<Case, Error> {
         let mut attempt = 1;
         loop {
+            self.run_checks(case_id).await?;
             match self.try_change(case_id, &decide).await {
                 Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
                     attempt += 1
@@ -264,6 +287,9 @@ impl Service {
             });
         }
         while case.timer_at.is_some_and(|at| at <= now) {
+            if Desk::check_waits(&case, now) {
+                return Err(case.has_to_be_checked());
+            }
             let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }

@@ -194,6 +194,19 @@ pub struct FileRow {
     pub at: i64,
 }
 
+/// A stored case as the audit compares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The case.
+    pub case_id: String,
+    /// Its version.
+    pub version: i64,
+    /// SHA-256 of its document, hex.
+    pub sha256: String,
+    /// Whether the columns it is searched by say what the document says.
+    pub columns_agree: bool,
+}
+
 /// A version of an inspection act that the workflow wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActRow {
@@ -277,8 +290,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError>;
     /// Versions of acts of a case, in order.
     async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError>;
-    /// Id, version and hash of every stored case, by id.
-    async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError>;
+    /// Every stored case as the audit compares it, by id.
+    async fn fingerprints(&self) -> Result<Vec<Fingerprint>, StoreError>;
+    /// Acts of the rows after `after` up to `until`, in order.
+    async fn acts_between(&self, after: i64, until: i64) -> Result<Vec<ActRow>, StoreError>;
+    /// The index of files of the rows after `after` up to `until`, in order.
+    async fn files_between(&self, after: i64, until: i64) -> Result<Vec<FileRow>, StoreError>;
 }
 
 /// A writing transaction.
@@ -321,8 +338,8 @@ pub trait Tx: Send {
         limit: u32,
         offset: u32,
     ) -> Result<Vec<Case>, StoreError>;
-    /// The case whose timer is next, if it is not after `now`.
-    async fn next_timer(&mut self, now: i64) -> Result<Option<Case>, StoreError>;
+    /// The case whose timer is next, after so many that have to wait, if it is not after `now`.
+    async fn next_timer(&mut self, now: i64, waiting: u32) -> Result<Option<Case>, StoreError>;
     /// Stores a new case (`replaces` is `None`) or the next version of one.
     ///
     /// # Errors

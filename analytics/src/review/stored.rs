@@ -26,6 +26,48 @@ pub(super) fn case(database: &str, id: String, document: &str) -> Result<Case, S
     })
 }
 
+/// Whether the columns a case is searched and sorted by say what the case says.
+pub(super) fn columns_agree<R>(row: &R, case: &Case, is_open: bool) -> Result<bool, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> bool: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    let text = |column: &str| -> Result<Option<String>, sqlx::Error> { row.try_get(column) };
+    let number = |column: &str| -> Result<Option<i64>, sqlx::Error> { row.try_get(column) };
+    let texts = [
+        ("case_id", Some(&case.case_id)),
+        ("anomaly_id", Some(&case.anomaly_id)),
+        ("state", Some(&case.state)),
+        ("subject", Some(&case.subject)),
+        ("rule_group", Some(&case.rule_group)),
+        ("org_code", case.org_code.as_ref()),
+        ("assignee", case.assignee.as_ref()),
+    ];
+    let numbers = [
+        ("version", Some(case.version)),
+        ("claimed_until", case.claimed_until),
+        ("due_at", case.due_at),
+        ("timer_at", case.timer_at),
+        ("opened_at", Some(case.opened_at)),
+        ("look_back_until", case.look_back_until),
+    ];
+    for (column, said) in texts {
+        if text(column)?.as_ref() != said {
+            return Ok(false);
+        }
+    }
+    for (column, said) in numbers {
+        if number(column)? != said {
+            return Ok(false);
+        }
+    }
+    let open: bool = row.try_get("is_open")?;
+    Ok(open == is_open && text("severity")?.as_deref() == Some(case.severity.code()))
+}
+
 /// An audit row.
 pub(super) fn event<R>(row: &R) -> Result<Event, sqlx::Error>
 where

@@ -17,7 +17,7 @@ use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
 use self::setup::{clock, exit_code};
-pub(crate) use self::setup::{deliver, open, queue};
+pub(crate) use self::setup::{deliver, open, queue, tick};
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use nonsite_analytics::ratio::RatioPolicies;
-use nonsite_analytics::review::{Config, Error, Refusal, Service, StoreError, Target};
+use nonsite_analytics::review::{
+    Config, Error, Refusal, Service, StoreError, TableRecheck, Target,
+};
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
 
 use crate::exit::{Unreachable, Usage};
@@ -59,14 +61,32 @@ pub(super) fn exit_code(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The queue with the counting policies its acts name.
+/// The queue with the counting policies its acts name, and the tables in which rules are run again.
 pub(crate) async fn queue(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
-    let service = open(&settings.review, clock).await?;
+    let recheck = TableRecheck {
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+        detect: settings.detect.clone(),
+    };
+    let service = open(&settings.review, clock)
+        .await?
+        .with_recheck(Arc::new(recheck));
     Ok(match &settings.ratio.policy {
         None => service,
         Some(path) => service
             .with_policies(RatioPolicies::load(path).map_err(|error| Usage(error.to_string()))?),
     })
+}
+
+/// Applies deadlines until `shutdown` resolves.
+pub(crate) async fn tick(
+    queue: Service,
+    shutdown: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
+    queue
+        .run(shutdown)
+        .await
+        .map_err(|error| exit_code(error.into()))
 }
 
 /// Brings the acts that wait into table `inspections`, directly or by their topic; how many.

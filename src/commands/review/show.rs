@@ -1,7 +1,7 @@
 //! How cases look on a terminal.
 
 use nonsite_analytics::review::{
-    AuditReport, Case, Checked, Event, Fired, Machine, Shown, beijing_text,
+    AuditReport, Case, CheckResult, Checked, Event, Fired, Machine, Shown, beijing_text,
 };
 
 use super::handover;
@@ -261,6 +261,22 @@ pub(super) fn case(
                 plural(case.extension_count, "time")
             ),
         );
+    }
+    if let Some(plan) = &case.plan {
+        line(
+            "plan",
+            format!("{} by {}, {}", plan.measures, plan.due, plan.owner),
+        );
+    }
+    for check in &case.checks {
+        let said = match check.result {
+            CheckResult::Passed => "复核通过 / the rule was silent",
+            CheckResult::NotJudged => {
+                "无可判定数据 / nothing could be judged: silence proves nothing"
+            }
+            CheckResult::Fired => "再次触发 / the rule fired again",
+        };
+        line("look-back", format!("day {}: {said}", check.day));
     }
     if let Some(first) = &case.signature {
         line(

@@ -36,7 +36,7 @@ fn draft(sandbox: &Sandbox, case: &str) -> String {
 
 /// Verifies a clue off-site, with a record; its act.
 fn verified(sandbox: &Sandbox, case: &str) -> Json {
-    let decision = ["--decision", "verify"];
+    let decision = ["--decision", "verify", "--reason", "数据充分"];
     let triage = ["triage", case];
     assert_eq!(
         walk(sandbox, BEGAN, ANALYST, &triage, &decision),

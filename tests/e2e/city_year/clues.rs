@@ -54,6 +54,9 @@ fn papers(items: &str) -> Input {
         ("act", "act-1"),
         ("officers", "o-1, o-2"),
         ("measures", "更换循环泵"),
+        ("owner", "厂长 13800000000"),
+        // The clues of this year have no data behind them.
+        ("override", "手工监测报告"),
         ("measure_date", "2025-01-02"),
         ("promise", "厂长"),
         ("opinion", "整改到位"),
@@ -218,6 +221,10 @@ pub(super) fn the_case_work_is_what_was_put_in(sandbox: &mut Sandbox, city: &Cit
         for clues in batches.values() {
             desk.batch(clues).await;
         }
+        // To the end of the last look-backs.
+        let last = city.clues.iter().map(|clue| clue.taken_at).max().unwrap();
+        desk.clock.set(last + 45 * 24 * HOUR);
+        desk.service.tick().await.unwrap();
     });
     let year = YEAR.to_string();
     let words = [

@@ -128,7 +128,12 @@ async fn a_request_without_sense_is_told_why() {
     let large = bench.ask("ana", &line, &[json, on], large).await;
     large.problem(413, "too-large");
     let control = bench
-        .ask("ana", &line, &[json, on], r#"{"channel": "a\u0000b"}"#)
+        .ask(
+            "ana",
+            &line,
+            &[json, on],
+            r#"{"channel": "a\u0000b", "reason": "r"}"#,
+        )
         .await;
     control.problem(422, "bad-body");
 

@@ -9,7 +9,7 @@ async fn figures_lead_to_their_rows_and_the_chain_is_sound() {
     let bench = Bench::new().await;
     let dispatch = format!("/cases/{}/actions/verify", case(0));
     bench
-        .post("ana", &dispatch, Some("*"), None, &json!({}))
+        .post("ana", &dispatch, Some("*"), None, &json!({"reason": "R1"}))
         .await
         .done(200);
     let rectify = format!("/cases/{}/actions/rectify", case(0));
@@ -143,7 +143,7 @@ async fn findings_and_the_workflow_can_be_asked_for() {
         .iter()
         .find(|way| way["action"] == "dispatch")
         .unwrap();
-    assert_eq!(dispatch["requires"], json!(["channel"]));
+    assert_eq!(dispatch["requires"], json!(["channel", "reason"]));
     let me = bench.get("sub", "/me").await.done(200);
     assert_eq!(me["org"], "370522");
     let dossier = bench

@@ -12,7 +12,7 @@ pub(super) async fn a_change_names_its_version(bench: &Bench) {
     assert_eq!(tag, format!("\"{version}\""));
 
     let act = format!("{at}/actions/dispatch");
-    let papers = json!({"channel": "client"});
+    let papers = json!({"channel": "client", "reason": "R1"});
     let bare = bench.post("ana", &act, None, None, &papers).await;
     bare.problem(428, "precondition-required");
     let stale = bench.post("ana", &act, Some("\"1\""), None, &papers).await;
@@ -53,7 +53,7 @@ pub(super) async fn a_key_is_done_once(bench: &Bench) {
     let at = format!("/cases/{}", case(1));
     let tag = bench.get("ana", &at).await.header("etag").to_owned();
     let act = format!("{at}/actions/dispatch");
-    let papers = json!({"channel": "client"});
+    let papers = json!({"channel": "client", "reason": "R1"});
     // A refusal leaves the key free.
     let refused = bench
         .post("ana", &act, Some(&tag), Some("k-0"), &json!({}))
@@ -123,7 +123,7 @@ async fn a_claim_keeps_others_away_until_it_is_given_back() {
     taken.problem(409, "claimed");
     let act = format!("{at}/actions/verify");
     bench
-        .post("ben", &act, Some("*"), None, &json!({}))
+        .post("ben", &act, Some("*"), None, &json!({"reason": "R1"}))
         .await
         .problem(409, "claimed");
     let release = format!("{at}/release");
@@ -137,7 +137,7 @@ async fn a_claim_keeps_others_away_until_it_is_given_back() {
         .done(200);
     assert!(free["held_by"].is_null());
     bench
-        .post("ben", &act, Some("*"), None, &json!({}))
+        .post("ben", &act, Some("*"), None, &json!({"reason": "R1"}))
         .await
         .done(200);
     let none = bench.post("arch", "/claims", None, None, &json!({})).await;
@@ -155,7 +155,7 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
         (
             "ana",
             "dispatch",
-            json!({"channel": "client"}),
+            json!({"channel": "client", "reason": "R1"}),
             "dispatched",
         ),
         ("plant", "deliver", json!({"receipt": "read"}), "self_check"),
@@ -182,7 +182,8 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
     for (who, action, papers, state) in steps {
         assert_eq!(act(who, action, &papers).await.done(200)["state"], state);
     }
-    let done = json!({"measures": "已更换", "measure_date": "2026-03-02", "promise": "厂长"});
+    let done = json!({"measures": "已更换", "measure_date": "2026-03-02", "promise": "厂长",
+                      "owner": "厂长 13800000000"});
     let bare = act("plant", "submit", &done).await.problem(409, "refused");
     assert!(
         bare["detail"].as_str().unwrap().contains("submit"),
@@ -206,7 +207,14 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
         "history",
     ]
     .map(|item| json!({"item": item, "verdict": "pass"}));
-    let verdict = json!({"items": items, "opinion": "整改到位"});
+    // This queue has no data since the measures: whoever approves says why.
+    let bare = json!({"items": items, "opinion": "整改到位"});
+    let bare = act("rev", "approve", &bare).await.problem(409, "refused");
+    assert!(
+        bare["detail"].as_str().unwrap().contains("`override`"),
+        "{bare}"
+    );
+    let verdict = json!({"items": items, "opinion": "整改到位", "override": "手工监测报告 7"});
     let first = act("rev", "approve", &verdict).await.done(200);
     assert_eq!(first["state"], "submitted");
     assert_eq!(first["signature"]["by"], "rev");

@@ -2,12 +2,16 @@
 //! runs once per store (`suite!` at the end).
 
 mod acts;
+mod bodies;
 mod bundles;
 mod clocks;
 mod deadlines;
+mod decision;
+mod endings;
 mod evidence;
 mod look_back;
 mod one_order;
+mod papers;
 mod queue;
 mod rises;
 mod stats;
@@ -20,12 +24,16 @@ use super::step::Input;
 use super::testing::{Bench, papers, person};
 
 use acts::*;
+use bodies::*;
 use bundles::*;
 use clocks::*;
 use deadlines::*;
+use decision::*;
+use endings::*;
 use evidence::*;
 use look_back::*;
 use one_order::*;
+use papers::*;
 use queue::*;
 use rises::*;
 use stats::*;
@@ -80,6 +88,10 @@ pub(super) async fn the_core_path_runs_to_the_end(bench: Bench) {
     assert!(early.contains("it belongs to: engine"), "{early}");
     bench.clock.advance(8 * DAY);
     let fired = bench.service.tick().await.unwrap();
+    assert_eq!((fired.len(), fired[0].action.as_str()), (1, "check"));
+    assert_eq!(state(&bench, &case).await, "look_back");
+    bench.clock.advance(24 * DAY);
+    let fired = bench.service.tick().await.unwrap();
     assert_eq!(fired.last().unwrap().to, "closed");
     let shown = bench.service.show(&case).await.unwrap();
     assert_eq!(shown.case.rule_match.as_deref(), Some("match"));
@@ -106,6 +118,8 @@ pub(super) async fn the_core_path_runs_to_the_end(bench: Bench) {
             "submit",
             "approve",
             "look_back",
+            "check",
+            "check",
             "close"
         ]
     );
@@ -385,4 +399,19 @@ suite! {
     reminders_come_once_before_the_end,
     bundles_are_printed_served_and_counted,
     what_was_checked_of_late_is_pointed_out,
+    a_check_that_fires_reopens,
+    what_nobody_could_judge_is_told,
+    a_check_waits_for_tables_and_holds_nothing_else_up,
+    an_approval_asks_whether_the_rule_is_silent,
+    an_approval_says_what_the_rule_said,
+    a_body_acts_on_its_own_cases,
+    a_body_sees_nothing_of_others,
+    every_step_asks_for_its_papers,
+    codes_are_those_of_the_table,
+    an_enterprise_plans_what_it_will_do,
+    penalties_are_barred_after_two_years,
+    who_investigates_does_not_decide,
+    reminders_end_by_themselves,
+    finished_cases_are_filed_in_ten_working_days,
+    an_s1_goes_on_site_by_itself,
 }

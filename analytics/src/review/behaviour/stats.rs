@@ -77,7 +77,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
 
     // A submission nobody looks at, and time: the review is overdue, the look-back over.
     let late = submitted(&bench, "late", Severity::S3).await;
-    bench.clock.advance(12 * DAY);
+    bench.clock.advance(35 * DAY);
     bench.service.tick().await.unwrap();
     bench.act(&late, "approve", "rev", Role::Reviewer).await;
     let then = figures(&bench).await;

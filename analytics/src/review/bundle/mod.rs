@@ -271,6 +271,7 @@ impl Service {
             .with("channel", serving.channel.trim())
             .with("receipt", serving.receipt.trim());
         self.change(case_id, |case, now| {
+            self.of_body(case, "serve", actor)?;
             let refused = |why: String| Err(self.desk.refused(case, "serve", why));
             let at = serving.served_at.unwrap_or(now);
             if !bundle.roles.contains(&actor.role) {

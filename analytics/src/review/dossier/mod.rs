@@ -229,7 +229,7 @@ fn last(events: &[Event], action: &str) -> Option<Submission> {
 }
 
 /// The rule once more over the data since the measures, or why not.
-async fn rerun(
+pub(super) async fn rerun(
     case: &Case,
     session: &Session,
     config: &Config,

@@ -168,6 +168,7 @@ impl Service {
             return Err(Error::NotAPerson);
         }
         self.change(case_id, |case, now| {
+            self.of_body(case, "attach", actor)?;
             let state = self.machine().state(&case.state);
             let refused = |why: String| Err(self.desk.refused(case, "attach", why));
             let refused_as =

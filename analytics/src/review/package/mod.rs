@@ -86,6 +86,7 @@ impl Service {
         self.catch_up(case_id).await?;
         let shown = self.show(case_id).await?;
         let present = shown.case.version;
+        self.of_body(&shown.case, PACKAGE, actor)?;
         let refused = |case: &Case, why: String| self.desk.refused(case, PACKAGE, why);
         if !bundle.roles.contains(&actor.role) {
             let roles: Vec<&str> = bundle.roles.iter().map(|role| role.code()).collect();

@@ -31,7 +31,8 @@ macro_rules! relational {
         use super::event::Event;
         use super::relational::{json_list, permits, sql as common};
         use super::store::{
-            ActRow, Answered, FileRow, Filter, Order, SendIntent, SentRow, Store, Tx, is_open,
+            ActRow, Answered, FileRow, Filter, Fingerprint, Order, SendIntent, SentRow, Store, Tx,
+            is_open,
         };
         use super::stored;
 
@@ -200,10 +201,15 @@ macro_rules! relational {
                 cases_of(&self.database, &rows)
             }
 
-            async fn next_timer(&mut self, now: i64) -> Result<Option<Case>, StoreError> {
+            async fn next_timer(
+                &mut self,
+                now: i64,
+                waiting: u32,
+            ) -> Result<Option<Case>, StoreError> {
                 let fault = self.fault("look for the next timer");
                 let row = sqlx::query(common::NEXT_TIMER)
                     .bind(now)
+                    .bind(i64::from(waiting))
                     .fetch_optional(&mut *self.inner)
                     .await
                     .map_err(fault)?;
@@ -547,19 +553,60 @@ macro_rules! relational {
                 acts_from(&rows).map_err(self.fault("read acts"))
             }
 
-            async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
+            async fn fingerprints(&self) -> Result<Vec<Fingerprint>, StoreError> {
                 let rows = sqlx::query(common::FINGERPRINTS)
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("read the cases"))?;
                 rows.iter()
                     .map(|row| {
-                        let document: String = row.try_get(2)?;
-                        let hash = hex::encode(sha2::Sha256::digest(document.as_bytes()));
-                        Ok((row.try_get(0)?, row.try_get(1)?, hash))
+                        let (case_id, document) = stored::case_document(row)?;
+                        // A document that cannot be read is altered, and the hash says so, too.
+                        let case = stored::case(&self.database, case_id.clone(), &document).ok();
+                        let columns_agree = match &case {
+                            Some(case) => stored::columns_agree(row, case, is_open(case))?,
+                            None => false,
+                        };
+                        Ok(Fingerprint {
+                            version: row.try_get("version")?,
+                            sha256: hex::encode(sha2::Sha256::digest(document.as_bytes())),
+                            columns_agree,
+                            case_id,
+                        })
                     })
                     .collect::<Result<_, sqlx::Error>>()
                     .map_err(self.fault("read the cases"))
+            }
+
+            async fn acts_between(
+                &self,
+                after: i64,
+                until: i64,
+            ) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_BETWEEN)
+                    .bind(after)
+                    .bind(until)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
+            }
+
+            async fn files_between(
+                &self,
+                after: i64,
+                until: i64,
+            ) -> Result<Vec<FileRow>, StoreError> {
+                let rows = sqlx::query(common::FILES_BETWEEN)
+                    .bind(after)
+                    .bind(until)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read the index of files"))?;
+                rows.iter()
+                    .map(stored::file)
+                    .collect::<Result<_, sqlx::Error>>()
+                    .map_err(self.fault("read the index of files"))
             }
         }
     };

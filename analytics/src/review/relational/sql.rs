@@ -16,7 +16,7 @@ pub(in crate::review) const LOOKED_BACK_ON: &str = "SELECT case_id, document FRO
      ORDER BY look_back_until DESC, case_id LIMIT 1";
 
 pub(in crate::review) const NEXT_TIMER: &str = "SELECT case_id, document FROM review_cases \
-     WHERE timer_at <= $1 ORDER BY timer_at, case_id LIMIT 1";
+     WHERE timer_at <= $1 ORDER BY timer_at, case_id LIMIT 1 OFFSET $2";
 
 pub(in crate::review) const INSERT: &str = "INSERT INTO review_cases \
      (case_id, anomaly_id, version, state, is_open, severity, subject, rule_group, org_code, \
@@ -45,8 +45,13 @@ pub(in crate::review) const EVENTS_OF: &str =
 pub(in crate::review) const EVENTS: &str =
     "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
 
-pub(in crate::review) const FINGERPRINTS: &str =
-    "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
+pub(in crate::review) const FINGERPRINTS: &str = "SELECT * FROM review_cases ORDER BY case_id";
+
+pub(in crate::review) const ACTS_BETWEEN: &str =
+    "SELECT * FROM review_acts WHERE seq > $1 AND seq <= $2 ORDER BY seq, act_id";
+
+pub(in crate::review) const FILES_BETWEEN: &str =
+    "SELECT * FROM review_files WHERE seq > $1 AND seq <= $2 ORDER BY seq, position";
 
 pub(in crate::review) const ANSWER_OF: &str = "SELECT owner, key, fingerprint, document, at \
      FROM review_requests WHERE owner = $1 AND key = $2";
