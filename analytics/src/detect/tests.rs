@@ -1,6 +1,7 @@
 //! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
 
 mod aggregates;
+mod exemptions;
 mod folder;
 mod golden;
 mod params;
