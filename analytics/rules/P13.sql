@@ -1,6 +1,6 @@
 /*---
 id = "P13"
-version = 1
+version = 2
 name_zh = "执行报告与自动监测不符"
 name_en = "execution report differs from automatic data"
 group = "permit"
@@ -41,6 +41,7 @@ WITH recomputed AS (
   LEFT JOIN permit_masses m
     ON m.permit_no = r.permit_no AND m.factor = r.factor
    AND (r.level <> 'outlet' OR m.outlet_uid = r.outlet_uid)
+   AND (r.level <> 'main_total' OR m.kind = 'main')
    AND m.date >= r.period_start AND m.date < r.period_end
   WHERE r.mass_t IS NOT NULL AND r.level IN ('outlet', 'organised_total', 'plant_total', 'main_total')
     AND r.submitted_at <= $as_of

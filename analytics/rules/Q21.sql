@@ -8,7 +8,6 @@ severity = "S3"
 basis = "MEE Announcement 2022 No. 21; HJ 75-2017"
 granularity = "hour"
 evidence = ["hours"]
-exempts = ["M3"]
 reason_zh = "{factor} 自 {start} 至 {end} 烟气参数显示已停运（氧含量 {observed}{unit}）但数据未标记，共 {points} 小时。"
 reason_en = "{factor}: between {start} and {end} the flue gas shows a source at rest (oxygen {observed}{unit}) but the data are not marked, in {points} hour(s)."
 

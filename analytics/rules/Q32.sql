@@ -9,7 +9,6 @@ basis = "HJ 212-2017 (mark D); rule set of 18 kinds of abnormal automatic data, 
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]
-exempts = ["M1", "M4"]
 reason_zh = "{factor} 自 {start} 至 {end} 连续 {points} 小时标记设备故障，平台上尚无标记或工单说明。"
 reason_en = "{factor} was marked as faulty for {points} hours in a row from {start} to {end}, and no mark on the platform or ticket tells why."
 

@@ -8,7 +8,6 @@ severity = "S4"
 basis = "MEE Announcement 2022 No. 21 (marks until 12:00 of the next day)"
 granularity = "day"
 lookback_h = 48
-exempts = ["M1", "M2", "M3"]
 reason_zh = "数采仪 {mn} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"
 reason_en = "Data logger {mn} had {observed} hours on {day} that needed a mark, and none was set until 12:00 of the next day."
 

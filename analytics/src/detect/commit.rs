@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::anomaly::Anomaly;
 use super::catalogue::Catalogue;
+use super::documents;
 use super::evaluate::{Evaluation, stored};
 use super::faults;
 use super::inputs::day_batch;
@@ -39,8 +40,13 @@ const RULES: &str = "nonsite-detect/rules";
 /// Marker of the version of `rule_params` judged by last.
 const PARAMS: &str = "nonsite-detect/rule_params";
 
-fn permit_marker(table: &str) -> String {
+fn document_marker(table: &str) -> String {
     format!("nonsite-detect/{table}")
+}
+
+/// Tables of documents, each with a marker of its own.
+pub(super) fn document_tables() -> impl Iterator<Item = &'static str> {
+    PERMIT_TABLES.into_iter().chain(documents::tables())
 }
 
 /// The version of `anomalies` that the run at `as_of` wrote, which opened it at version `read`.
@@ -89,15 +95,15 @@ impl Writer {
 
     /// How far earlier runs came.
     pub(super) async fn markers(&self) -> Result<Markers, Error> {
-        let mut permits = BTreeMap::new();
-        for table in PERMIT_TABLES {
-            if let Some(version) = transaction(&self.anomalies, &permit_marker(table)).await? {
-                permits.insert(table, version);
+        let mut documents = BTreeMap::new();
+        for table in document_tables() {
+            if let Some(version) = transaction(&self.anomalies, &document_marker(table)).await? {
+                documents.insert(table, version);
             }
         }
         Ok(Markers {
             readings: transaction(&self.anomalies, READINGS).await?,
-            permits,
+            documents,
             as_of: transaction(&self.anomalies, AS_OF).await?,
             params: transaction(&self.anomalies, PARAMS).await?,
             rules: transaction(&self.anomalies, RULES).await?,
@@ -337,8 +343,8 @@ impl Writer {
             Transaction::new(PARAMS, session.version("rule_params")),
         ];
         markers.extend(
-            PERMIT_TABLES
-                .map(|table| Transaction::new(permit_marker(table), session.version(table))),
+            document_tables()
+                .map(|table| Transaction::new(document_marker(table), session.version(table))),
         );
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let def = tables::anomalies();

@@ -1,9 +1,10 @@
 //! Rules that look back over many days: which days they judge in a run, and in what portions.
 //!
 //! Their inputs reach back up to a month, so they must not be prepared every minute. They judge days,
-//! each once it is over and has had an hour to come in completely ([`SETTLE`]); a day that changes
-//! later is judged again together with the days that look back on it. Portions go by unit, not by
-//! day, because every portion pays for its look-back once.
+//! each once it is over and has had an hour to come in completely ([`SETTLE`]), and again when the
+//! deadlines for marking and for back-filling have passed; a day that changes later is judged again
+//! together with the days that look back on it. Portions go by unit, not by day, because every portion
+//! pays for its look-back once.
 //!
 //! Invariant: which findings result does not depend on the order in which days were judged. A
 //! finding ends with its month (see [`super::episode`]), so judging the days of standing findings of
@@ -40,15 +41,18 @@ pub(super) fn settled(date: i32, at: i64) -> bool {
     (i64::from(date) + 1) * DAY - BEIJING_OFFSET_MICROS + SETTLE <= at
 }
 
-/// The days to judge: changed ones with the days that look back on them, and those that have become
-/// old enough since the run before.
+/// The days to judge: changed ones with the days that look back on them, those that have become old
+/// enough since the run before, and those that a deadline makes due again. Nothing looks forward from
+/// the latter: their data are what they were, and what rests on them is due at its own deadline.
 pub(super) fn days(touched: &Touched, lookback: i32, as_of: i64) -> BTreeSet<LoggerDay> {
     let mut found = BTreeSet::new();
     for day in &touched.days {
         let (mn, date) = day;
         if touched.full || !touched.stirred.contains(day) {
             let before = touched.before.filter(|_| !touched.full);
-            if settled(*date, as_of) && before.is_none_or(|before| !settled(*date, before)) {
+            let due = touched.due.contains(day);
+            if settled(*date, as_of) && (due || before.is_none_or(|before| !settled(*date, before)))
+            {
                 found.insert(day.clone());
             }
             continue;
@@ -206,6 +210,20 @@ mod tests {
         touched.stirred = set(&[("A", 10)]);
         let again = days(&touched, 15, clock(13, 2));
         assert_eq!(again, set(&[("A", 10), ("A", 11), ("A", 12)]));
+    }
+
+    #[test]
+    fn a_day_that_a_deadline_makes_due_is_judged_again_alone() {
+        let touched = Touched {
+            days: set(&[("A", 2), ("A", 9), ("A", 10)]),
+            due: set(&[("A", 2), ("A", 9)]),
+            before: Some(clock(10, 2)),
+            ..Touched::default()
+        };
+        assert_eq!(
+            days(&touched, 15, clock(10, 12)),
+            set(&[("A", 2), ("A", 9)])
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod bundle;
 pub mod catalogue;
 mod commit;
 mod compose;
+mod documents;
 pub(crate) mod dry;
 mod episode;
 mod evaluate;

@@ -237,15 +237,10 @@ fn fingerprint(catalogue: &Catalogue, session: &Session) -> i64 {
 }
 
 fn run_id(session: &Session, fingerprint: i64, as_of: i64, from: Option<i64>) -> String {
-    let versions: Vec<String> = [
-        "readings_raw",
-        "permits",
-        "permit_limits",
-        "permit_bindings",
-    ]
-    .iter()
-    .map(|table| session.version(table).to_string())
-    .collect();
+    let versions: Vec<String> = std::iter::once("readings_raw")
+        .chain(commit::document_tables())
+        .map(|table| session.version(table).to_string())
+        .collect();
     let text = format!("{}/{fingerprint}/{as_of}/{from:?}", versions.join(","));
     Anomaly::sha256(&text)[..32].to_owned()
 }

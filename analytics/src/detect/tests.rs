@@ -1,6 +1,9 @@
 //! Rules on small inputs, the ways a run can be repeated, and the time a limit holds for.
 
 mod aggregates;
+mod deadlines;
+mod documents;
+mod exemptions;
 mod folder;
 mod golden;
 mod params;

@@ -4,6 +4,7 @@
 //! Causes, each found without reading more than it names:
 //! - files added to `readings_raw` since the version judged last (compaction does not count);
 //! - new permit documents: all days of the loggers they bind;
+//! - other new documents (marks, tickets, samples, ...): the days they speak about ([`documents`]);
 //! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
 //!   next day) or back-filled (of the eighth) since then (silences are looked for in [`super::quiet`]);
 //! - an override of a parameter that was set or revoked: the days it speaks about;
@@ -20,6 +21,7 @@ use deltalake::kernel::{Action, Add};
 use deltalake::logstore::get_actions;
 use nonsite_schemas::time::beijing_day;
 
+use super::documents;
 use super::long::SETTLE;
 use crate::session::{Error, Session, load, rows};
 
@@ -34,14 +36,21 @@ pub(super) type LoggerDay = (String, i32);
 pub(super) struct Markers {
     /// Version of `readings_raw` judged last.
     pub(super) readings: Option<i64>,
-    /// Versions of the permit tables seen last.
-    pub(super) permits: BTreeMap<&'static str, i64>,
+    /// Versions of the permit tables and of those of other documents seen last.
+    pub(super) documents: BTreeMap<&'static str, i64>,
     /// Time of the last run, microseconds UTC.
     pub(super) as_of: Option<i64>,
     /// Version of `rule_params` seen last.
     pub(super) params: Option<i64>,
     /// Fingerprint of the rules it ran.
     pub(super) rules: Option<i64>,
+}
+
+impl Markers {
+    /// Version of a table of documents seen last; -1 before any.
+    pub(super) fn document(&self, table: &str) -> i64 {
+        self.documents.get(table).copied().unwrap_or(-1)
+    }
 }
 
 /// Tables whose changes reopen the days they speak about.
@@ -79,8 +88,10 @@ const OVERRIDDEN: &str = "
 pub(super) struct Touched {
     /// Logger-days to judge.
     pub(super) days: BTreeSet<LoggerDay>,
-    /// Those of them whose data or permits changed; the others only for the passing of time.
+    /// Those of them whose data or documents changed; the others only for the passing of time.
     pub(super) stirred: BTreeSet<LoggerDay>,
+    /// Those of them that are judged again because a deadline passed: for marking, for back-filling.
+    pub(super) due: BTreeSet<LoggerDay>,
     /// Time of the run before, microseconds UTC.
     pub(super) before: Option<i64>,
     /// Files that brought the changes; all files of `readings_raw` when everything is judged.
@@ -99,6 +110,7 @@ impl Touched {
         Self {
             stirred: days.clone(),
             days,
+            due: BTreeSet::new(),
             before: None,
             files: 0,
             rows: 0,
@@ -142,18 +154,25 @@ pub(super) async fn find(
     if params_changed {
         found.extend(days(session, OVERRIDDEN).await?);
     }
+    let reopened = documents::reopened(session, markers, as_of, &found).await?;
+    found.extend(reopened);
     let stirred = found.clone();
+    let mut due = BTreeSet::new();
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of).await?);
+        due = of_deadlines(session, before, as_of).await?;
+        found.extend(due.iter().cloned());
     }
     let same_day = markers
         .as_of
         .is_some_and(|before| beijing_day(before) == beijing_day(as_of));
-    let idle =
-        found.is_empty() && same_day && !permits_changed(session, markers) && !params_changed;
+    let documents_changed =
+        permits_changed(session, markers) || documents::changed(session, markers);
+    let idle = found.is_empty() && same_day && !documents_changed && !params_changed;
     Ok(Touched {
         days: found,
         stirred,
+        due,
         before: markers.as_of,
         files: added.len(),
         rows: added.iter().map(rows_of).sum(),
@@ -185,7 +204,11 @@ async fn all_files(session: &Session) -> Result<(usize, u64), Error> {
 }
 
 /// Files added with new data after `version`; nothing when the log does not reach back that far.
-async fn added(session: &Session, table: &str, version: i64) -> Result<Option<Vec<Add>>, Error> {
+pub(super) async fn added(
+    session: &Session,
+    table: &str,
+    version: i64,
+) -> Result<Option<Vec<Add>>, Error> {
     let Some(delta) = load(session.store(), table).await? else {
         return Ok(Some(Vec::new()));
     };
@@ -270,7 +293,7 @@ pub(super) async fn load_at(session: &Session, table: &str) -> Result<Option<Del
 fn permits_changed(session: &Session, markers: &Markers) -> bool {
     PERMIT_TABLES
         .iter()
-        .any(|table| markers.permits.get(table).copied().unwrap_or(-1) < session.version(table))
+        .any(|table| markers.document(table) < session.version(table))
 }
 
 /// All days of loggers that permits with new documents bind.
@@ -279,31 +302,13 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
         return Ok(BTreeSet::new());
     }
     // Documents that came in since the last look: by origin, whichever table was committed first.
-    let since = markers.permits.get("permits").copied().unwrap_or(-1);
+    let since = markers.document("permits");
     let mut permits = BTreeSet::new();
     for table in PERMIT_TABLES {
-        let since = markers.permits.get(table).copied().unwrap_or(since);
-        let Some(adds) = added(session, table, since).await? else {
-            return days(session, "SELECT DISTINCT mn, date FROM readings_raw").await;
-        };
-        if adds.is_empty() {
+        let since = markers.documents.get(table).copied().unwrap_or(since);
+        if !documents::register_added(session, table, since).await? {
             continue;
         }
-        let Some(delta) = load_at(session, table).await? else {
-            continue;
-        };
-        let state = delta.snapshot().map_err(Error::table(table))?;
-        let selection = FileSelection::from_adds(adds)
-            .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
-        let config = DeltaScanConfig::new_from_session(&session.ctx().state());
-        let scan = DeltaScanNext::new(state.snapshot().clone(), config)
-            .map_err(Error::query("permit documents added"))?
-            .with_file_selection(selection);
-        let ctx = session.ctx();
-        ctx.deregister_table("documents_added")
-            .map_err(Error::query("permit documents added"))?;
-        ctx.register_table("documents_added", Arc::new(scan))
-            .map_err(Error::query("permit documents added"))?;
         let batches = session
             .rows(
                 "permit documents added",
@@ -340,7 +345,7 @@ fn settled_again(before: i64, as_of: i64) -> BTreeSet<i32> {
     noons.flat_map(|noon| [noon - 1, noon - 8]).collect()
 }
 
-/// Logger-days that time alone makes worth a look.
+/// Logger-days of hours that closed and of days that have settled in between.
 async fn of_clock(
     session: &Session,
     before: i64,
@@ -357,22 +362,30 @@ async fn of_clock(
         );
         found.extend(days(session, &sql).await?);
     }
-    let again = settled_again(before, as_of);
-    if !again.is_empty() {
-        let list: Vec<String> = again
-            .iter()
-            .map(|date| format!("arrow_cast({date}, 'Date32')"))
-            .collect();
-        let sql = format!(
-            "SELECT DISTINCT mn, date FROM readings_raw WHERE date IN ({})",
-            list.join(", ")
-        );
-        found.extend(days(session, &sql).await?);
-    }
     Ok(found)
 }
 
-fn objects(
+/// Logger-days that are due again because a deadline passed in between.
+async fn of_deadlines(
+    session: &Session,
+    before: i64,
+    as_of: i64,
+) -> Result<BTreeSet<LoggerDay>, Error> {
+    let again: Vec<String> = settled_again(before, as_of)
+        .iter()
+        .map(|date| format!("arrow_cast({date}, 'Date32')"))
+        .collect();
+    if again.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT mn, date FROM readings_raw WHERE date IN ({})",
+        again.join(", ")
+    );
+    days(session, &sql).await
+}
+
+pub(super) fn objects(
     batches: &[arrow::record_batch::RecordBatch],
 ) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
     rows::objects(batches).map_err(|error| Error::query("rows of a query")(error.into()))

@@ -95,11 +95,12 @@ impl Judging<'_> {
     }
 }
 
-/// Whether days that are over have changed, or one has become so since the run before.
+/// Whether days that are over have changed or are due again, or one has become so since the run before.
 fn judges_days(touched: &Touched, as_of: i64) -> bool {
     // The first day that is not over yet, or only just.
     let running = |at: i64| beijing_day(at - SETTLE);
     touched.full
+        || !touched.due.is_empty()
         || touched
             .before
             .is_none_or(|before| running(before) != running(as_of))

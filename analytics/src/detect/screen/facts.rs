@@ -85,13 +85,6 @@ const OWNED: &str = "SELECT b.mn, min(d.starts_at) AS starts_at,
      FROM (SELECT DISTINCT mn, permit_no FROM permit_bindings WHERE doc_valid) b
      JOIN permit_documents d ON d.permit_no = b.permit_no
      GROUP BY b.mn";
-const EXPIRES: &str = "SELECT b.mn, min(d.valid_to) AS valid_to
-     FROM permit_bindings b
-     JOIN permit_documents d
-       ON d.kafka_topic = b.kafka_topic AND d.kafka_partition = b.kafka_partition
-      AND d.kafka_offset = b.kafka_offset AND d.permit_no = b.permit_no AND d.version = b.version
-     WHERE d.superseded_at IS NULL AND b.doc_valid AND d.valid_to IS NOT NULL
-     GROUP BY b.mn";
 const LISTED: &str = "WITH listed AS (
        SELECT outlet_uid, factor FROM permit_limits WHERE doc_valid
        UNION
@@ -102,6 +95,35 @@ const LISTED: &str = "WITH listed AS (
      )
      SELECT DISTINCT o.mn, o.outlet_uid, l.factor
      FROM mn_outlets o JOIN listed l ON l.outlet_uid = o.outlet_uid";
+
+/// First last day of validity of a logger's permit that no later document, known by then, follows
+/// without a day between; nothing where a document states none. See rule P02, which judges by it.
+fn expires(as_of: i64) -> String {
+    format!(
+        "WITH known AS (
+           SELECT permit_no, valid_to,
+                  min(first_day) OVER (PARTITION BY permit_no ORDER BY issued_at, version
+                                       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until_day
+           FROM (
+             SELECT *, coalesce(valid_from, day_of(issued_at)) AS first_day
+             FROM permit_documents
+             WHERE arrow_cast(issued_at, 'Int64') <= {as_of}
+           )
+         )
+         SELECT b.mn,
+                CASE WHEN count(*) = count(k.valid_to)
+                     THEN min(k.valid_to) FILTER (
+                       WHERE k.until_day IS NULL
+                          OR arrow_cast(k.until_day, 'Int64') > arrow_cast(k.valid_to, 'Int64') + 1)
+                END AS valid_to
+         FROM (
+           SELECT DISTINCT mn, permit_no FROM permit_bindings
+           WHERE doc_valid AND arrow_cast(issued_at, 'Int64') <= {as_of}
+         ) b
+         JOIN known k ON k.permit_no = b.permit_no
+         GROUP BY b.mn"
+    )
+}
 
 /// Reads everything. `documents` has the views of permits as tables.
 pub(super) async fn load(
@@ -158,7 +180,7 @@ pub(super) async fn load(
     }
     outlets(documents, loggers, &mut context, &mut facts).await?;
     limits(documents, loggers, factors, &mut context, &mut facts).await?;
-    permits(documents, loggers, factors, &mut facts).await?;
+    permits(documents, loggers, factors, as_of, &mut facts).await?;
     Ok((context, facts))
 }
 
@@ -248,6 +270,7 @@ async fn permits(
     documents: &Session,
     loggers: &Loggers,
     factors: &Factors,
+    as_of: i64,
     facts: &mut Facts,
 ) -> Result<(), Error> {
     for row in read(documents, "permits of loggers", OWNED).await? {
@@ -256,7 +279,7 @@ async fn permits(
             facts.ended[logger as usize] = time(&row, "ended") == Some(1);
         }
     }
-    for row in read(documents, "expiry of permits", EXPIRES).await? {
+    for row in read(documents, "expiry of permits", &expires(as_of)).await? {
         if let Some(logger) = text(&row, "mn").and_then(|mn| loggers.number(mn)) {
             facts.expires[logger as usize] =
                 time(&row, "valid_to").and_then(|day| i32::try_from(day).ok());

@@ -103,7 +103,7 @@ pub const FACTS: &[(&str, &str)] = &[
     ("permitted", "a permit of the logger has begun by the day"),
     (
         "expires",
-        "last day of validity of the permit that binds the logger; null without one",
+        "last day of validity of the logger's permit that no later document follows at once; null without one",
     ),
     (
         "bound_noon",

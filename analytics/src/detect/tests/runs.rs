@@ -49,7 +49,7 @@ pub(super) async fn detect(store: &Path, as_of: i64, full: bool, partitions: usi
 }
 
 /// Anomalies without what tells runs apart.
-async fn anomalies(store: &Path) -> Vec<Map<String, Value>> {
+pub(super) async fn anomalies(store: &Path) -> Vec<Map<String, Value>> {
     let session = session::open(store, &session::Config::default())
         .await
         .expect("session");
@@ -66,7 +66,7 @@ async fn anomalies(store: &Path) -> Vec<Map<String, Value>> {
     rows
 }
 
-async fn open(store: &Path) -> Vec<Map<String, Value>> {
+pub(super) async fn open(store: &Path) -> Vec<Map<String, Value>> {
     let mut rows = anomalies(store).await;
     rows.retain(|row| row["status"] == "open");
     rows

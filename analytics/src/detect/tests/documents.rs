@@ -1,0 +1,209 @@
+//! Documents that come long after the days they are about.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::deadlines::{add_rows, mark, told};
+use super::runs::{add, add_permits, batch, detect, documents, open};
+use crate::fixtures::{PERMIT_NO, at, query, reading};
+use crate::session;
+
+const MINUTE: i64 = 60_000_000;
+
+/// Two days of four loggers, one of them with a power meter and a changed slope.
+async fn store() -> tempfile::TempDir {
+    let store = tempfile::tempdir().expect("folder");
+    add_permits(store.path(), &documents()).await;
+    add(store.path(), batch(0..48)).await;
+    let ten = at("2025-06-01 10:00");
+    let power = (0..12)
+        .map(|i| reading("A", "p1", "minute", ten + i * 5 * MINUTE, 100.0, json!({})))
+        .collect();
+    add(store.path(), power).await;
+    let slope = |time: &str, value: f64| {
+        json!({
+            "mn": "A", "factor": "a21026", "item": "i13008-Info", "cn": "3020", "value": value,
+            "data_time": at(time), "received_at": at(time),
+            "date": nonsite_schemas::time::beijing_day(at(time)),
+        })
+    };
+    let states = vec![
+        slope("2025-05-20 05:00", 1.0),
+        slope("2025-06-01 15:00", 0.8),
+    ];
+    add_rows(store.path(), "device_states", states).await;
+    store
+}
+
+/// Name of each table and the rows that come late.
+fn late() -> Vec<(&'static str, Vec<Value>)> {
+    let recorded = |text: &str| json!({"version": 1, "recorded_at": at(text), "received_at": at(text), "doc_valid": true});
+    let row = |base: Value, more: Value| {
+        let mut row = base.as_object().expect("row").clone();
+        row.extend(more.as_object().expect("row").clone());
+        Value::Object(row)
+    };
+    let ever = at("2025-01-01 00:00");
+    vec![
+        (
+            "marks",
+            vec![mark(
+                "1",
+                "A",
+                "fault",
+                ["2025-06-01 00:00", "2025-06-02 00:00"],
+                "2025-06-02 09:00",
+            )],
+        ),
+        (
+            "maintenance_tickets",
+            vec![row(
+                recorded("2025-06-01 00:30"),
+                json!({
+                    "ticket_id": "1", "mn": "C", "kind": "maintenance", "status": "closed",
+                    "starts_at": at("2025-06-01 00:00"), "ends_at": at("2025-06-03 00:00"),
+                }),
+            )],
+        ),
+        (
+            "manual_results",
+            vec![row(
+                recorded("2025-06-19 08:00"),
+                json!({
+                    "result_id": "1", "mn": "B", "purpose": "supervision", "factor": "a21026",
+                    "value": 4_000.0, "unit": "mg/m3", "sampled_at": at("2025-06-02 10:00"),
+                    "sampled_to": at("2025-06-02 11:00"),
+                }),
+            )],
+        ),
+        (
+            "mn_bindings",
+            vec![row(
+                recorded("2025-06-19 08:00"),
+                json!({
+                    "binding_id": "1", "mn": "B", "permit_no": PERMIT_NO,
+                    "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
+                    "valid_from": ever,
+                }),
+            )],
+        ),
+        (
+            "equipment_filings",
+            vec![row(
+                recorded("2025-06-01 14:00"),
+                json!({
+                    "filing_id": "1", "mn": "A", "factor": "a21026", "parameter": "i13008",
+                    "value": 0.8, "valid_from": at("2025-06-01 14:00"),
+                    "filed_at": at("2025-06-01 14:00"),
+                }),
+            )],
+        ),
+        (
+            "process_points",
+            vec![row(
+                recorded("2025-06-19 08:00"),
+                json!({
+                    "point_id": "1", "mn": "A", "factor": "p1", "permit_no": PERMIT_NO,
+                    "facility": "MF0001", "role": "production", "quantity": "power",
+                    "on_above": 20.0, "valid_from": ever,
+                }),
+            )],
+        ),
+        (
+            "control_windows",
+            vec![row(
+                recorded("2025-06-19 08:00"),
+                json!({
+                    "window_id": "1", "kind": "staggered", "issued_by": "市工信局",
+                    "issued_at": at("2025-05-30 08:00"), "starts_at": at("2025-06-01 00:00"),
+                    "ends_at": at("2025-06-02 00:00"), "permit_no": PERMIT_NO, "exempt": false,
+                    "stop": "MF0001",
+                }),
+            )],
+        ),
+    ]
+}
+
+/// Windows that were not judged, by subject, day and reason.
+async fn unjudged(store: &Path) -> Vec<Map<String, Value>> {
+    let session = session::open(store, &session::Config::default())
+        .await
+        .expect("session");
+    query(
+        &session,
+        "SELECT rule_id, mn, factor, date, why, windows FROM rule_outcomes
+         ORDER BY rule_id, mn, factor, date, why",
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes on a loaded machine"]
+async fn late_documents_one_by_one_end_like_everything_at_once() {
+    // Long after the eighth day: nothing but the documents opens these days again.
+    let mut time = at("2025-06-20 00:20");
+    let bits = store().await;
+    detect(bits.path(), time, false, 1).await;
+    let mut before = told(open(bits.path()).await);
+    for (table, rows) in late() {
+        add_rows(bits.path(), table, rows).await;
+        time += MINUTE;
+        let report = detect(bits.path(), time, false, 1).await;
+        assert!(
+            !report.full && report.logger_days > 0,
+            "{table}: {report:?}"
+        );
+        let now = told(open(bits.path()).await);
+        // An order alone changes what is found only with the point that came before it.
+        if table != "process_points" {
+            assert!(before != now, "{table} changed nothing");
+        }
+        before = now;
+    }
+
+    let once = store().await;
+    for (table, rows) in late() {
+        add_rows(once.path(), table, rows).await;
+    }
+    detect(once.path(), time, true, 1).await;
+    let whole = told(open(once.path()).await);
+    assert_eq!(before, whole);
+    assert_eq!(unjudged(bits.path()).await, unjudged(once.path()).await);
+
+    let has = |rule: &str, mn: &str, exempt: Option<&str>| {
+        whole.iter().any(|row| {
+            row["rule_id"] == rule
+                && row.get("mn").and_then(Value::as_str) == Some(mn)
+                && row.get("exempt_code").and_then(Value::as_str) == exempt
+        })
+    };
+    assert!(has("E01", "A", Some("M1")), "the mark");
+    assert!(has("Q03", "C", Some("M4")), "the ticket");
+    assert!(has("Q29", "B", None), "the sample");
+    assert!(has("E01", "B", None), "the binding");
+    assert!(!has("Q16", "A", None), "the filing");
+    assert!(has("W04", "A", None), "the point and the order");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_reopens_its_days_and_no_others() {
+    let store = store().await;
+    let time = at("2025-06-20 00:20");
+    detect(store.path(), time, false, 1).await;
+    let first = ["2025-05-20 08:00", "2025-05-20 09:00"];
+    let hour = ["2025-06-02 10:00", "2025-06-02 11:00"];
+    for (id, span, reopened) in [
+        // The first mark of a logger says that it marks at all, which is about all its days.
+        ("1", first, true),
+        ("2", hour, true),
+        // A span without readings.
+        ("3", first, false),
+    ] {
+        let row = mark(id, "D", "fault", span, "2025-06-19 09:00");
+        add_rows(store.path(), "marks", vec![row]).await;
+        let report = detect(store.path(), time, false, 1).await;
+        assert!(!report.full);
+        assert_eq!(report.logger_days > 0, reopened, "{id}: {report:?}");
+    }
+}
