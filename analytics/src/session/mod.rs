@@ -319,6 +319,9 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
     settings.execution.time_zone = Some("UTC".to_owned());
+    // A view like `hourly` sorts in dozens of places, most of them a few rows: what each of them sets
+    // aside for the case that it has to spill must not use up a query's memory by itself.
+    settings.execution.sort_spill_reservation_bytes = 512 << 10;
     // Comments of columns are metadata, and over a union of tables that comment a column differently
     // the two planners do not agree on what becomes of them: grouping by it would be refused.
     settings.execution.skip_physical_aggregate_schema_check = true;

@@ -138,8 +138,17 @@ async fn unjudged(store: &Path) -> Vec<Map<String, Value>> {
     .await
 }
 
+/// Without the end of a silence that goes on: it is told as of the run that judged it last.
+fn settled(mut rows: Vec<Map<String, Value>>) -> Vec<Map<String, Value>> {
+    for row in &mut rows {
+        if row["rule_id"] == "T03" {
+            row.remove("window_end");
+        }
+    }
+    rows
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes on a loaded machine"]
 async fn late_documents_one_by_one_end_like_everything_at_once() {
     // Long after the eighth day: nothing but the documents opens these days again.
     let mut time = at("2025-06-20 00:20");
@@ -168,7 +177,7 @@ async fn late_documents_one_by_one_end_like_everything_at_once() {
     }
     detect(once.path(), time, true, 1).await;
     let whole = told(open(once.path()).await);
-    assert_eq!(before, whole);
+    assert_eq!(settled(before), settled(whole.clone()));
     assert_eq!(unjudged(bits.path()).await, unjudged(once.path()).await);
 
     let has = |rule: &str, mn: &str, exempt: Option<&str>| {
