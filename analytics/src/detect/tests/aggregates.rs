@@ -7,7 +7,7 @@ use std::path::Path;
 use nonsite_schemas::tables;
 use serde_json::{Value, json};
 
-use super::runs::{HOUR, add};
+use super::runs::{HOUR, add, only};
 use crate::alert::publish::waiting;
 use crate::detect::flood::{self, Floods, Ruling};
 use crate::detect::rule::Number;
@@ -97,6 +97,12 @@ async fn add_units(store: &Path) {
     }
 }
 
+/// Rules over findings, and what they find something in.
+const JUDGED: [&str; 18] = [
+    "A01", "A05", "A06", "A10", "A14", "T06", "E01", "E02", "E03", "E04", "Q01", "Q02", "Q03",
+    "Q04", "Q05", "Q35", "T01", "T02",
+];
+
 async fn judge(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
     let given = |name: &str, value| (name.to_owned(), Number::Whole(value));
     let config = Config {
@@ -105,7 +111,7 @@ async fn judge(store: &Path, as_of: i64, full: bool, partitions: usize) -> Repor
             flood::RULE.to_owned(),
             BTreeMap::from([given("outlets", 5), given("history_d", 2)]),
         )]),
-        ..Config::default()
+        ..only(&JUDGED)
     };
     let catalogue = Catalogue::load(&config).expect("rules");
     let session = session::Config {

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::deadlines::{add_rows, mark, told};
-use super::runs::{add, add_permits, batch, detect, documents, open};
+use super::runs::{add, add_permits, batch, detect_with, documents, only, open};
+use crate::detect::Report;
 use crate::fixtures::{PERMIT_NO, at, query, reading};
 use crate::session;
 
@@ -148,17 +149,27 @@ fn settled(mut rows: Vec<Map<String, Value>>) -> Vec<Map<String, Value>> {
     rows
 }
 
+/// Rules that these tests ask about, and some beside them.
+const JUDGED: [&str; 16] = [
+    "E01", "E02", "E04", "P02", "P09", "Q03", "Q04", "Q09", "Q16", "Q29", "T01", "T02", "T03",
+    "T04", "T10", "W04",
+];
+
+async fn judge(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
+    detect_with(&only(&JUDGED), store, as_of, full, partitions).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_documents_one_by_one_end_like_everything_at_once() {
     // Long after the eighth day: nothing but the documents opens these days again.
     let mut time = at("2025-06-20 00:20");
     let bits = store().await;
-    detect(bits.path(), time, false, 1).await;
+    judge(bits.path(), time, false, 1).await;
     let mut before = told(open(bits.path()).await);
     for (table, rows) in late() {
         add_rows(bits.path(), table, rows).await;
         time += MINUTE;
-        let report = detect(bits.path(), time, false, 1).await;
+        let report = judge(bits.path(), time, false, 1).await;
         assert!(
             !report.full && report.logger_days > 0,
             "{table}: {report:?}"
@@ -175,7 +186,7 @@ async fn late_documents_one_by_one_end_like_everything_at_once() {
     for (table, rows) in late() {
         add_rows(once.path(), table, rows).await;
     }
-    detect(once.path(), time, true, 1).await;
+    judge(once.path(), time, true, 1).await;
     let whole = told(open(once.path()).await);
     assert_eq!(settled(before), settled(whole.clone()));
     assert_eq!(unjudged(bits.path()).await, unjudged(once.path()).await);
@@ -199,7 +210,7 @@ async fn late_documents_one_by_one_end_like_everything_at_once() {
 async fn a_document_reopens_its_days_and_no_others() {
     let store = store().await;
     let time = at("2025-06-20 00:20");
-    detect(store.path(), time, false, 1).await;
+    judge(store.path(), time, false, 1).await;
     let first = ["2025-05-20 08:00", "2025-05-20 09:00"];
     let hour = ["2025-06-02 10:00", "2025-06-02 11:00"];
     for (id, span, reopened) in [
@@ -211,7 +222,7 @@ async fn a_document_reopens_its_days_and_no_others() {
     ] {
         let row = mark(id, "D", "fault", span, "2025-06-19 09:00");
         add_rows(store.path(), "marks", vec![row]).await;
-        let report = detect(store.path(), time, false, 1).await;
+        let report = judge(store.path(), time, false, 1).await;
         assert!(!report.full);
         assert_eq!(report.logger_days > 0, reopened, "{id}: {report:?}");
     }

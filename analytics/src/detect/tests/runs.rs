@@ -27,25 +27,40 @@ pub(super) async fn add_permits(store: &Path, documents: &[Permit]) {
     }
 }
 
+/// Settings with these rules alone: what a test does not ask about need not be judged run after run.
+pub(super) fn only(rules: &[&str]) -> Config {
+    let all = Catalogue::load(&Config::default()).expect("rules");
+    let ids = all.rules().iter().map(|c| c.rule.id.clone());
+    Config {
+        logger_days: 3,
+        disabled: ids.filter(|id| !rules.contains(&id.as_str())).collect(),
+        ..Config::default()
+    }
+}
+
 pub(super) async fn detect(store: &Path, as_of: i64, full: bool, partitions: usize) -> Report {
     let config = Config {
         logger_days: 3,
         ..Config::default()
     };
-    let catalogue = Catalogue::load(&config).expect("rules");
+    detect_with(&config, store, as_of, full, partitions).await
+}
+
+pub(super) async fn detect_with(
+    config: &Config,
+    store: &Path,
+    as_of: i64,
+    full: bool,
+    partitions: usize,
+) -> Report {
+    let catalogue = Catalogue::load(config).expect("rules");
     let session = session::Config {
         partitions,
         ..session::Config::default()
     };
-    run(
-        store,
-        &config,
-        &session,
-        &catalogue,
-        Options { as_of, full },
-    )
-    .await
-    .expect("run")
+    run(store, config, &session, &catalogue, Options { as_of, full })
+        .await
+        .expect("run")
 }
 
 /// Anomalies without what tells runs apart.
