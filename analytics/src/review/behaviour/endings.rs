@@ -51,7 +51,11 @@ pub(super) async fn reminders_end_by_themselves(bench: Bench) {
     assert_eq!(state(&bench, &ids[1]).await, "triage");
     // Not what was read and is still a reminder.
     let mild = finding("mild", Severity::S4);
-    bench.service.take_anomalies(&[mild.clone()]).await.unwrap();
+    bench
+        .service
+        .take_anomalies(std::slice::from_ref(&mild))
+        .await
+        .unwrap();
     let read = Case::id_of(&mild.anomaly_id);
     bench
         .act(&read, "acknowledge", "plant", Role::Enterprise)
