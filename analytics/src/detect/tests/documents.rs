@@ -144,6 +144,7 @@ fn settled(mut rows: Vec<Map<String, Value>>) -> Vec<Map<String, Value>> {
     for row in &mut rows {
         if row["rule_id"] == "T03" {
             row.remove("window_end");
+            row.remove("reason");
         }
     }
     rows
