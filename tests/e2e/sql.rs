@@ -118,7 +118,7 @@ fn analysts_clients_work_and_cannot_write() {
     tables_as_they_were(&server);
     a_restricted_user_sees_its_own_rows(&server);
     let interpreter = interpreter();
-    let failed: Vec<String> = ["psycopg", "asyncpg", "sqlalchemy", "flight"]
+    let failed: Vec<String> = ["psycopg", "asyncpg", "flight"]
         .into_iter()
         .filter_map(|client| server.python(&interpreter, client))
         .collect();
@@ -145,11 +145,6 @@ fn psql_shows_what_there_is(server: &Server) {
         .stdout;
     assert!(columns.contains("data_time"), "{columns}");
     assert!(columns.contains("timestamp with time zone"), "{columns}");
-    let comments = server
-        .psql("alice", &["-c", "\\d+ readings_raw"])
-        .done()
-        .stdout;
-    assert!(comments.contains("data logger"), "{comments}");
     server.psql("alice", &["-c", "\\l"]).done();
     server.psql("alice", &["-c", "\\du"]).done();
     server.psql("alice", &["-c", "\\df"]).done();

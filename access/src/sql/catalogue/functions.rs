@@ -96,6 +96,8 @@ pub(super) fn register(ctx: &SessionContext, user: &User) {
             ONE,
             ScalarValue::Utf8(None),
         ),
+        // Types of extensions that a driver looks for: there are none.
+        ("to_regtype", ONE, ScalarValue::Int32(None)),
         ("pg_get_functiondef", ONE, ScalarValue::Utf8(None)),
         // Sizes belong to operations; a client that asks is told that they are unknown.
         ("pg_size_pretty", ONE, ScalarValue::Utf8(None)),

@@ -75,6 +75,13 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             {
                 *expr = Expr::value(Value::Null);
             }
+            // What is joined from such lists is nothing, too; parts are visited before the whole.
+            if let Expr::Function(function) = expr
+                && function.name.to_string().ends_with("array_to_string")
+                && function.args.to_string().starts_with("(NULL")
+            {
+                *expr = Expr::value(Value::Null);
+            }
             ControlFlow::<()>::Continue(())
         });
     }
