@@ -37,6 +37,10 @@ min = 0.1
 max = 1.0
 unit = "1"
 doc = "share of a budget from which it is told"
+
+[screen]
+look = "incinerator"
+passed = "0"
 ---*/
 -- Marked hours of the year (start, stop, fault, accident; baking and cooling) and of the quarter
 -- (maintenance of the monitor) per logger. Hours marked twice count once per mark code.

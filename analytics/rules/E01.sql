@@ -8,7 +8,7 @@ severity = "S3"
 basis = "Ecological and Environmental Code art. 1103, 1107; MEE Announcement 2022 No. 21; HJ 75-2017"
 granularity = "hour"
 evidence = ["hours", "minutes", "limit"]
-exempts = ["M1", "M2", "M5"]
+exempts = ["M1", "M2"]
 reason_zh = "{start} 至 {end}，{factor} 小时均值最高 {observed} {unit}，超过许可限值 {limit} {unit}，共 {points} 小时。"
 reason_en = "{factor} reached an hourly mean of {observed} {unit} between {start} and {end}, above the permitted {limit} {unit}, in {points} hour(s)."
 
@@ -37,6 +37,10 @@ min = 1.0
 max = 10.0
 unit = "1"
 doc = "an hour at or above this multiple of the limit is S2"
+
+[screen]
+look = "concentration AND (judged < hours OR observed > limit_hour * $factor)"
+passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 WITH judged AS (
   SELECT *,

@@ -1,6 +1,6 @@
 /*---
 id = "E02"
-version = 1
+version = 2
 name_zh = "废气长时间超标"
 name_en = "gas exceedance in several hours of one day"
 group = "exceedance"
@@ -25,15 +25,20 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the limit is multiplied by this before comparing"
+
+[screen]
+look = "concentration AND gas AND (incinerator OR judged = 0 OR observed > limit_hour * $factor)"
+passed = "CASE WHEN concentration AND gas THEN 1 ELSE 0 END"
 ---*/
--- All industries except waste incineration, which is judged by the day (E07).
+-- All industries except waste incineration, which is judged by the day (E07). Hours that are marked are
+-- not counted, so a mark on one of the others excuses nothing: only a mark of the whole day does.
 WITH days AS (
   SELECT mn, factor, date, max(outlet_uid) AS outlet_uid, max(permit_no) AS permit_no,
          max(permit_version) AS permit_version,
          count(*) FILTER (WHERE why IS NULL) AS judged,
          count(*) FILTER (WHERE why IS NULL AND observed > limit_value * $factor) AS over,
          max(observed / limit_value) FILTER (WHERE why IS NULL) AS worst,
-         min(why) AS why, max(exempt) AS exempt
+         min(why) AS why
   FROM hours_judged
   WHERE is_gas(factor) AND hour + INTERVAL '1 hour' <= $as_of
   GROUP BY mn, factor, date
@@ -50,7 +55,7 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
        over AS points,
        CASE WHEN problem IS NOT NULL THEN 'not_evaluated' WHEN over >= $hours THEN 'flagged'
             ELSE 'passed' END AS outcome,
-       problem AS why, exempt, NULL AS severity,
+       problem AS why, NULL AS exempt, NULL AS severity,
        CASE WHEN over >= $hours
             THEN concat('{"hours_over":', over, ',"hours_judged":', judged, ',"worst_ratio":', worst, '}')
        END AS detail

@@ -1,6 +1,6 @@
 /*---
 id = "E03"
-version = 2
+version = 3
 name_zh = "废气日均值超标"
 name_en = "gas daily-mean exceedance"
 group = "exceedance"
@@ -25,7 +25,13 @@ min = 1
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "concentration AND gas AND over AND (NOT day_judged OR due = 0 OR valid < $min_valid_hours OR day_observed > limit_day * $factor)"
+passed = "CASE WHEN concentration AND gas AND over THEN 1 ELSE 0 END"
 ---*/
+-- The mean is of unmarked hours, so a mark on one of the others excuses nothing: only a mark of the
+-- whole day does.
 WITH judged AS (
   SELECT *,
          CASE WHEN stopped THEN 'stopped' WHEN n_used < $min_valid_hours THEN 'too_few_valid_hours' ELSE why END AS problem
@@ -39,8 +45,7 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
             WHEN observed > limit_value * $factor THEN 'flagged'
             ELSE 'passed' END AS outcome,
        problem AS why,
-       CASE WHEN n_condition > 0 THEN 'M2' WHEN n_instrument > 0 THEN 'M1' END AS exempt,
-       NULL AS severity,
+       NULL AS exempt, NULL AS severity,
        CASE WHEN problem IS NULL AND observed > limit_value * $factor
             THEN concat('{"hours_used":', n_used, ',"hours_dropped":', dropped, '}') END AS detail
 FROM judged

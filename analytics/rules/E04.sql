@@ -1,6 +1,6 @@
 /*---
 id = "E04"
-version = 2
+version = 3
 name_zh = "废水日均值超标"
 name_en = "water daily-mean exceedance"
 group = "exceedance"
@@ -18,8 +18,13 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the limit is multiplied by this before comparing"
+
+[screen]
+look = "concentration AND NOT gas AND factor <> 'w01012' AND over AND (NOT day_judged OR due = 0 OR valid = 0 OR valid * 4 < due * 3 OR day_observed > limit_day * $factor)"
+passed = "CASE WHEN concentration AND NOT gas AND factor <> 'w01012' AND over THEN 1 ELSE 0 END"
 ---*/
--- pH (w01001) and suspended solids (w01012) are not judged by a daily mean.
+-- pH (w01001) and suspended solids (w01012) are not judged by a daily mean. The mean is of unmarked
+-- hours with discharge, so a mark or a stop in others excuses nothing: only a mark of the whole day does.
 WITH judged AS (
   SELECT *,
          CASE WHEN stopped THEN 'stopped' WHEN NOT valid THEN 'too_few_valid_hours' ELSE why END AS problem
@@ -33,8 +38,7 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
             WHEN observed > limit_value * $factor THEN 'flagged'
             ELSE 'passed' END AS outcome,
        problem AS why,
-       CASE WHEN n_stopped > 0 THEN 'M3' WHEN n_instrument > 0 THEN 'M1' END AS exempt,
-       NULL AS severity,
+       NULL AS exempt, NULL AS severity,
        CASE WHEN problem IS NULL AND observed > limit_value * $factor
             THEN concat('{"hours_used":', n_used, ',"volume_m3":', volume_m3,
                         ',"hours_dropped":', dropped, '}') END AS detail

@@ -22,6 +22,10 @@ min = 1
 max = 24
 unit = "1"
 doc = "consecutive values out of range that are flagged"
+
+[screen]
+look = "((factor = 'w01001') IS TRUE) AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0 OR NOT bound OR NOT limited OR ((lowest < limit_low) IS TRUE) OR ((highest > limit_hour) IS TRUE))"
+passed = "CASE WHEN factor = 'w01001' THEN hours ELSE 0 END"
 ---*/
 -- Only while water flows: a stopped outlet's electrode says nothing.
 WITH hours AS (

@@ -1,6 +1,6 @@
 /*---
 id = "E06"
-version = 1
+version = 2
 name_zh = "污水厂进水超标"
 name_en = "inlet of a sewage plant above the limit"
 group = "exceedance"
@@ -39,8 +39,13 @@ min = 0.1
 max = 1000.0
 unit = "mg/L"
 doc = "daily mean of total nitrogen above this"
+
+[screen]
+look = "process OR sewage"
+passed = "0"
 ---*/
--- Loggers whose sheet says `wwtp_inlet`; a limit of the sheet (takeover agreement) comes first.
+-- Loggers whose sheet says `wwtp_inlet`; a limit of the sheet (takeover agreement) comes first. The mean
+-- is of unmarked hours, so a mark on one of the others excuses nothing.
 WITH limits AS (
   SELECT * FROM (VALUES
     ('w01018', $day_w01018), ('w21003', $day_w21003), ('w21011', $day_w21011), ('w21001', $day_w21001)
@@ -48,7 +53,7 @@ WITH limits AS (
 ),
 inlets AS (SELECT DISTINCT mn FROM process_units WHERE kind = 'wwtp_inlet'),
 judged AS (
-  SELECT d.mn, d.factor, d.date, d.n_used, d.n_instrument, d.dropped, d.volume_m3,
+  SELECT d.mn, d.factor, d.date, d.n_used, d.dropped, d.volume_m3,
          d.value * unit_scale(reading_unit(d.mn, d.factor), 'mg/L') AS value,
          coalesce(t.value, l.standard) AS limit_value,
          CASE WHEN d.n_due = 0 THEN 'stopped'
@@ -80,7 +85,7 @@ SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version
        value AS observed, limit_value, 'mg/L' AS unit, n_used AS points,
        CASE WHEN why IS NOT NULL THEN 'not_evaluated' WHEN value > limit_value THEN 'flagged'
             ELSE 'passed' END AS outcome,
-       why, CASE WHEN n_instrument > 0 THEN 'M1' END AS exempt, NULL AS severity,
+       why, NULL AS exempt, NULL AS severity,
        CASE WHEN why IS NULL AND value > limit_value
             THEN concat('{"hours_used":', n_used, ',"volume_m3":', volume_m3, ',"hours_dropped":', dropped, '}')
        END AS detail

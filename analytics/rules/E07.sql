@@ -1,6 +1,6 @@
 /*---
 id = "E07"
-version = 1
+version = 2
 name_zh = "焚烧五项日均值超标"
 name_en = "incinerator 5-pollutant daily exceedance"
 group = "exceedance"
@@ -53,8 +53,14 @@ min = 1
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
--- Limits: the plant's sheet, else the permit's daily limit at reference oxygen, else the standard's.
+-- Limits: the plant's sheet, else the permit's daily limit at reference oxygen, else the standard's. The
+-- mean is of unmarked hours, so a start-up or a calibration in others excuses nothing; how many hours may
+-- be marked is A03's budget.
 WITH pollutants AS (
   SELECT * FROM (VALUES
     ('a34013', '颗粒物', $day_a34013),
@@ -80,8 +86,7 @@ SELECT mn, factor, outlet_uid, permit_no, permit_version,
        CASE WHEN problem IS NOT NULL THEN 'not_evaluated' WHEN observed > limit_value THEN 'flagged'
             ELSE 'passed' END AS outcome,
        problem AS why,
-       CASE WHEN n_condition > 0 THEN 'M2' WHEN n_instrument > 0 THEN 'M1' END AS exempt,
-       NULL AS severity,
+       NULL AS exempt, NULL AS severity,
        CASE WHEN problem IS NULL AND observed > limit_value
             THEN concat('{"kind":"daily","event":"烟气中', name_zh, '排放超标","limit_from":"', limit_from,
                         '","o2":', o2, ',"hours_used":', n_used, ',"hours_dropped":', dropped, '}')

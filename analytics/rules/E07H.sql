@@ -56,6 +56,10 @@ min = 0.0
 max = 20.0
 unit = "%"
 doc = "reference oxygen of the limits"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
 -- A warning to the plant, not a violation: the day counts (E07), and the permit's own hourly limit
 -- is E01's.

@@ -28,6 +28,10 @@ min = 0
 max = 288
 unit = "1"
 doc = "more low windows than this in a day are a violation (S2)"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
 -- Windows of five minutes are aligned to midnight.
 WITH windows AS (

@@ -20,6 +20,10 @@ min = 1
 max = 6
 unit = "1"
 doc = "consecutive 10-minute means above the limit"
+
+[screen]
+look = "false"
+passed = "0"
 ---*/
 -- Values as sent: where the limit is meant at reference oxygen, the station's own converted value.
 WITH tens AS (

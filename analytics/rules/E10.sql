@@ -29,6 +29,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "consecutive hours that are flagged"
+
+[screen]
+look = "concentration AND (judged < hours OR observed >= limit_hour * $share)"
+passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- Hours above the limit are E01's; this is the reminder before.
 WITH runs AS (

@@ -21,6 +21,10 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the rate limit is multiplied by this before comparing"
+
+[screen]
+look = "gas AND rated"
+passed = "0"
 ---*/
 -- Rate = concentration as measured x volume of the hour. Only where the permit states a rate limit.
 WITH rates AS (

@@ -1,6 +1,6 @@
 /*---
 id = "E12"
-version = 1
+version = 2
 name_zh = "排水量超许可"
 name_en = "more water discharged than designed"
 group = "exceedance"
@@ -18,11 +18,16 @@ min = 0.5
 max = 3.0
 unit = "1"
 doc = "the amount per day is multiplied by this before comparing"
+
+[screen]
+look = "((factor = 'w00000') IS TRUE)"
+passed = "0"
 ---*/
 -- The amount comes from the sheet (`design_m3_day`). The year's amount is not judged: `daily_masses`
--- keeps masses of pollutants, not volumes.
+-- keeps masses of pollutants, not volumes. The
+-- volume is of unmarked hours, so a mark on one of the others excuses nothing.
 WITH judged AS (
-  SELECT d.mn, d.factor, d.date, d.n_used, d.volume_m3, d.n_instrument, t.value AS design,
+  SELECT d.mn, d.factor, d.date, d.n_used, d.volume_m3, t.value AS design,
          CASE WHEN NOT d.valid THEN 'too_few_valid_hours' WHEN d.volume_m3 IS NULL THEN 'no_flow' END AS why
   FROM daily d
   JOIN (
@@ -35,7 +40,7 @@ SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version
        volume_m3 AS observed, design * $factor AS limit_value, 'm3/d' AS unit, n_used AS points,
        CASE WHEN why IS NOT NULL THEN 'not_evaluated' WHEN volume_m3 > design * $factor THEN 'flagged'
             ELSE 'passed' END AS outcome,
-       why, CASE WHEN n_instrument > 0 THEN 'M1' END AS exempt, NULL AS severity, NULL AS detail
+       why, NULL AS exempt, NULL AS severity, NULL AS detail
 FROM judged
 UNION ALL
 -- A waste water outlet for which no amount is known.

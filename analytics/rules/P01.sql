@@ -20,6 +20,10 @@ min = 1
 max = 3
 unit = "d"
 doc = "consecutive days with discharge"
+
+[screen]
+look = "first AND logger_active > 0 AND NOT permitted"
+passed = "CASE WHEN first AND logger_active > 0 THEN 1 ELSE 0 END"
 ---*/
 -- Before the first permit takes force or between two of them. What expired is P02's, what was
 -- cancelled P03's, and a logger that no permit names P04's: its unit is not known.

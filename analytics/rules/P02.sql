@@ -1,6 +1,6 @@
 /*---
 id = "P02"
-version = 2
+version = 3
 name_zh = "证照临期/过期"
 name_en = "permit expiring or expired"
 group = "permit"
@@ -41,12 +41,32 @@ min = 1
 max = 365
 unit = "d"
 doc = "days before expiry of the last notice"
+
+[screen]
+look = "first AND logger_alive > 0 AND (expires IS NULL OR date > expires)"
+passed = "CASE WHEN first AND logger_alive > 0 THEN 1 ELSE 0 END"
+registry = true
 ---*/
 -- One notice per permit at a time: that of the tightest line reached. When the next line is reached
 -- its notice takes over, and none remains once the permit has expired: then one finding says since
--- when. Data after expiry are a clue of their own, per logger. The last day of validity counts.
+-- when. Data after expiry are a clue of their own, per logger, by the permit of the day: a renewal that
+-- begins later leaves the days between uncovered. The last day of validity counts.
 WITH today AS (
   SELECT arrow_cast($as_of + INTERVAL '8 hours', 'Date32') AS day
+),
+-- What was issued by then, with the days each document is the one that counts: a document holds from
+-- its first day of validity until that of a later one.
+documents AS (
+  SELECT permit_no, version, status, valid_to, first_day,
+         row_number() OVER (PARTITION BY permit_no ORDER BY issued_at, version) AS number,
+         row_number() OVER (PARTITION BY permit_no ORDER BY issued_at DESC, version DESC) AS place,
+         min(first_day) OVER (PARTITION BY permit_no ORDER BY issued_at, version
+                              ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until_day
+  FROM (
+    SELECT *, coalesce(valid_from, day_of(issued_at)) AS first_day
+    FROM permit_documents
+    WHERE issued_at <= $as_of
+  )
 ),
 newest AS (
   SELECT d.permit_no, d.version, d.valid_to,
@@ -54,9 +74,9 @@ newest AS (
          CASE WHEN d.valid_to IS NULL THEN 'no_validity'
               WHEN d.status = 'changing' THEN 'renewal_in_process'
               WHEN d.status IN ('cancelled', 'revoked') THEN concat('permit_', d.status) END AS why
-  FROM permit_documents d
+  FROM documents d
   CROSS JOIN today t
-  WHERE d.superseded_at IS NULL AND d.issued_at <= $as_of
+  WHERE d.place = 1
 ),
 lines AS (
   SELECT n.permit_no, n.version, n.valid_to, n.days_left, n.why, k.days AS line,
@@ -96,17 +116,23 @@ active AS (
   GROUP BY h.mn, h.date
 ),
 bound AS (
-  SELECT mn, permit_no, version, valid_to, outlet_uid
+  SELECT mn, permit_no, outlet_uid
   FROM (
-    SELECT b.mn, b.permit_no, b.version, d.valid_to, b.outlet_uid,
-           row_number() OVER (PARTITION BY b.mn ORDER BY b.issued_at DESC, b.outlet_uid) AS place
-    FROM permit_bindings b
-    JOIN permit_documents d
-      ON d.kafka_topic = b.kafka_topic AND d.kafka_partition = b.kafka_partition
-     AND d.kafka_offset = b.kafka_offset AND d.permit_no = b.permit_no AND d.version = b.version
-    WHERE d.superseded_at IS NULL AND b.doc_valid AND d.valid_to IS NOT NULL
+    SELECT mn, permit_no, outlet_uid,
+           row_number() OVER (PARTITION BY mn ORDER BY issued_at DESC, outlet_uid) AS place
+    FROM permit_bindings
+    WHERE doc_valid AND issued_at <= $as_of
   )
   WHERE place = 1
+),
+discharging AS (
+  SELECT a.mn, a.date, a.hours, b.outlet_uid, b.permit_no, d.version, d.valid_to,
+         CASE WHEN d.permit_no IS NULL THEN 'no_permit' WHEN d.valid_to IS NULL THEN 'no_validity' END AS why
+  FROM active a
+  LEFT JOIN bound b ON b.mn = a.mn
+  LEFT JOIN documents d
+    ON d.permit_no = b.permit_no AND (d.number = 1 OR d.first_day <= a.date)
+   AND (d.until_day IS NULL OR a.date < d.until_day)
 )
 SELECT CAST(NULL AS VARCHAR) AS mn, NULL AS factor, CAST(NULL AS VARCHAR) AS outlet_uid,
        permit_no, version AS permit_version,
@@ -116,14 +142,9 @@ SELECT CAST(NULL AS VARCHAR) AS mn, NULL AS factor, CAST(NULL AS VARCHAR) AS out
        'S4' AS severity, concat('{"valid_to":"', valid_to, '"}') AS detail, say
 FROM permits
 UNION ALL
-SELECT a.mn, NULL, b.outlet_uid, b.permit_no, b.version,
-       arrow_cast(a.date, 'Timestamp(Microsecond, Some("UTC"))') - INTERVAL '8 hours',
-       arrow_cast(a.date, 'Timestamp(Microsecond, Some("UTC"))') + INTERVAL '16 hours',
-       CAST(arrow_cast(a.date, 'Int64') - arrow_cast(b.valid_to, 'Int64') AS DOUBLE), NULL, 'd',
-       a.hours,
-       CASE WHEN b.mn IS NULL THEN 'not_evaluated' WHEN a.date > b.valid_to THEN 'flagged'
+SELECT mn, NULL, outlet_uid, permit_no, version, day_start(date), day_start(date) + INTERVAL '24 hours',
+       CAST(arrow_cast(date, 'Int64') - arrow_cast(valid_to, 'Int64') AS DOUBLE), NULL, 'd', hours,
+       CASE WHEN why IS NOT NULL THEN 'not_evaluated' WHEN date > valid_to THEN 'flagged'
             ELSE 'passed' END,
-       CASE WHEN b.mn IS NULL THEN 'no_permit' END, NULL, 'S1',
-       concat('{"valid_to":"', b.valid_to, '","hours":', a.hours, '}'), 'discharging'
-FROM active a
-LEFT JOIN bound b ON b.mn = a.mn
+       why, NULL, 'S1', concat('{"valid_to":"', valid_to, '","hours":', hours, '}'), 'discharging'
+FROM discharging

@@ -12,6 +12,10 @@ reason_en = "Permit {permit_no} is cancelled, revoked or suspended, yet data log
 
 [episode]
 quiet_gap_h = 72
+
+[screen]
+look = "first AND logger_active > 0 AND (ended OR NOT permitted)"
+passed = "CASE WHEN first AND logger_active > 0 THEN 1 ELSE 0 END"
 ---*/
 WITH active AS (
   SELECT mn, date, count(DISTINCT hour) AS hours

@@ -23,6 +23,10 @@ min = 0
 max = 365
 unit = "d"
 doc = "days after the first issue of a permit in which it may be incomplete"
+
+[screen]
+look = "concentration AND valid > 0 AND NOT (bound_noon AND listed)"
+passed = "CASE WHEN concentration AND valid > 0 THEN 1 ELSE 0 END"
 ---*/
 -- A logger that no permit names, and pollutants measured at an outlet whose permit does not list them
 -- (limits, permitted masses, automatic monitoring). New permits have time to be completed. Where the

@@ -12,6 +12,10 @@ reason_en = "The limit configured for {factor} of {mn} is {observed} {unit}, the
 
 [episode]
 quiet_gap_h = 72
+
+[screen]
+look = "process OR incinerator"
+passed = "0"
 ---*/
 -- Limits of the plant sheets (day_..., hour_...), meant at reference oxygen, against the permit's. Waste
 -- incineration is where sheets give limits: a logger there without any is judged by permit and standard

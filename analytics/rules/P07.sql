@@ -1,6 +1,6 @@
 /*---
 id = "P07"
-version = 1
+version = 2
 name_zh = "年许可量预警"
 name_en = "annual permitted mass will be exceeded"
 group = "permit"
@@ -34,15 +34,22 @@ min = 1
 max = 31
 unit = "d"
 doc = "consecutive days the projection has to be above the permitted mass"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Two warnings: a share of the year's mass is used up, or this year's mass so far plus the mean of the
 -- last 30 days for the rest of the year has been above the permitted mass on every one of the last days.
+-- The permit is the one in force now; a mass of the main outlets adds up those that are main by the
+-- permit of the day.
 WITH years AS (
   SELECT p.permit_no, p.version, p.level, p.outlet_uid, p.factor, p.starts_on, p.ends_on, p.mass_t,
          least(day_of($as_of), p.ends_on) AS day
   FROM permitted_masses p
   WHERE p.period = 'year' AND p.starts_on <= day_of($as_of) AND p.ends_on >= day_of($as_of)
-    AND p.issued_at <= $as_of
+    AND p.in_force_from <= $as_of AND p.in_force_to > $as_of
 ),
 evenings AS (
   SELECT y.*, arrow_cast(arrow_cast(y.day, 'Int32') - arrow_cast(n.back, 'Int32'), 'Date32') AS evening
@@ -60,6 +67,7 @@ projected AS (
   LEFT JOIN permit_masses m
     ON m.permit_no = e.permit_no AND m.factor = e.factor
    AND (e.level <> 'outlet' OR m.outlet_uid = e.outlet_uid)
+   AND (e.level <> 'main_total' OR m.kind = 'main')
    AND m.date >= e.starts_on AND m.date <= e.evening
   GROUP BY e.permit_no, e.version, e.level, e.outlet_uid, e.factor, e.starts_on, e.ends_on, e.mass_t, e.day,
            e.evening
@@ -79,12 +87,16 @@ judged AS (
   GROUP BY permit_no, version, level, outlet_uid, factor, starts_on, mass_t, day
 ),
 outcomes AS (
-  SELECT *,
-         CASE WHEN total_t IS NULL THEN 'no_mass'
+  SELECT j.*,
+         CASE WHEN total_t IS NULL AND level = 'main_total' AND n.permit_no IS NULL THEN 'no_main_outlet'
+              WHEN total_t IS NULL THEN 'no_mass'
               WHEN total_t > mass_t THEN 'already_exceeded' END AS why,
          total_t >= mass_t * $first_share AS used,
          days_measured >= 30 AND lowest_projection > mass_t AS heading
-  FROM judged
+  FROM judged j
+  LEFT JOIN (
+    SELECT DISTINCT permit_no, version FROM permit_outlets WHERE doc_valid AND kind = 'main'
+  ) n ON n.permit_no = j.permit_no AND n.version = j.version
 )
 SELECT CAST(NULL AS VARCHAR) AS mn, factor, outlet_uid, permit_no, version AS permit_version,
        day_start(starts_on) AS window_start, day_start(day) + INTERVAL '24 hours' AS window_end,

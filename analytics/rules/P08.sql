@@ -1,13 +1,12 @@
 /*---
 id = "P08"
-version = 1
+version = 2
 name_zh = "月/错峰许可量超标"
 name_en = "monthly or off-peak mass exceeded"
 group = "permit"
 severity = "S2"
 basis = "Regulation on Pollutant Permit Management art. 34; permit form, monthly permitted masses"
 granularity = "day"
-exempts = ["M1"]
 reason_zh = "许可证 {permit_no}：{factor} 自 {start} 起的当月累计排放 {observed} t，超过月许可量 {limit} t。"
 reason_en = "Permit {permit_no}: {factor} adds up to {observed} t in the month from {start}, above the permitted {limit} t."
 
@@ -17,8 +16,14 @@ min = 0.1
 max = 2.0
 unit = "1"
 doc = "the permitted mass is multiplied by this before comparing"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
--- The month of the run's day and, in its first week, the month before it.
+-- The month of the run's day and, in its first week, the month before it, each by the permit in force at
+-- its end, or now while it runs.
 WITH months AS (
   SELECT p.permit_no, p.version, p.level, p.outlet_uid, p.factor, p.mass_t,
          arrow_cast(date_trunc('month', arrow_cast(t.day, 'Timestamp(Microsecond, None)')), 'Date32') AS starts_on,
@@ -30,7 +35,9 @@ WITH months AS (
     SELECT day_of(day_start(arrow_cast(date_trunc('month', arrow_cast(day_of($as_of), 'Timestamp(Microsecond, None)')), 'Date32')) - INTERVAL '1 hour')
     WHERE date_part('day', day_of($as_of)) <= 7
   ) t ON date_part('month', t.day) = p.month
-  WHERE p.period = 'month' AND p.issued_at <= $as_of
+  WHERE p.period = 'month'
+    AND p.in_force_from <= least($as_of, day_start(t.day) + INTERVAL '24 hours' - INTERVAL '1 second')
+    AND p.in_force_to > least($as_of, day_start(t.day) + INTERVAL '24 hours' - INTERVAL '1 second')
 ),
 totals AS (
   SELECT m.permit_no, m.version, m.level, m.outlet_uid, m.factor, m.mass_t, m.starts_on, m.last_day,
@@ -40,6 +47,7 @@ totals AS (
   LEFT JOIN permit_masses d
     ON d.permit_no = m.permit_no AND d.factor = m.factor
    AND (m.level <> 'outlet' OR d.outlet_uid = m.outlet_uid)
+   AND (m.level <> 'main_total' OR d.kind = 'main')
    AND d.date >= m.starts_on AND d.date <= m.last_day
   GROUP BY m.permit_no, m.version, m.level, m.outlet_uid, m.factor, m.mass_t, m.starts_on, m.last_day
 )

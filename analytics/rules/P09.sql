@@ -1,6 +1,6 @@
 /*---
 id = "P09"
-version = 2
+version = 3
 name_zh = "特殊时段超许可"
 name_en = "special-period limit exceeded"
 group = "permit"
@@ -10,17 +10,23 @@ granularity = "day"
 exempts = ["M1", "M2"]
 reason_zh = "许可证 {permit_no}：特殊时段内 {start} 起的自然日，{factor} 为 {observed} {unit}，超过特殊时段许可 {limit} {unit}。"
 reason_en = "Permit {permit_no}: {factor} was {observed} {unit} on the day from {start} within a special period, above the {limit} {unit} allowed then."
+
+[screen]
+look = "special OR ordered"
+passed = "0"
+registry = true
 ---*/
 -- Within a declared period: mass of a day against the permitted mass per day, and a gas day's mean
 -- against the special limit. A unit that an order for heavy pollution reaches and whose permit says
--- nothing about such periods is not judged, and that is said.
+-- nothing about such periods is not judged, and that is said. The permit is the one in force on the day.
 WITH windows AS (
-  SELECT p.permit_no, p.version, p.period_id, p.starts_at, p.ends_at
+  SELECT p.permit_no, p.version, p.period_id, p.starts_at, p.ends_at, d.starts_at AS in_force_from,
+         d.superseded_at AS in_force_to
   FROM permit_periods p
   JOIN permit_documents d
     ON d.kafka_topic = p.kafka_topic AND d.kafka_partition = p.kafka_partition
    AND d.kafka_offset = p.kafka_offset AND d.permit_no = p.permit_no AND d.version = p.version
-  WHERE p.doc_valid AND d.superseded_at IS NULL
+  WHERE p.doc_valid AND d.issued_at <= $as_of
 ),
 masses AS (
   SELECT l.permit_no, l.version, l.level, l.outlet_uid, l.factor, l.mass_t, m.date,
@@ -30,7 +36,10 @@ masses AS (
   JOIN permit_masses m
     ON m.permit_no = l.permit_no AND m.factor = l.factor
    AND (l.level <> 'outlet' OR m.outlet_uid = l.outlet_uid)
+   AND (l.level <> 'main_total' OR m.kind = 'main')
    AND day_start(m.date) >= w.starts_at AND day_start(m.date) + INTERVAL '24 hours' <= w.ends_at
+   AND day_start(m.date) >= w.in_force_from
+   AND (w.in_force_to IS NULL OR day_start(m.date) < w.in_force_to)
   WHERE l.period = 'special_day' AND day_start(m.date) + INTERVAL '24 hours' <= $as_of
   GROUP BY l.permit_no, l.version, l.level, l.outlet_uid, l.factor, l.mass_t, m.date
 ),
@@ -64,5 +73,7 @@ JOIN mn_outlets o
 JOIN unit_windows u
   ON u.permit_no = o.permit_no AND u.kind = 'heavy_pollution'
  AND u.starts_at < day_start(c.date) + INTERVAL '24 hours' AND u.ends_at > day_start(c.date)
-LEFT ANTI JOIN windows w ON w.permit_no = o.permit_no
+LEFT ANTI JOIN windows w
+  ON w.permit_no = o.permit_no AND day_start(c.date) >= w.in_force_from
+ AND (w.in_force_to IS NULL OR day_start(c.date) < w.in_force_to)
 WHERE day_start(c.date) + INTERVAL '24 hours' <= $as_of

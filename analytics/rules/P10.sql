@@ -30,6 +30,11 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours with data of other factors a day needs to say that one factor is missing"
+
+[screen]
+look = "requires"
+passed = "0"
+registry = true
 ---*/
 -- Two findings: no logger is bound to the outlet for the pollutant; and a bound logger that sends
 -- other values leaves the pollutant out for a whole day. Loggers that send nothing are T01's.

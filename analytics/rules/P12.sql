@@ -69,6 +69,11 @@ min = 1
 max = 1000
 unit = "1"
 doc = "such reports there have to be at least where the source was connected only after the day on which they were due"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Due: the year's report of every unit and the first three quarters' of key units; the last quarter
 -- is part of the year. Monthly reports only where `monthly` is 1; those of the quarters' last months

@@ -1,6 +1,6 @@
 /*---
 id = "P13"
-version = 1
+version = 2
 name_zh = "执行报告与自动监测不符"
 name_en = "execution report differs from automatic data"
 group = "permit"
@@ -23,6 +23,11 @@ min = 0.1
 max = 1.0
 unit = "1"
 doc = "share of days and hours of the period that need valid data"
+
+[screen]
+look = "false"
+passed = "0"
+registry = true
 ---*/
 -- Mass of the period as reported against the mass recomputed from valid hours; only where automatic
 -- monitoring covers nearly all of the period, since hours without a value are not substituted.
@@ -36,6 +41,7 @@ WITH recomputed AS (
   LEFT JOIN permit_masses m
     ON m.permit_no = r.permit_no AND m.factor = r.factor
    AND (r.level <> 'outlet' OR m.outlet_uid = r.outlet_uid)
+   AND (r.level <> 'main_total' OR m.kind = 'main')
    AND m.date >= r.period_start AND m.date < r.period_end
   WHERE r.mass_t IS NOT NULL AND r.level IN ('outlet', 'organised_total', 'plant_total', 'main_total')
     AND r.submitted_at <= $as_of

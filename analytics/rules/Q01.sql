@@ -1,6 +1,6 @@
 /*---
 id = "Q01"
-version = 1
+version = 2
 name_zh = "恒值"
 name_en = "constant value"
 group = "quality"
@@ -12,6 +12,10 @@ evidence = ["hours"]
 exempts = ["M1", "M3"]
 reason_zh = "{factor} 自 {start} 至 {end} 连续 {points} 小时均值恒为 {observed}。"
 reason_en = "{factor} kept the same hourly value {observed} for {points} consecutive hours from {start} to {end}."
+
+[reason.slow]
+zh = "{factor} 自 {start} 至 {end} 连续 {points} 个测量周期的值恒为 {observed}。"
+en = "{factor} gave the same value {observed} in {points} consecutive measuring cycles from {start} to {end}."
 
 [params.hours]
 default = 4
@@ -25,22 +29,32 @@ default = 4
 min = 2
 max = 24
 unit = "h"
-doc = "the same for waste water; raise it where analysers give one value per two hours"
+doc = "the same for waste water; consecutive values where an analyser gives one per two hours or fewer"
+
+[screen]
+look = "(concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) AND (run >= CASE WHEN gas THEN $hours ELSE $water_hours END OR valid <= negatives OR NOT gas AND hours * 3 <= 2 * logger_last + 3)"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'a01011')) IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
+-- An analyser that gives a value every two hours or more seldom is judged by its own values: the next
+-- one may be a cycle away (`daily` says how long that is), and as many equal ones are flagged.
 WITH hours AS (
-  SELECT mn, factor, hour, date, source,
-         CASE WHEN valid AND value >= 0.0 THEN value END AS usable, mark,
-         CASE WHEN is_gas(factor) THEN $hours ELSE $water_hours END AS needed
-  FROM hourly
-  WHERE (is_concentration(factor) OR factor IN ('a19001', 'a01011'))
-    AND hour + INTERVAL '1 hour' <= $as_of
+  SELECT h.mn, h.factor, h.hour, h.date,
+         CASE WHEN h.valid AND h.value >= 0.0 THEN h.value END AS usable,
+         CASE WHEN is_gas(h.factor) THEN $hours ELSE $water_hours END AS needed,
+         coalesce(s.cadence_s, 3600) AS cadence_s
+  FROM hourly h
+  LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
+    ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
+  WHERE (is_concentration(h.factor) OR h.factor IN ('a19001', 'a01011'))
+    AND h.hour + INTERVAL '1 hour' <= $as_of
 ),
 runs AS (
   SELECT mn, factor, r['from_time'] AS from_time,
          r['to_time'] + INTERVAL '1 hour' AS to_time, r['points'] AS points, r['value'] AS value,
-         needed
+         slow
   FROM (
-    SELECT mn, factor, max(needed) AS needed, unnest(constant_runs(hour, usable, needed, 3600)) AS r
+    SELECT mn, factor, max(cadence_s) > 3600 AS slow,
+           unnest(constant_runs(hour, usable, needed, cadence_s)) AS r
     FROM hours
     GROUP BY mn, factor
   )
@@ -54,12 +68,13 @@ days AS (
 SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version,
        from_time AS window_start, to_time AS window_end, value AS observed,
        CAST(NULL AS DOUBLE) AS limit_value, NULL AS unit, points,
-       'flagged' AS outcome, NULL AS why, NULL AS exempt, NULL AS severity, NULL AS detail
+       'flagged' AS outcome, NULL AS why, NULL AS exempt, NULL AS severity, NULL AS detail,
+       CASE WHEN slow THEN 'slow' END AS say
 FROM runs
 UNION ALL
 SELECT d.mn, d.factor, NULL, NULL, NULL, d.from_time, d.to_time, NULL, NULL, NULL, d.usable,
        CASE WHEN d.usable = 0 THEN 'not_evaluated' ELSE 'passed' END,
-       CASE WHEN d.usable = 0 THEN 'no_valid_hour' END, NULL, NULL, NULL
+       CASE WHEN d.usable = 0 THEN 'no_valid_hour' END, NULL, NULL, NULL, NULL
 FROM days d
 WHERE NOT EXISTS (
   SELECT 1 FROM runs r

@@ -22,6 +22,10 @@ min = -100.0
 max = 0.0
 unit = "unit of the factor"
 doc = "hours with a value below this are flagged"
+
+[screen]
+look = "(concentration OR ((factor IN ('a19001', 'a01011', 'a00000', 'w00000')) IS TRUE)) AND (valid < hours OR lowest < $below OR ((converted_lowest < $below) IS TRUE))"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'a01011', 'a00000', 'w00000')) IS TRUE)) THEN hours ELSE 0 END"
 ---*/
 SELECT mn, factor, NULL AS outlet_uid, NULL AS permit_no, NULL AS permit_version,
        hour AS window_start, hour + INTERVAL '1 hour' AS window_end,

@@ -1,6 +1,6 @@
 /*---
 id = "Q04"
-version = 1
+version = 2
 name_zh = "零值"
 name_en = "zero value"
 group = "quality"
@@ -26,13 +26,21 @@ min = 1
 max = 24
 unit = "h"
 doc = "the same for waste incineration (industry 4417)"
+
+[screen]
+look = "(concentration OR ((factor = 'a19001') IS TRUE)) AND (zeros > 0 OR valid = 0)"
+passed = "CASE WHEN (concentration OR ((factor = 'a19001') IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
--- Waste water: zero can be a value below the detection limit, so it is not judged.
+-- Waste water: zero can be a value below the detection limit, so it is not judged. The next value of a
+-- slow analyser may be a cycle away (`daily` says how long that is).
 WITH hours AS (
   SELECT h.mn, h.factor, h.hour, h.date, h.mark,
          CASE WHEN h.valid THEN h.value END AS usable,
-         CASE WHEN i.mn IS NOT NULL THEN $incineration_hours ELSE $hours END AS needed
+         CASE WHEN i.mn IS NOT NULL THEN $incineration_hours ELSE $hours END AS needed,
+         coalesce(s.cadence_s, 3600) AS cadence_s
   FROM hourly h
+  LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
+    ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
   LEFT JOIN (
     SELECT DISTINCT mn FROM mn_outlets
     WHERE strpos(concat(',', coalesce(industry_codes, ''), ','), ',4417,') > 0
@@ -44,7 +52,7 @@ runs AS (
   SELECT mn, factor, r['from_time'] AS from_time,
          r['to_time'] + INTERVAL '1 hour' AS to_time, r['points'] AS points
   FROM (
-    SELECT mn, factor, unnest(constant_runs(hour, usable, needed, 3600)) AS r
+    SELECT mn, factor, unnest(constant_runs(hour, usable, needed, cadence_s)) AS r
     FROM hours
     GROUP BY mn, factor
   )

@@ -22,6 +22,12 @@ min = 0.5
 max = 2.0
 unit = "1"
 doc = "the upper end of the range is multiplied by this"
+
+[screen]
+look = "concentration AND (ranged OR valid < hours)"
+passed = "0"
+unevaluated = "CASE WHEN concentration THEN hours ELSE 0 END"
+why = "no_range"
 ---*/
 -- Over range: marked T, sent as the largest number of its type, or above the range reported by the
 -- instrument (i13001), else the one filed.

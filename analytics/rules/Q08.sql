@@ -1,6 +1,6 @@
 /*---
 id = "Q08"
-version = 1
+version = 2
 name_zh = "突升突降后保持平稳"
 name_en = "jump then flat"
 group = "quality"
@@ -59,7 +59,8 @@ unit = "h"
 doc = "valid hours those days need to pass"
 ---*/
 -- A jump is an hour that differs from the one before by the share or more; it counts when the hours
--- after it keep its level. Hours that are not valid end a pattern.
+-- after it keep its level. Hours that are not valid end a pattern. An analyser that gives a value every
+-- two hours or more seldom has no hour after a jump, so its days are not judged.
 WITH jumps AS (
   SELECT mn, factor, day_of(j['done']) AS date, count(*) AS jumps
   FROM (
@@ -73,13 +74,15 @@ WITH jumps AS (
   GROUP BY mn, factor, day_of(j['done'])
 ),
 days AS (
-  SELECT mn, factor, date, count(*) FILTER (WHERE valid) AS hours
-  FROM hourly
-  WHERE is_concentration(factor)
-  GROUP BY mn, factor, date
+  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE h.valid) AS hours, count(s.mn) > 0 AS slow
+  FROM hourly h
+  LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
+    ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
+  WHERE is_concentration(h.factor)
+  GROUP BY h.mn, h.factor, h.date
 ),
 spans AS (
-  SELECT d.mn, d.factor, d.date,
+  SELECT d.mn, d.factor, d.date, d.slow,
          trailing_sum(d.hours, d.date, $days) OVER series AS hours,
          trailing_sum(coalesce(j.jumps, 0), d.date, $days) OVER series AS jumps
   FROM days d
@@ -90,7 +93,9 @@ SELECT s.mn, s.factor, day_start(s.date) AS window_start,
        day_start(s.date) + INTERVAL '24 hours' AS window_end,
        jumps AS observed, $times AS limit_value, '1' AS unit, jumps AS points,
        CASE WHEN jumps >= $times THEN 'flagged'
-            WHEN hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
-       CASE WHEN jumps < $times AND hours < $min_hours THEN 'too_few_valid_hours' END AS why
+            WHEN slow OR hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
+       CASE WHEN jumps >= $times THEN NULL
+            WHEN slow THEN 'cadence_over_an_hour'
+            WHEN hours < $min_hours THEN 'too_few_valid_hours' END AS why
 FROM spans s
 JOIN core c ON c.mn = s.mn AND c.date = s.date

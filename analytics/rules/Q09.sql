@@ -1,6 +1,6 @@
 /*---
 id = "Q09"
-version = 3
+version = 4
 name_zh = "突变/尖峰"
 name_en = "spike"
 group = "quality"
@@ -41,6 +41,7 @@ doc = "valid hours a day needs to pass"
 -- medians, whose neighbours on both sides are not. What lasts for hours is a level (an exceedance, a
 -- start), and its last hour is no spike because the next one is back. Hours of a level widen the
 -- deviation until one of them falls just short of it: a neighbour beyond half of the way makes a level too.
+-- An analyser that gives a value every two hours or more seldom has no such neighbours: not judged.
 WITH found AS (
   SELECT mn, factor, s['at'] AS at, s['before'] AS usual, s['after'] AS value
   FROM (
@@ -66,9 +67,11 @@ calibrated AS (
   WHERE e.kind IN ('zero_calibration', 'span_calibration', 'calibration', 'standard_check')
 ),
 days AS (
-  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE valid) AS hours
+  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE h.valid) AS hours, count(s.mn) > 0 AS slow
   FROM hourly h
   JOIN core c ON c.mn = h.mn AND c.date = h.date
+  LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
+    ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
   WHERE is_concentration(h.factor)
   GROUP BY h.mn, h.factor, h.date
 )
@@ -78,8 +81,10 @@ SELECT d.mn, d.factor,
        s.value AS observed, s.usual AS limit_value, reading_unit(d.mn, d.factor) AS unit,
        CASE WHEN s.mn IS NOT NULL THEN 1 ELSE d.hours END AS points,
        CASE WHEN s.mn IS NOT NULL THEN 'flagged'
-            WHEN d.hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
-       CASE WHEN s.mn IS NULL AND d.hours < $min_hours THEN 'too_few_valid_hours' END AS why,
+            WHEN d.slow OR d.hours < $min_hours THEN 'not_evaluated' ELSE 'passed' END AS outcome,
+       CASE WHEN s.mn IS NOT NULL THEN NULL
+            WHEN d.slow THEN 'cadence_over_an_hour'
+            WHEN d.hours < $min_hours THEN 'too_few_valid_hours' END AS why,
        CASE WHEN k.mn IS NOT NULL THEN 'S3' END AS severity,
        CASE WHEN k.mn IS NOT NULL THEN '{"near_calibration":true}' END AS detail
 FROM days d

@@ -35,6 +35,10 @@ min = 15.0
 max = 20.9
 unit = "%"
 doc = "oxygen from which on nothing is compared"
+
+[screen]
+look = "concentration AND gas AND (stated > 0 OR reference IS NOT NULL) AND (valid < hours OR hours < logger_hours OR stated < hours OR reference IS NULL OR oxygens < logger_hours OR o2_highest >= $o2_most OR apart_percent > 0.999 * $percent)"
+passed = "CASE WHEN concentration AND gas AND (stated > 0 OR reference IS NOT NULL) THEN hours ELSE 0 END"
 ---*/
 -- Recomputed twice: from the hour's means, and from each minute value with the oxygen of its time.
 -- Only what agrees with neither is flagged, because stations convert in either order.

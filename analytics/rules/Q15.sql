@@ -34,6 +34,10 @@ min = 1.0
 max = 1000.0
 unit = "%"
 doc = "range of the minute values, of their mean, up to which an hour is judged"
+
+[screen]
+look = "concentration AND amounts > 0"
+passed = "0"
 ---*/
 -- Masses of trace pollutants are sent in g, so what agrees in g agrees. The product of two means is not the mean of products: an hour whose concentration swings by more
 -- than the tolerance may differ honestly and is not judged.

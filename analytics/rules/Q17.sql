@@ -28,6 +28,10 @@ min = 0.0
 max = 10.0
 unit = "unit of the factor"
 doc = "difference tolerated in any case (rounding)"
+
+[screen]
+look = "false"
+passed = "0"
 ---*/
 -- Hourly value as sent against the mean of the minute values as sent. Only hours with every minute
 -- value, all unmarked: what a station leaves out of its mean it may leave out.

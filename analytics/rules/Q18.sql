@@ -9,7 +9,6 @@ basis = "MEE Announcement 2019 No. 50 (30 h per furnace and quarter); rule set o
 granularity = "day"
 lookback_h = 696
 evidence = ["hours"]
-exempts = ["M4"]
 reason_zh = "{factor} 截至 {end} 的 30 天内维护、校准标记达 {points} 小时，占 {observed}{unit}（阈值 {limit}{unit}）。"
 reason_en = "In the 30 days before {end} {factor} was marked as in maintenance or calibration for {points} hours, {observed}{unit} of the time (threshold {limit}{unit})."
 

@@ -9,7 +9,6 @@ basis = "Regulation on Environmental Monitoring art. 25(5); MEE Announcement 202
 granularity = "day"
 lookback_h = 696
 evidence = ["hours"]
-exempts = ["M4"]
 reason_zh = "{factor} 截至 {end} 的 30 天内有 {points} 小时超标数据被标记为无效而排放源仍在运行，占超标小时的 {observed}{unit}。"
 reason_en = "In the 30 days before {end} {points} hours of {factor} above the limit were marked as not valid while the source was visibly running: {observed}{unit} of the hours above the limit."
 

@@ -8,7 +8,6 @@ severity = "S3"
 basis = "MEE Announcement 2022 No. 21; HJ 75-2017"
 granularity = "hour"
 evidence = ["hours"]
-exempts = ["M3"]
 reason_zh = "{factor} 自 {start} 至 {end} 烟气参数显示已停运（氧含量 {observed}{unit}）但数据未标记，共 {points} 小时。"
 reason_en = "{factor}: between {start} and {end} the flue gas shows a source at rest (oxygen {observed}{unit}) but the data are not marked, in {points} hour(s)."
 
@@ -35,6 +34,10 @@ min = 10.0
 max = 100.0
 unit = "degC"
 doc = "flue-gas temperature below which it rests"
+
+[screen]
+look = "concentration AND gas AND (valid < hours OR hours < logger_hours OR oxygens < logger_hours OR moved < logger_hours OR o2_highest >= $oxygen)"
+passed = "CASE WHEN concentration AND gas THEN hours ELSE 0 END"
 ---*/
 -- The reverse, a mark while the source runs, is Q20 and Q19. Oxygen of air alone may be a leak or a
 -- dilution (Q11): the gas has to stand still or be cold as well.

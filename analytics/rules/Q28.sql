@@ -1,6 +1,6 @@
 /*---
 id = "Q28"
-version = 1
+version = 2
 name_zh = "流量与浓度矛盾"
 name_en = "flow and concentration contradict"
 group = "quality"
@@ -29,10 +29,19 @@ min = 15.0
 max = 20.9
 unit = "%"
 doc = "oxygen below which a source runs"
+
+[screen]
+look = "(concentration AND (valid < hours OR hours < logger_hours OR flows < logger_hours OR flow_lowest <= 0.0)) OR (((factor = 'w00000') IS TRUE) AND (valid < logger_hours OR lowest <= 0.0 OR logger_active < logger_hours))"
+passed = "CASE WHEN concentration OR factor = 'w00000' THEN hours ELSE 0 END"
 ---*/
 -- Water: no flow for hours while the concentration changes; flow, but every concentration zero or
--- missing and not marked. Gas: no velocity or flow while the source runs by its oxygen and concentrations are alive.
-WITH hours AS (
+-- missing and not marked, for two cycles. Gas: no velocity or flow while the source runs by its oxygen and
+-- concentrations are alive. An analyser that gives a value every two hours or more seldom has no hour to
+-- compare with while nothing flows, and its cycle is as long as `daily` says.
+WITH slow AS (
+  SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600 AND is_concentration(factor)
+),
+hours AS (
   SELECT mn, factor, hour, date, valid, mark, value, flow, o2, is_gas(factor) AS gas,
          lag(value) OVER series AS before, lag(flow) OVER series AS flow_before,
          lag(hour) OVER series AS hour_before, lag(valid) OVER series AS valid_before
@@ -41,12 +50,14 @@ WITH hours AS (
   WINDOW series AS (PARTITION BY mn, factor ORDER BY hour)
 ),
 still AS (
-  SELECT mn, factor, hour, value, 'changes_without_flow' AS kind, 'S3' AS severity,
+  SELECT h.mn, h.factor, h.hour, h.value, 'changes_without_flow' AS kind, 'S3' AS severity,
          valid AND valid_before AND NOT gas AND flow = 0.0 AND flow_before = 0.0
            AND hour - hour_before = INTERVAL '1 hour' AND before > 0.0
            AND abs(value - before) > $change / 100.0 * before AS odd,
-         CASE WHEN NOT valid THEN 'no_valid_hour' WHEN flow IS NULL THEN 'no_flow' END AS why
-  FROM hours
+         CASE WHEN NOT valid THEN 'no_valid_hour' WHEN flow IS NULL THEN 'no_flow'
+              WHEN s.mn IS NOT NULL AND flow = 0.0 THEN 'cadence_over_an_hour' END AS why
+  FROM hours h
+  LEFT JOIN slow s ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
   WHERE NOT gas
   UNION ALL
   SELECT mn, factor, hour, value, 'runs_without_flow', 'S2',
@@ -62,12 +73,22 @@ alive AS (
   WHERE value > 0.0 OR (NOT valid AND mark <> 'missing')
   GROUP BY mn, hour
 ),
-empty AS (
-  SELECT f.mn, f.hour, f.value AS flow, coalesce(n.factors, 0) + coalesce(b.factors, 0) AS alive
+flowing AS (
+  SELECT f.mn, f.hour, f.value AS flow, coalesce(n.factors, 0) + coalesce(b.factors, 0) AS alive,
+         s.cadence_s,
+         max(n.hour) OVER (PARTITION BY f.mn ORDER BY f.hour ROWS BETWEEN 8 PRECEDING AND CURRENT ROW) AS heard
   FROM hourly f
   LEFT JOIN alive n ON n.mn = f.mn AND n.hour = f.hour
   LEFT JOIN alive b ON b.mn = f.mn AND b.hour = f.hour - INTERVAL '1 hour'
+  LEFT JOIN (SELECT mn, date, max(cadence_s) AS cadence_s FROM slow GROUP BY mn, date) s
+    ON s.mn = f.mn AND s.date = f.date
   WHERE f.factor = 'w00000' AND f.valid AND f.value > 0.0
+),
+empty AS (
+  SELECT mn, hour, flow,
+         alive = 0 AND (cadence_s IS NULL OR heard IS NULL
+                        OR arrow_cast(hour, 'Int64') - arrow_cast(heard, 'Int64') >= 2000000 * cadence_s) AS odd
+  FROM flowing
 )
 SELECT mn, factor, hour AS window_start, hour + INTERVAL '1 hour' AS window_end,
        value AS observed, NULL AS limit_value,
@@ -78,8 +99,8 @@ FROM still
 WHERE hour + INTERVAL '1 hour' <= $as_of
 UNION ALL
 SELECT mn, 'w00000', hour, hour + INTERVAL '1 hour', flow, NULL,
-       CASE WHEN alive = 0 THEN 'flagged' ELSE 'passed' END, NULL,
-       CASE WHEN alive = 0 THEN 'S2' END,
-       CASE WHEN alive = 0 THEN '{"kind":"flow_without_concentration"}' END
+       CASE WHEN odd THEN 'flagged' ELSE 'passed' END, NULL,
+       CASE WHEN odd THEN 'S2' END,
+       CASE WHEN odd THEN '{"kind":"flow_without_concentration"}' END
 FROM empty
 WHERE hour + INTERVAL '1 hour' <= $as_of

@@ -19,6 +19,10 @@ min = 0.5
 max = 5.0
 unit = "1"
 doc = "the standard's tolerances are multiplied by this"
+
+[screen]
+look = "sampled"
+passed = "0"
 ---*/
 -- Samples of supervision and of comparison against the mean of the valid hours they lie in, else the
 -- automatic value the report itself gives. Other samples (self-monitoring, substitution) have no duty to

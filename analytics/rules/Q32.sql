@@ -9,7 +9,6 @@ basis = "HJ 212-2017 (mark D); rule set of 18 kinds of abnormal automatic data, 
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]
-exempts = ["M1", "M4"]
 reason_zh = "{factor} 自 {start} 至 {end} 连续 {points} 小时标记设备故障，平台上尚无标记或工单说明。"
 reason_en = "{factor} was marked as faulty for {points} hours in a row from {start} to {end}, and no mark on the platform or ticket tells why."
 
@@ -22,6 +21,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours in a row that are flagged"
+
+[screen]
+look = "concentration AND (faulty > 0 OR empty > 0)"
+passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- A notice that somebody should look: reporting the fault in time and measuring by hand is T05's.
 WITH runs AS (

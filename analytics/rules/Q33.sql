@@ -28,6 +28,10 @@ min = 0.0
 max = 10.0
 unit = "unit of the factor"
 doc = "smaller changes are rounding"
+
+[screen]
+look = "false"
+passed = "0"
 ---*/
 -- First and last copy of every value of the hours that have copies. S1 when the hour was above the
 -- limit as first sent and is not as sent last. A value where there was none before is a back-fill.

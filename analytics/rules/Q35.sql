@@ -43,6 +43,12 @@ min = 1.0
 max = 100.0
 unit = "%"
 doc = "change of the flow up to which the load counts as unchanged"
+
+[screen]
+look = "((factor = 'a19001') IS TRUE) AND valid > 0 AND (NOT led OR humid)"
+passed = "0"
+unevaluated = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
+why = "no_humidity"
 ---*/
 -- An hour against the one before. Where the flow goes with it, the plant changes and not the line.
 WITH air AS (

@@ -29,6 +29,10 @@ min = 10
 max = 10080
 unit = "min"
 doc = "silence longer than this is S3"
+
+[screen]
+look = "begun AND (gap_before_s > 0 OR gap_inside_s > $notice_minutes * 60 OR (over AND gap_after_s > 0) OR gap_after_s > $notice_minutes * 60)"
+passed = "CASE WHEN first AND begun THEN 1 ELSE 0 END"
 ---*/
 -- A silence that goes on is told by the last mark it passed: the notice, the alarm, then every full
 -- day. So the finding changes when there is something new to say and not with every minute.

@@ -21,6 +21,10 @@ min = 0.1
 max = 1.0
 unit = "1"
 doc = "share of an hour's minute values that has to arrive (45 of 60 minutes)"
+
+[screen]
+look = "lacking > 0"
+passed = "CASE WHEN first THEN logger_due ELSE 0 END"
 ---*/
 -- Judged per logger: an hour is flagged when any factor of that day lacks too much of it. Hours
 -- before the day's first value belong to the silence before it (T01).

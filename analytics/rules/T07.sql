@@ -35,6 +35,10 @@ min = 1
 max = 60
 unit = "1"
 doc = "values an hour needs"
+
+[screen]
+look = "false"
+passed = "0"
 ---*/
 -- The smallest difference of the hour counts, and it has to be the same all hour: slow lines delay some
 -- packets, what was buffered comes with a delay that shrinks, a wrong clock shifts all of them alike.

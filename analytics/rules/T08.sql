@@ -20,6 +20,10 @@ min = 1
 max = 1000000
 unit = "1"
 doc = "permit documents there have to be before their silence means anything"
+
+[screen]
+look = "first AND NOT bound"
+passed = "CASE WHEN first THEN 1 ELSE 0 END"
 ---*/
 -- Whether any document ever bound the logger, a permit or a filing between permits: what became of
 -- the permit since is a matter of P02 and P03. Documents with faults do not count.

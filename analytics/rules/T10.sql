@@ -8,7 +8,6 @@ severity = "S4"
 basis = "MEE Announcement 2022 No. 21 (marks until 12:00 of the next day)"
 granularity = "day"
 lookback_h = 48
-exempts = ["M1", "M2", "M3"]
 reason_zh = "数采仪 {mn} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"
 reason_en = "Data logger {mn} had {observed} hours on {day} that needed a mark, and none was set until 12:00 of the next day."
 
@@ -25,6 +24,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours that need a mark from which on a day is judged"
+
+[screen]
+look = "concentration AND NOT slow AND 24 - valid >= $hours"
+passed = "CASE WHEN concentration AND NOT slow THEN 1 ELSE 0 END"
 ---*/
 -- Silence counts as consent to the data, so only a day with something to say is judged: hours missing
 -- or with instrument marks, that no mark on the platform explains.

@@ -34,6 +34,10 @@ min = 1
 max = 1440
 unit = "min"
 doc = "how long both have to hold"
+
+[screen]
+look = "process"
+passed = "0"
 ---*/
 -- Power of all production meters and of all abatement meters of a unit, as its sheet names them.
 WITH instants AS (

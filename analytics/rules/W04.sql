@@ -26,6 +26,10 @@ min = 1
 max = 1440
 unit = "min"
 doc = "production has to be on for longer than this"
+
+[screen]
+look = "process"
+passed = "0"
 ---*/
 -- Declared: a mark `stopped` of the enterprise, or a staggered-production order that names facilities
 -- of the unit to stand still. Emergency windows are W05's.

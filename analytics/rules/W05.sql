@@ -26,6 +26,10 @@ min = 1
 max = 1440
 unit = "min"
 doc = "production has to be on for longer than this"
+
+[screen]
+look = "process"
+passed = "0"
 ---*/
 -- Orders that name facilities of the unit to stand still. A demanded cut of energy (a baseline of
 -- weeks is needed) is not judged, and says so.

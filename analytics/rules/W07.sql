@@ -70,6 +70,10 @@ min = 1
 max = 1440
 unit = "min"
 doc = "a stretch ends when nothing at all was recorded for longer than this"
+
+[screen]
+look = "process OR incinerator"
+passed = "0"
 ---*/
 -- Instant values: one window per unbroken stretch of a day, from its first value. A day's record
 -- begins at midnight, and so does a stretch that goes on over midnight.

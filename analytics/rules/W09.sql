@@ -33,6 +33,10 @@ min = 1
 max = 240
 unit = "min"
 doc = "shortest stretch that counts"
+
+[screen]
+look = "process OR incinerator"
+passed = "0"
 ---*/
 -- A furnace stands still when both sections are below `stop_temp` and oxygen is above `stop_o2`. It
 -- runs when it is hotter and oxygen is lower; anything in between is not judged, because a hot furnace

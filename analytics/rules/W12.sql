@@ -72,6 +72,10 @@ min = 0.5
 max = 100.0
 unit = "h"
 doc = "ceramics and brick kilns: stop"
+
+[screen]
+look = "marked"
+passed = "0"
 ---*/
 -- Condition marks of the enterprise against the longest time its industry may take. An open mark is
 -- measured up to now.

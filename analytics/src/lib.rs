@@ -7,7 +7,9 @@ pub mod feedback;
 #[cfg(test)]
 mod fixtures;
 pub mod functions;
+pub mod inspection;
 pub mod ratio;
 pub mod review;
 pub mod session;
+pub mod targets;
 pub mod views;

@@ -8,6 +8,7 @@
 //! Figures are only as good as the machine is idle; the programs do not check that.
 
 pub mod broker;
+pub mod history;
 pub mod place;
 pub mod process;
 pub mod rows;

@@ -3,7 +3,8 @@
 #
 #   setup.sh build    what compiling and `make demo` need
 #   setup.sh test     that, and what the tests need: Java and Maven for the real Kafka broker,
-#                     PostgreSQL for the review queue
+#                     PostgreSQL for the review queue and its psql, Python for the SQL clients and
+#                     for schemathesis, which asks the REST API, unzip for hand-over packages
 #
 # What is missing is installed when this runs as root; otherwise the exact command is printed and
 # the exit code is 3. On a ready machine it says nothing and takes a few milliseconds.
@@ -34,7 +35,11 @@ have flock || missing+=(util-linux)
 if [[ $level == test ]]; then
     java_ready || missing+=(openjdk-17-jre-headless)
     have mvn || missing+=(maven)
+    have unzip || missing+=(unzip)
     { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; } || missing+=(postgresql)
+    have psql || missing+=(postgresql-client)
+    { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3-venv)
+    have openssl || missing+=(openssl)
 fi
 
 if [[ ${#missing[@]} -gt 0 ]]; then
@@ -62,4 +67,9 @@ if ! have cargo; then
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../../Cargo.toml")
     echo "setup: Rust is missing; install $wanted or newer with rustup (https://rustup.rs), then open a new shell" >&2
     exit 3
+fi
+
+if [[ $level == test ]]; then
+    "$(dirname "${BASH_SOURCE[0]}")/clients/setup.sh" >/dev/null
+    "$(dirname "${BASH_SOURCE[0]}")/schemathesis/schemathesis.sh" fetch
 fi

@@ -62,7 +62,7 @@ reasons! {
         "The packet ends too early. A gateway published part of a packet: it must frame by length, not by read.";
     /// The data segment is longer than the configured bound.
     FrameOverLength = "frame_over_length",
-        "The data segment is longer than the reader's bound (HJ 212 allows 1024 bytes). Raise the bound if the station cannot split its packets.";
+        "The data segment is longer than the reader's bound (HJ 212 allows 1024 bytes). Have the station split its packets (PNUM, PNO).";
     /// The four CRC characters are not hexadecimal digits.
     CrcSyntax = "crc_syntax",
         "The CRC field is not four hexadecimal digits. The packet was damaged or written by hand.";
@@ -137,7 +137,7 @@ reasons! {
         "The document has no known `type`, or lacks what identifies it. The detail names the field; compare with the exported JSON Schema of its type.";
     /// The message is larger than the configured bound.
     MessageTooLarge = "message_too_large",
-        "The message is larger than the reader's bound. Raise the bound, or split the message at the sender.";
+        "The message is larger than the reader takes. Split it at the sender.";
 }
 
 impl fmt::Display for Reason {

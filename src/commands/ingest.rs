@@ -40,7 +40,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let store = Store::open(&settings.store.path)?;
+    let store =
+        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if let Some(place) = &args.resume_after_loss {
         resume(args, settings, &store, &clock, place).await?;

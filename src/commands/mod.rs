@@ -7,6 +7,7 @@ mod demo;
 pub(crate) mod detect;
 mod import;
 mod ingest;
+mod inspection;
 mod maintain;
 mod packet;
 mod quarantine;
@@ -16,8 +17,11 @@ mod rules;
 mod rules_events;
 mod run;
 mod schema;
+mod serve;
 mod sql;
 mod stats;
+mod token;
+mod user;
 mod verify;
 
 use clap::Subcommand;
@@ -34,6 +38,8 @@ pub(crate) enum Command {
     /// Verify the audit chain of the review queue.
     Audit(audit::Args),
     /// The whole pipeline on a generated province with known faults.
+    ///
+    /// `serve` and `maintain` are left out: start them on what it wrote, with `-c D/nonsite.toml`.
     Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
     Detect(detect::Args),
@@ -41,6 +47,8 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Consume the configured topics into the tables, exactly once.
     Ingest(ingest::Args),
+    /// Checklists, records, drawing of units and officers, samples of closed cases.
+    Inspection(inspection::Args),
     /// Compaction, checkpoints, vacuum and log cleanup of the tables.
     Maintain(maintain::Args),
     /// Work on single HJ 212 packets.
@@ -53,14 +61,20 @@ pub(crate) enum Command {
     Review(review::Args),
     /// The rule catalogue: list, show, test, check a series.
     Rules(rules::Args),
-    /// Ingestion, detection, review deadlines and maintenance in one process.
+    /// Ingestion, detection, review deadlines, servers and maintenance in one process.
     Run(run::Args),
     /// Print JSON Schemas of the messages, or the reference of the tables.
     Schema(schema::Args),
+    /// Answer SQL over the PostgreSQL wire and Arrow Flight SQL, and HTTP beside them.
+    Serve(serve::Args),
     /// Query the tables and views, read-only.
     Sql(sql::Args),
-    /// How the case work is doing: answers, clues, reviews, rectification.
+    /// Targets beside the ratio: case work, checklists, audits, each down to its rows.
     Stats(stats::Args),
+    /// Make a token for the REST API; it is printed once.
+    Token(token::Args),
+    /// Who may ask the server: add, remove, list.
+    User(user::Args),
     /// Prove that every record is in exactly one place; exit 1 on any finding.
     Verify(verify::Args),
 }
@@ -70,9 +84,11 @@ impl Command {
     /// that print a result only what is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
         match self {
-            Self::Ingest(_) | Self::Run(_) | Self::Detect(_) | Self::Maintain(_) => {
-                "warn,nonsite=info"
-            }
+            Self::Ingest(_)
+            | Self::Run(_)
+            | Self::Detect(_)
+            | Self::Maintain(_)
+            | Self::Serve(_) => "warn,nonsite=info",
             _ => "warn",
         }
     }
@@ -86,6 +102,7 @@ impl Command {
             Self::Detect(args) => detect::run(args, settings).await,
             Self::Import(args) => import::run(args, settings).await,
             Self::Ingest(args) => ingest::run(&args, settings).await,
+            Self::Inspection(args) => inspection::run(args, settings).await,
             Self::Maintain(args) => maintain::run(args, settings).await,
             Self::Packet(args) => packet::run(&args, settings),
             Self::Quarantine(args) => quarantine::run(args, settings).await,
@@ -94,8 +111,11 @@ impl Command {
             Self::Rules(args) => rules::run(args, settings).await,
             Self::Run(args) => run::run(&args, settings).await,
             Self::Schema(args) => schema::run(&args),
+            Self::Serve(args) => serve::run(&args, settings).await,
             Self::Sql(args) => sql::run(args, settings).await,
             Self::Stats(args) => stats::run(&args, settings).await,
+            Self::Token(args) => token::run(&args),
+            Self::User(args) => user::run(args, settings),
             Self::Verify(args) => verify::run(&args, settings).await,
         }
     }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use clap::ValueEnum;
 use nonsite_analytics::ratio::{
-    Act, Cutoff, Decision, Dimension, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
+    Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
     compute, forecast, is_id, load_acts, parse_as_of, publish, published,
 };
 use nonsite_analytics::review::beijing_text;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Share of off-site inspections against the target, with the band of the open questions.
@@ -23,6 +25,12 @@ pub(crate) struct Args {
     /// Calendar year [default: the period of the policy, usually the running year].
     #[arg(long)]
     year: Option<i32>,
+    /// First Beijing day of a period of one's own, such as a campaign's; goes with --to.
+    #[arg(long, value_name = "DATE", requires = "to", conflicts_with = "year")]
+    from: Option<NaiveDate>,
+    /// Its last day.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    to: Option<NaiveDate>,
     /// Break the figure down.
     #[arg(long, value_enum)]
     by: Option<By>,
@@ -46,7 +54,7 @@ pub(crate) struct Args {
     publish: bool,
     /// Compute a published (id) or saved (file) figure again and compare; exit code 1 when it comes
     /// out differently.
-    #[arg(long, value_name = "ID|FILE", conflicts_with_all = ["year", "as_of", "known_at", "policy", "save", "publish"])]
+    #[arg(long, value_name = "ID|FILE", conflicts_with_all = ["year", "from", "to", "as_of", "known_at", "policy", "save", "publish"])]
     reproduce: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
@@ -59,19 +67,37 @@ enum By {
     Org,
     /// Month of completion.
     Month,
+    /// Quarter of completion.
+    Quarter,
+    /// Running sums: from the start of the period to the end of each month.
+    ToDate,
     /// Method.
     Method,
     /// Class.
     Class,
 }
 
-impl From<By> for Dimension {
-    fn from(by: By) -> Self {
-        match by {
-            By::Org => Self::Org,
-            By::Month => Self::Month,
-            By::Method => Self::Method,
-            By::Class => Self::Class,
+impl By {
+    /// The dimension whose groups add up to the headline; running sums do not.
+    fn dimension(self) -> Option<Dimension> {
+        Some(match self {
+            Self::Org => Dimension::Org,
+            Self::Month => Dimension::Month,
+            Self::Quarter => Dimension::Quarter,
+            Self::ToDate => return None,
+            Self::Method => Dimension::Method,
+            Self::Class => Dimension::Class,
+        })
+    }
+
+    fn code(self) -> &'static str {
+        self.dimension().map_or("to_date", Dimension::code)
+    }
+
+    fn groups(self, report: &RatioReport<'_>) -> Vec<Group> {
+        match self.dimension() {
+            Some(dimension) => report.by(dimension),
+            None => report.to_date(),
         }
     }
 }
@@ -88,10 +114,7 @@ enum Which {
 
 /// Computes and prints.
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-        .await
-        .map_err(classed)?;
-    let acts = load_acts(session.ctx()).await?;
+    let (session, acts) = during("reading inspections", read(settings)).await?;
     if let Some(figure) = &args.reproduce {
         let saved = saved(&session, figure).await?;
         return reproduce(&saved, &acts, args.format);
@@ -107,10 +130,12 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let policy = policies
         .in_force(as_of)
         .map_err(|error| Usage(error.to_string()))?;
-    let period = match args.year {
-        Some(year) => Period::year(year).map_err(|error| Usage(error.to_string()))?,
-        None => Period::containing(policy.period, as_of),
+    let period = match (args.year, args.from.zip(args.to)) {
+        (Some(year), _) => Period::year(year),
+        (None, Some((from, to))) => Period::days(from, to),
+        (None, None) => Ok(Period::containing(policy.period, as_of)),
     };
+    let period = period.map_err(|error| Usage(error.to_string()))?;
     let report = compute(&acts, policy, Cutoff { as_of, known_at }, &period);
     if let Some(path) = &args.save {
         let text = serde_json::to_string_pretty(&report.snapshot())?;
@@ -137,6 +162,15 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
+/// The tables and the acts in them.
+async fn read(settings: &Settings) -> anyhow::Result<(Session, Vec<Act>)> {
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
+    let acts = load_acts(session.ctx()).await?;
+    Ok((session, acts))
+}
+
 /// The counting policies of a file, else the built-in one.
 pub(crate) fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
     match path {
@@ -157,14 +191,11 @@ struct Shown<'r> {
     /// Why there is none.
     no_forecast: Option<&'static str>,
     breakdown: Option<&'static str>,
-    groups: Vec<nonsite_analytics::ratio::Group>,
+    groups: Vec<Group>,
 }
 
 fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::Result<()> {
-    let dimension: Option<Dimension> = by.map(Dimension::from);
-    let groups = dimension
-        .map(|dimension| report.by(dimension))
-        .unwrap_or_default();
+    let groups = by.map(|by| by.groups(report)).unwrap_or_default();
     let target = report.policy.target_percent;
     let outlook = forecast(report);
     if format == Format::Json {
@@ -174,7 +205,7 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
             report,
             sentence: report.sentence(),
             band_sentence: report.band.sentence(target),
-            breakdown: dimension.map(Dimension::code),
+            breakdown: by.map(By::code),
             groups,
         };
         println!("{}", serde_json::to_string_pretty(&shown)?);
@@ -251,7 +282,7 @@ fn figures(report: &RatioReport<'_>, by: Option<By>, format: Format) -> anyhow::
         report.policy_fingerprint,
         report.acts_digest.get(..16).unwrap_or_default()
     );
-    if dimension.is_some() {
+    if by.is_some() {
         println!("{}", listing.table());
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `nonsite rules`: the catalogue, its checks, and single series against the checks' functions.
 
 mod backtest;
+mod floods;
 mod params;
 mod precision;
 mod validate;
@@ -9,12 +10,14 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use nonsite_analytics::detect::catalogue::Configured;
+use nonsite_analytics::detect::flood::{Floods, Ruling};
 use nonsite_analytics::detect::{Catalogue, golden, test_rules};
 use nonsite_analytics::functions::check::check_line;
 use serde_json::json;
 
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ enum Action {
     Show {
         /// Id of the rule, e.g. E01.
         id: String,
-        /// How to print it.
+        /// How to print it: table or json.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -54,6 +57,12 @@ enum Action {
     Params(params::Action),
     /// Dispatch the findings of a suspended rule again.
     Lift(precision::Lift),
+    /// Findings held because a whole city was flagged at once: a fault of the platform is suspected.
+    Floods(floods::List),
+    /// Dispatch what a flood holds: its findings are true.
+    Release(floods::Decide),
+    /// Never dispatch what a flood holds: the platform was at fault.
+    Discard(floods::Decide),
     /// The windows that rules flag in an export of a plant, one by one, without a broker.
     Events(super::rules_events::Args),
     /// Run a check over series: JSONL in, one JSON line with flags or missing times out.
@@ -75,6 +84,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Lift(args) => {
             precision::lift_suspension(&args, &catalogue(settings)?, settings).await
         }
+        Action::Floods(args) => floods::list(&args, settings).await,
+        Action::Release(args) => floods::decide(&args, Ruling::Release, settings).await,
+        Action::Discard(args) => floods::decide(&args, Ruling::Discard, settings).await,
         Action::List { format } => list(&catalogue(settings)?, settings, format).await,
         Action::Events(args) => super::rules_events::run(args, settings).await,
         Action::Show { id, format } => show(&catalogue(settings)?, &id, format),
@@ -100,7 +112,13 @@ fn all(catalogue: &Catalogue) -> impl Iterator<Item = &Configured> {
 }
 
 async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
-    let standings = precision::stand(catalogue, settings, None).await?;
+    // Rules are there before any table; how their findings fared is not, and is left empty then.
+    let (standings, held) = if settings.store.path.is_dir() {
+        let standings = precision::stand(catalogue, settings, None).await?;
+        (standings, floods::load(settings).await?)
+    } else {
+        (Vec::new(), Floods::default())
+    };
     let standing = |id: &str| standings.iter().find(|standing| standing.rule_id == id);
     let mut listing = Listing::new(&[
         "id",
@@ -135,8 +153,8 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
                 "off"
             }
             .to_owned(),
-            standing(&rule.id)
-                .map(precision::dispatch)
+            floods::of_rule(&held, &rule.id)
+                .or_else(|| standing(&rule.id).map(precision::dispatch))
                 .unwrap_or_default(),
             values.join(" "),
         ]);
@@ -145,6 +163,7 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
         .map(|configured| {
             let mut item = described(configured);
             item["standing"] = json!(standing(&configured.rule.id));
+            item["held"] = json!(floods::of_rule(&held, &configured.rule.id));
             item["runs"] = json!(catalogue.runs(&configured.rule.id));
             item
         })
@@ -154,6 +173,7 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
 }
 
 fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit> {
+    format.without_list("rules show")?;
     let Some(configured) = catalogue.get(id) else {
         let known: Vec<&str> = all(catalogue)
             .map(|configured| configured.rule.id.as_str())
@@ -165,7 +185,7 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
         .into());
     };
     let rule = &configured.rule;
-    if format != Format::Table {
+    if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&described(configured))?);
         return Ok(Exit::Done);
     }
@@ -211,6 +231,7 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
 
 async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
     let mut failed = 0;
+    let progress = Progress::of("testing rules");
     for (id, outcome) in test_rules(catalogue).await? {
         let checked = match (outcome, catalogue.golden().get(&id)) {
             (Err(error), _) => Err(error),
@@ -218,7 +239,7 @@ async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
             (Ok(()), Some(text)) => golden::check(catalogue, &id, text).await.map(Some),
         };
         match checked {
-            Ok(None) => println!("{id}: ok, no golden cases"),
+            Ok(None) => progress.line(&format!("{id}: ok, no golden cases")),
             Ok(Some(outcome)) if outcome.differences.is_empty() => {
                 let gaps = outcome.gaps();
                 let gaps = if gaps.is_empty() {
@@ -226,17 +247,17 @@ async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
                 } else {
                     format!(" ({})", gaps.join(", "))
                 };
-                println!("{id}: ok, {} golden cases{gaps}", outcome.cases);
+                progress.line(&format!("{id}: ok, {} golden cases{gaps}", outcome.cases));
             }
             Ok(Some(outcome)) => {
                 failed += 1;
                 for difference in outcome.differences {
-                    println!("{id}: {difference}");
+                    progress.line(&format!("{id}: {difference}"));
                 }
             }
             Err(error) => {
                 failed += 1;
-                println!("{id}: {error}");
+                progress.line(&format!("{id}: {error}"));
             }
         }
     }

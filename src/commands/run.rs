@@ -1,20 +1,23 @@
-//! `nonsite run`: ingestion, detection, the review queue's clock and maintenance in one process.
+//! `nonsite run`: ingestion, detection, the review queue's clock, the servers and maintenance in one
+//! process.
 //!
 //! For one machine. The parts are the same that run as processes of their own (`nonsite ingest`,
-//! `detect`, `maintain`); they meet only in the tables. One part that cannot go on ends the
-//! others in good order and the process with that part's error, so that whoever supervises it
-//! sees a fault instead of half a pipeline.
+//! `detect`, `serve`, `maintain`); they meet only in the tables and the queue. One part that cannot
+//! go on ends the others in good order and the process with that part's error, so that whoever
+//! supervises it sees a fault instead of half a pipeline.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use nonsite_analytics::detect::dispatch;
 use nonsite_analytics::review::{self, load_findings};
 use nonsite_ingest::maintain::Maintainer;
 use nonsite_ingest::{Metrics, Service, Store, http};
-use nonsite_schemas::time::SystemClock;
+use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
 
+use super::serve::Serving;
 use super::{detect, ingest};
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::settings::Settings;
@@ -42,46 +45,49 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     )
     .map_err(ingest::explain)?
     .with_readiness(readiness.clone());
+    let (stop, stopped) = watch::channel(false);
+    // Before anything is read: an address that is taken must not end a pipeline at work.
+    let mut serving = Serving::start(settings, registry.clone(), &stopped, false).await?;
     if !settings.ingest.listen.is_empty() {
         let address = http::serve(&settings.ingest.listen, registry, readiness)
             .await
             .map_err(Usage)?;
         tracing::info!(%address, "metrics");
     }
+    serving.announce();
 
-    let (stop, stopped) = watch::channel(false);
-    let ingesting = tokio::spawn(service.run(ended(stopped.clone())));
-    let judging = tokio::spawn(judge(settings.clone(), stopped.clone()));
+    let queue = super::review::queue(settings, Arc::new(SystemClock)).await?;
+    let ingesting = service.run(ended(stopped.clone()));
+    let ingesting = tokio::spawn(async move { ingesting.await.map_err(ingest::explain).map(drop) });
+    let judging = tokio::spawn(judge(settings.clone(), queue.clone(), stopped.clone()));
+    // Deadlines pass whether or not anything can be judged.
+    let ticking = tokio::spawn(super::review::tick(queue, ended(stopped.clone())));
+    let mut parts = vec![ingesting, judging, ticking];
     let maintaining = (!args.no_maintain).then(|| {
         let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
         tokio::spawn(async move { maintainer.run(ended(stopped)).await })
     });
-    let abort = ingesting.abort_handle();
-    let (mut ingesting, mut judging) = (ingesting, judging);
-    let outcome = tokio::select! {
-        () = ingest::interrupted() => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        report = &mut ingesting => {
-            let _ = stop.send(true);
-            finish(report?.map_err(ingest::explain).map(drop), judging.await?)
-        }
-        judged = &mut judging => {
-            let _ = stop.send(true);
-            finish(ingesting.await?.map_err(ingest::explain).map(drop), judged?)
-        }
-    };
-    abort.abort();
+    // Whichever part ends first ends the others; its own end is not waited for twice.
+    let (mut first, mut outcome) = (None, Ok(()));
+    tokio::select! {
+        () = ingest::interrupted() => {}
+        (ended, at, _) = futures::future::select_all(parts.iter_mut()) => first = Some((ended, at)),
+        ended = serving.ended() => outcome = ended,
+    }
+    let _ = stop.send(true);
+    if let Some((ended, at)) = first {
+        drop(parts.swap_remove(at));
+        outcome = ended?;
+    }
+    for part in parts {
+        // The part that ended first says why.
+        outcome = outcome.and(part.await?);
+    }
+    outcome = outcome.and(serving.finish().await);
     if let Some(maintaining) = maintaining {
         maintaining.await?;
     }
     outcome.map(|()| Exit::Done)
-}
-
-/// The first fault of the two parts that can have one.
-fn finish(ingested: anyhow::Result<()>, judged: anyhow::Result<()>) -> anyhow::Result<()> {
-    ingested.and(judged)
 }
 
 /// Ends when the process is to end.
@@ -91,13 +97,17 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Rules over what is new, alerts out, findings into the queue, deadlines applied; again and again.
+/// (Deadlines are applied beside it as well, by a clock of their own.)
 ///
 /// What cannot be reached now may be there in the next round, so a round that fails is logged and
 /// repeated; a wrong setting ends the loop.
-async fn judge(settings: Settings, stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn judge(
+    settings: Settings,
+    queue: review::Service,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let interval = Duration::from_secs(settings.detect.interval_s);
     let detection = detect::service(&settings)?;
-    let queue = review::Service::open(&settings.review, Arc::new(SystemClock)).await?;
     if let Some(warning) = queue.calendar_warning() {
         tracing::warn!("{warning}");
     }
@@ -124,13 +134,15 @@ async fn round(
     let report = detection.once(None, false).await.map_err(detect::classed)?;
     let session = nonsite_analytics::session::open(&settings.store.path, &settings.session).await?;
     let suspended = report.suspended.iter().cloned().collect();
+    let told = dispatch(&session, SystemClock.now_micros()).await?;
     let taken = queue
-        .take_dispatched(&load_findings(session.ctx()).await?, &suspended)
+        .take_with(&load_findings(session.ctx()).await?, &suspended, &told)
         .await?;
     // Findings before deadlines: a relapse goes before the end of the look-back it lies in.
     let fired = queue.tick().await?;
     let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
     queue.mirror(&settings.store.path).await?;
+    let acts = super::review::deliver(settings, queue).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
         logger_days = report.logger_days,
@@ -138,7 +150,10 @@ async fn round(
         withdrawn = report.withdrawn,
         clues = taken.triage,
         held = taken.held,
+        raised = taken.raised,
+        floods = report.floods.len(),
         verdicts,
+        acts,
         deadlines = fired.len(),
         alerts = delivered,
         ms = report.ms,

@@ -1,12 +1,20 @@
-//! `nonsite stats`: how the work is doing, each figure down to its rows.
+//! `nonsite stats`: the targets beside the ratio, each figure down to its rows.
+//!
+//! Targets of the case work are counted from the queue's audit chain, the others from the tables.
 
 use std::sync::Arc;
 
+use nonsite_analytics::inspection::EmissionBasis;
 use nonsite_analytics::ratio::{Period, parse_as_of};
 use nonsite_analytics::review::{Figure, Service, beijing_text};
+use nonsite_analytics::session;
+use nonsite_analytics::targets::{Asked, Target, targets};
 use nonsite_schemas::time::{Clock, SystemClock};
+use serde::Serialize;
 
-use super::review;
+use super::inspection::fault;
+use super::{ratio, review};
+use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
@@ -14,7 +22,7 @@ use crate::settings::Settings;
 /// Microseconds per hour.
 const HOUR: f64 = 3.6e9;
 
-/// Targets of the case work, counted from the audit chain.
+/// Targets beside the ratio: case work, checklists, audits of bodies, the chain of rectification.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Calendar year [default: the running one].
@@ -23,15 +31,46 @@ pub(crate) struct Args {
     /// How it stood then: a Beijing day (its end), a Beijing time, or an instant [default: now].
     #[arg(long, value_name = "T")]
     as_of: Option<String>,
-    /// Break the figures down by body in charge.
+    /// Break the figures of the case work down by body in charge.
     #[arg(long)]
     by_org: bool,
-    /// List the decisions a target counts instead.
+    /// What the emissions of an industry are [default: `[inspection] emission_basis`, else permit].
+    #[arg(long, value_enum)]
+    emission_basis: Option<Basis>,
+    /// List what a target counts instead, one by one.
     #[arg(long, value_name = "TARGET", conflicts_with = "by_org")]
     rows: Option<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Basis {
+    /// Permitted annual masses.
+    Permit,
+    /// Masses in execution reports.
+    Report,
+    /// Statistics of the targets file.
+    Statistics,
+}
+
+impl From<Basis> for EmissionBasis {
+    fn from(basis: Basis) -> Self {
+        match basis {
+            Basis::Permit => Self::Permit,
+            Basis::Report => Self::Report,
+            Basis::Statistics => Self::Statistics,
+        }
+    }
+}
+
+/// A figure of either kind, as `--format json` shows it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'f> {
+    Work(&'f Figure),
+    Target(&'f Target),
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -47,16 +86,27 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let service: Service = review::open(&settings.review, clock).await?;
     let figures = service.stats(&period, as_of).await?;
+    if let Some(figure) = figures
+        .iter()
+        .find(|figure| args.rows.as_deref() == Some(figure.code))
+    {
+        rows(figure, args.format)?;
+        return Ok(Exit::Done);
+    }
+    let others = others(args, settings, &service, &period, as_of).await?;
     if let Some(code) = &args.rows {
-        let figure = figures.iter().find(|figure| figure.code == code);
-        let figure = figure.ok_or_else(|| {
-            let codes: Vec<&str> = figures.iter().map(|figure| figure.code).collect();
+        let target = others.iter().find(|target| target.code == code);
+        let target = target.ok_or_else(|| {
+            let work = figures.iter().map(|figure| figure.code);
+            let codes: Vec<&str> = work
+                .chain(others.iter().map(|target| target.code))
+                .collect();
             Usage(format!(
                 "`{code}` is no target; there are: {}",
                 codes.join(", ")
             ))
         })?;
-        rows(figure, args.format)?;
+        target_rows(target, args.format)?;
         return Ok(Exit::Done);
     }
     if args.format == Format::Table {
@@ -65,11 +115,47 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
             beijing_text(as_of)
         );
     }
-    print(&figures, args.by_org, args.format)?;
+    print(&figures, &others, args.by_org, args.format)?;
     Ok(Exit::Done)
 }
 
-fn print(figures: &[Figure], by_org: bool, format: Format) -> anyhow::Result<()> {
+/// The targets that are counted from the tables.
+async fn others(
+    args: &Args,
+    settings: &Settings,
+    service: &Service,
+    period: &Period,
+    as_of: i64,
+) -> anyhow::Result<Vec<Target>> {
+    session::present(&settings.store.path).map_err(classed)?;
+    // What was decided since the last mirroring counts too.
+    service.mirror(&settings.store.path).await?;
+    let session = session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
+    let policies = ratio::policies(settings.ratio.policy.as_deref())?;
+    let policy = policies
+        .in_force(as_of)
+        .map_err(|error| Usage(error.to_string()))?;
+    let mut config = settings.inspection.clone();
+    if let Some(basis) = args.emission_basis {
+        config.emission_basis = basis.into();
+    }
+    let asked = Asked {
+        period,
+        as_of,
+        policy,
+        config: &config,
+    };
+    targets(&session, asked).await.map_err(fault)
+}
+
+fn print(
+    figures: &[Figure],
+    others: &[Target],
+    by_org: bool,
+    format: Format,
+) -> anyhow::Result<()> {
     let mut listing = Listing::new(&[
         "target",
         "中文",
@@ -77,6 +163,7 @@ fn print(figures: &[Figure], by_org: bool, format: Format) -> anyhow::Result<()>
         "hits",
         "of",
         "percent",
+        "goal %",
         "undecided",
         "median h",
         "counts",
@@ -89,6 +176,7 @@ fn print(figures: &[Figure], by_org: bool, format: Format) -> anyhow::Result<()>
             figure.rate.hits.to_string(),
             figure.rate.of.to_string(),
             figure.percent.clone().unwrap_or_default(),
+            String::new(),
             figure.undecided.to_string(),
             figure
                 .median_hours
@@ -107,10 +195,52 @@ fn print(figures: &[Figure], by_org: bool, format: Format) -> anyhow::Result<()>
                 String::new(),
                 String::new(),
                 String::new(),
+                String::new(),
             ]);
         }
     }
-    listing.print(format, figures)
+    for target in others {
+        let amount = |amount: f64| match target.unit {
+            "t" => format!("{amount:.3} t"),
+            _ => format!("{amount:.0}"),
+        };
+        listing.row([
+            target.code.to_owned(),
+            target.zh.to_owned(),
+            "all".to_owned(),
+            amount(target.hits),
+            amount(target.of),
+            target.percent.clone().unwrap_or_default(),
+            target.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            String::new(),
+            target
+                .median_days
+                .map(|days| format!("{:.1}", days * 24.0))
+                .unwrap_or_default(),
+            format!("{}; {}", target.text, target.note),
+        ]);
+    }
+    let work = figures.iter().map(Shown::Work);
+    let shown: Vec<Shown<'_>> = work.chain(others.iter().map(Shown::Target)).collect();
+    listing.print(format, &shown)
+}
+
+fn target_rows(target: &Target, format: Format) -> anyhow::Result<()> {
+    let mut listing = Listing::new(target.columns);
+    for row in &target.rows {
+        listing.cells(row.clone());
+    }
+    let objects: Vec<serde_json::Map<String, serde_json::Value>> = target
+        .rows
+        .iter()
+        .map(|row| {
+            let columns = target.columns.iter().map(|column| (*column).to_owned());
+            columns
+                .zip(row.iter().map(|cell| cell.as_str().into()))
+                .collect()
+        })
+        .collect();
+    listing.print(format, &objects)
 }
 
 fn rows(figure: &Figure, format: Format) -> anyhow::Result<()> {

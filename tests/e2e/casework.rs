@@ -2,6 +2,7 @@
 //!
 //! Every step is told its time (`--at`), so that deadlines pass when the test says so.
 
+mod acts;
 mod pages;
 
 use nonsite_generator::Scale;
@@ -21,8 +22,11 @@ const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+
 /// A photo with time, place and device in it.
 const PHOTO: &[u8] = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
 
-/// An approval: opinion and checklist.
-const APPROVED: [&str; 4] = [
+/// An approval: opinion, checklist, and why it does not wait for the rule to be silent.
+const APPROVED: [&str; 6] = [
+    // No data come in after the measures.
+    "--field",
+    "override=手工监测报告 7",
     "--opinion",
     "整改到位",
     "--items",
@@ -75,7 +79,7 @@ fn to_submitted(sandbox: &Sandbox, case: &str) {
         (
             ANALYST,
             &["dispatch", case],
-            &["--channel", "client"],
+            &["--channel", "client", "--reason", "需企业说明"],
             "dispatched",
         ),
         (
@@ -120,6 +124,8 @@ fn submit(sandbox: &Sandbox, case: &str) {
         "2027-03-01",
         "--promise",
         "厂长",
+        "--field",
+        "owner=厂长 13800000000",
         "--attach",
         "pump.jpg",
     ];
@@ -136,7 +142,7 @@ fn a_case_is_walked_from_finding_to_file() {
     topics::create(&alerts, 1);
     sandbox.set("alerts.topic", alerts.as_str());
     let scale = Scale {
-        points: 16,
+        points: 32,
         days: 2,
         factors: 6,
         ..Scale::default()
@@ -150,6 +156,8 @@ fn a_case_is_walked_from_finding_to_file() {
     }
     let rows = walk_every_way(&sandbox);
     analysts_join_the_mirror(&sandbox, rows);
+    acts::checks_become_inspections(&mut sandbox);
+    acts::a_receiver_checks_a_package(&sandbox);
 
     let team = postgres::address();
     sandbox.set("review.database", team);
@@ -319,7 +327,7 @@ fn one_goes_on_site(sandbox: &Sandbox) {
             MONDAY,
             ANALYST,
             &["triage", case, "--decision", "verify"],
-            &[]
+            &["--reason", "数据充分"]
         ),
         "verify_off"
     );
@@ -328,7 +336,17 @@ fn one_goes_on_site(sandbox: &Sandbox) {
         walk(sandbox, MONDAY, OFFICER, &["escalate", case], &doubt),
         "to_onsite"
     );
-    let visit = ["--act", "act-2", "--officers", "o-1,o-2"];
+    sandbox.write("minutes.jpg", PHOTO);
+    let visit = [
+        "--act",
+        "act-2",
+        "--officers",
+        "o-1,o-2",
+        "--field",
+        "minutes=笔录 2027-1",
+        "--attach",
+        "minutes.jpg",
+    ];
     step(sandbox, MONDAY, OFFICER, &["onsite", case], &visit)
         .exits(2)
         .complains(&["approval form"]);
@@ -337,7 +355,14 @@ fn one_goes_on_site(sandbox: &Sandbox) {
         walk(sandbox, MONDAY, OFFICER, &["onsite", case], &visit),
         "onsite_done"
     );
-    let facts = ["--officers", "o-1,o-2", "--facts", "超标排放"];
+    let facts = [
+        "--officers",
+        "o-1,o-2",
+        "--facts",
+        "超标排放",
+        "--field",
+        "evidence_list=小时数据, 笔录",
+    ];
     assert_eq!(
         walk(sandbox, MONDAY, OFFICER, &["file", case], &facts),
         "filing"
@@ -422,7 +447,8 @@ fn look_back_ends_by_itself(sandbox: &Sandbox, case: &str) {
         })
     };
     assert!(!tick("2027-03-08 23:59:00"), "the seventh day is not over");
-    assert!(tick("2027-03-30 12:00:00"));
+    assert!(!tick("2027-03-30 12:00:00"), "checked, and watched on");
+    assert!(tick("2027-04-01 08:00:00"));
     let shown = sandbox
         .run(&["review", "show", case, "--format", "json"])
         .done()
@@ -436,6 +462,18 @@ fn look_back_ends_by_itself(sandbox: &Sandbox, case: &str) {
         closed["effective_at"].as_i64() < closed["at"].as_i64(),
         "as of its end"
     );
+    let checks: Vec<(&str, &str)> = shown["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["action"] == "check")
+        .map(|event| {
+            let field = |name: &str| event["fields"][name].as_str().unwrap();
+            (field("check"), field("result"))
+        })
+        .collect();
+    // The loggers are silent: nothing could be judged, and the file says so.
+    assert_eq!(checks, [("7", "not_judged"), ("30", "not_judged")]);
 }
 
 fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
@@ -445,7 +483,12 @@ fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
             .done()
             .json()
     };
-    assert_eq!(mirror()["events"], rows);
+    // Figures bring the mirror up to date as well, so there may be nothing left to do.
+    let first = mirror()["events"].as_i64();
+    assert!(
+        first.is_some_and(|events| events <= rows),
+        "{first:?} of {rows}"
+    );
     let again = mirror();
     assert_eq!(
         (&again["events"], &again["cases"]),

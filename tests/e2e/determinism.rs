@@ -9,7 +9,9 @@ use crate::harness::sandbox::Sandbox;
 use crate::pipeline::province;
 
 /// The steps of a run's writing, as `NONSITE_DETECT_FAULTS` names them.
-const STEPS: [&str; 6] = ["alerts", "outcomes", "runs", "masses", "inputs", "findings"];
+const STEPS: [&str; 8] = [
+    "held", "alerts", "outcomes", "runs", "masses", "means", "inputs", "findings",
+];
 
 /// One folder of tables within a sandbox.
 struct Tables<'a> {
@@ -37,7 +39,10 @@ impl Tables<'_> {
             "SELECT * EXCEPT (readings_version) FROM anomalies ORDER BY anomaly_id",
             "SELECT * EXCEPT (run_id) FROM rule_outcomes ORDER BY date, rule_id, mn, factor, why",
             "SELECT * FROM daily_masses ORDER BY date, mn, factor",
+            "SELECT * FROM daily_means ORDER BY date, mn, factor",
             "SELECT * FROM alerts ORDER BY alert_id",
+            "SELECT count(*) AS held, min(alert_id) AS first_of_the_alerts_held,
+                    max(alert_id) AS last_of_the_alerts_held, min(why) AS why FROM alerts_held",
         ]
         .iter()
         .map(|sql| {

@@ -2,12 +2,11 @@
 //! those that exist are named.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 
 use nonsite_schemas::reason::Reason;
 
+use crate::harness::http::{get, metrics_address};
 use crate::harness::packets::minute_packet;
 use crate::harness::sandbox::Sandbox;
 use crate::harness::{topics, wait_for};
@@ -46,6 +45,25 @@ fn the_documented_configuration_is_accepted() {
         .exits(2);
 }
 
+/// A unit that does not start would be noticed when it is needed.
+#[test]
+fn the_service_file_starts_a_command_that_there_is() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/systemd/nonsite-ingest.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))
+        .unwrap();
+    let words: Vec<&str> = start.split(' ').skip(1).chain(["--help"]).collect();
+    assert!(words.contains(&"ingest"), "{start}");
+    let help = Sandbox::without_broker("service-file").run(&words).done();
+    assert!(
+        help.stdout.contains("--resume-after-loss"),
+        "{}",
+        help.stdout
+    );
+}
+
 #[test]
 fn every_reason_code_is_documented() {
     let document = operations();
@@ -57,20 +75,6 @@ fn every_reason_code_is_documented() {
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
 }
 
-/// What `GET /metrics` answers.
-fn metrics(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    answer
-}
-
 #[test]
 fn every_metric_is_documented_and_no_invariant_is_violated() {
     let mut sandbox = Sandbox::new("metrics");
@@ -80,16 +84,9 @@ fn every_metric_is_documented_and_no_invariant_is_violated() {
         [(0, minute_packet("METRIC01", 1)), (0, b"garbage".to_vec())],
     );
     let mut service = sandbox.spawn("ingest", &["ingest"]);
-    let address = wait_for("the address of the metrics", || {
-        assert!(service.ended().is_none(), "{}", service.output());
-        let log = service.output();
-        let at = log.find("127.0.0.1:")?;
-        let rest = &log[at..];
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
-        Some(rest[..end].to_owned())
-    });
+    let address = metrics_address(&mut service);
     let text = wait_for("a commit in the metrics", || {
-        let text = metrics(&address);
+        let (_, text) = get(&address, "/metrics");
         let committed = text.contains("nonsite_ingest_rows_total{table=\"readings_raw\"} 3");
         let kept = text.contains("nonsite_ingest_quarantined_total{reason=\"frame_no_header\"} 1");
         (committed && kept).then_some(text)

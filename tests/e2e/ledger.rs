@@ -45,5 +45,7 @@ pub(crate) fn assert_exactly_once(sandbox: &Sandbox, topic: &str, partitions: i3
          GROUP BY kafka_partition, kafka_offset, factor) WHERE n <> 1"
     ));
     assert_eq!(uneven, 0, "readings that are in the table more than once");
+    let told = sandbox.query("SELECT * FROM ledger_findings");
+    assert!(told.is_empty(), "SQL finds what `verify` may not: {told:?}");
     sandbox.verify();
 }

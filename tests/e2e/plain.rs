@@ -1,8 +1,9 @@
 //! The plain run: what is on the topics comes into the tables, once.
 
-use crate::harness::packets::{READINGS_PER_PACKET, minute_packet};
+use crate::harness::http::{get, metric, metrics_address};
+use crate::harness::packets::{READINGS_PER_PACKET, minute_packet, numbered};
 use crate::harness::sandbox::Sandbox;
-use crate::harness::{topics, wait_for};
+use crate::harness::{broker, topics, wait_for};
 use crate::ledger::assert_exactly_once;
 
 #[test]
@@ -98,28 +99,108 @@ fn a_resend_is_kept_and_the_view_shows_the_latest() {
 }
 
 /// N9: the batch is far from its size limit and no further record arrives to push it.
+///
+/// The age limit is far above what a loaded machine adds, so that its measured age tells a commit
+/// by age from any other: not before the limit, and soon after it.
 #[test]
 fn a_quiet_topic_does_not_hold_back_its_last_batch() {
+    const AGE: f64 = 8.0;
     let mut sandbox = Sandbox::new("quiet");
-    sandbox.set("ingest.commit_interval_s", 2);
+    sandbox.set("ingest.commit_interval_s", AGE);
     let topic = sandbox.hj212(1);
     let mut service = sandbox.spawn("ingest", &["ingest"]);
+    let address = metrics_address(&mut service);
+    wait_for("its partition", || {
+        (metric(&address, "assigned_partitions") == Some(1.0)).then_some(())
+    });
     topics::produce(&topic, (0..5).map(|n| (0, minute_packet("QUIET001", n))));
     wait_for("the rows of the last packets", || {
         assert!(service.ended().is_none(), "{}", service.output());
-        let rows = sandbox.run(&[
-            "sql",
-            "--format",
-            "json",
-            "-e",
-            "SELECT count(*) AS n FROM readings_raw",
-        ]);
-        (rows.code == 0 && rows.json()[0]["n"] == 15).then_some(())
+        let rows = metric(&address, "rows_total{table=\"readings_raw\"}");
+        let told = metric(&address, "batch_age_seconds_count");
+        (rows == Some(15.0) && told >= Some(1.0)).then_some(())
     });
+    let batches = metric(&address, "batch_age_seconds_count").unwrap();
+    let age = metric(&address, "batch_age_seconds_sum").unwrap() / batches;
+    assert!(
+        (AGE..2.0 * AGE).contains(&age),
+        "{batches} batches were {age} s old when they were committed, the limit is {AGE} s"
+    );
     assert_eq!(service.ended(), None, "it goes on waiting for records");
     service.terminate();
     assert!(service.wait().success(), "{}", service.output());
     assert_exactly_once(&sandbox, &topic, 1);
+}
+
+/// A batch that is large enough does not wait for its age.
+#[test]
+fn a_full_batch_is_committed_before_its_age_limit() {
+    let mut sandbox = Sandbox::new("full");
+    sandbox.set("ingest.commit_interval_s", 3_600);
+    sandbox.set("ingest.batch_bytes", 20_000);
+    let topic = sandbox.hj212(1);
+    let packets: Vec<Vec<u8>> = (0..1_000).map(|n| minute_packet("FULL0001", n)).collect();
+    let bytes: usize = packets.iter().map(Vec::len).sum();
+    topics::produce(&topic, packets.into_iter().map(|packet| (0, packet)));
+    let mut service = sandbox.spawn("ingest", &["ingest"]);
+    let address = metrics_address(&mut service);
+    // All but the last, part-filled batch: that one would wait for an hour.
+    let packet = bytes / 1_000;
+    let sure = ((bytes - 20_000) / packet * READINGS_PER_PACKET) as f64;
+    let rows = wait_for("the batches that are full", || {
+        assert!(service.ended().is_none(), "{}", service.output());
+        metric(&address, "rows_total{table=\"readings_raw\"}").filter(|rows| *rows >= sure)
+    });
+    let commits = metric(&address, "commits_total{table=\"readings_raw\"}").unwrap();
+    assert!(
+        commits >= 1.0 && rows <= 3_000.0,
+        "{commits} commits, {rows} rows"
+    );
+    service.terminate();
+    assert!(service.wait().success(), "{}", service.output());
+    assert_exactly_once(&sandbox, &topic, 1);
+}
+
+/// What a supervisor asks: alive from the start, ready once there are partitions to work on.
+#[test]
+fn health_and_readiness_are_told_apart() {
+    let mut sandbox = Sandbox::new("ready");
+    sandbox.set("kafka.brokers", "127.0.0.1:1");
+    let topic = sandbox.hj212(1);
+    let mut lost = sandbox.spawn("lost", &["ingest"]);
+    let address = metrics_address(&mut lost);
+    assert_eq!(get(&address, "/healthz"), (200, "ok\n".to_owned()));
+    let (status, why) = get(&address, "/readyz");
+    assert_eq!(status, 503, "{why}");
+    assert!(why.contains("no partition"), "{why}");
+    lost.terminate();
+    lost.wait();
+
+    sandbox.set("kafka.brokers", broker::bootstrap());
+    let mut service = sandbox.spawn("ingest", &["ingest"]);
+    let address = metrics_address(&mut service);
+    wait_for("readiness", || {
+        assert!(service.ended().is_none(), "{}", service.output());
+        (get(&address, "/readyz").0 == 200).then_some(())
+    });
+    assert_eq!(get(&address, "/healthz").0, 200);
+    assert_eq!(get(&address, "/nowhere").0, 404);
+    // A second one on the only partition's topic is alive, and has nothing to do.
+    let mut idle = sandbox.spawn("idle", &["ingest"]);
+    let addresses = [address, metrics_address(&mut idle)];
+    wait_for("one of two to be without partition", || {
+        let ready = addresses.iter().filter(|a| get(a, "/readyz").0 == 200);
+        let assigned: f64 = addresses
+            .iter()
+            .filter_map(|a| metric(a, "assigned_partitions"))
+            .sum();
+        (ready.count() == 1 && assigned == 1.0).then_some(())
+    });
+    for process in [&mut service, &mut idle] {
+        process.terminate();
+        assert!(process.wait().success(), "{}", process.output());
+    }
+    assert_eq!(topics::watermarks(&topic, 0), (0, 0));
 }
 
 #[test]
@@ -144,4 +225,42 @@ fn an_unreachable_broker_and_a_missing_topic_are_named() {
         .run(&["ingest", "--until-caught-up"])
         .done()
         .complains(&[&missing]);
+}
+
+/// N7: while the store is slow, records wait on the broker and not in memory.
+#[test]
+fn a_slow_store_fills_the_memory_budget_and_no_more() {
+    const BUDGET: f64 = 64.0 * 1024.0 * 1024.0;
+    /// What one chunk of a MiB per decoding thread expands to may be held beyond the limit.
+    const BEYOND: f64 = 16.0 * 1024.0 * 1024.0;
+    let mut sandbox = Sandbox::new("slow");
+    sandbox.set("ingest.memory_budget_mb", 64);
+    sandbox.set("ingest.decoders", 1);
+    let topic = sandbox.hj212(2);
+    // Making the tables is many small writes: not at the slow store's pace.
+    sandbox.run(&["ingest", "--until-caught-up"]).done();
+    let sent = 450_000_u32;
+    topics::produce(
+        &topic,
+        (0..sent).map(|n| ((n % 2) as i32, numbered("SLOW", n))),
+    );
+    let mut command = sandbox.command(&["ingest"]);
+    command.env("NONSITE_FAULTS", "slow_ms=4000");
+    let mut service = sandbox.spawn_command("ingest", command);
+    let address = metrics_address(&mut service);
+    let rows = f64::from(sent) * READINGS_PER_PACKET as f64;
+    let mut most = 0.0_f64;
+    wait_for("everything to be committed", || {
+        assert!(service.ended().is_none(), "{}", service.output());
+        let held = metric(&address, "memory_bytes").unwrap();
+        assert!(held <= BUDGET + BEYOND, "{held} bytes in flight");
+        most = most.max(held);
+        let committed = metric(&address, "rows_total{table=\"readings_raw\"}");
+        (committed == Some(rows)).then_some(())
+    });
+    // Without this the test would pass on an input that never reached the limit.
+    assert!(most > BUDGET * 0.75, "at most {most} bytes were in flight");
+    service.terminate();
+    assert!(service.wait().success(), "{}", service.output());
+    assert_exactly_once(&sandbox, &topic, 2);
 }

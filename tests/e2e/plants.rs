@@ -205,29 +205,24 @@ fn expected(name: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// By the functions that rules and analysts use, compared with the files beside the export.
 fn gaps_and_runs(sandbox: &Sandbox) {
-    let local = "CAST(data_time + INTERVAL '8 hours' AS TIMESTAMP)";
-    let text = |expression: &str| {
-        format!("replace(substr(CAST({expression} AS VARCHAR), 1, 19), 'T', ' ')")
+    let beijing = |instant: &str| {
+        format!("replace(substr(CAST({instant} + INTERVAL '8 hours' AS VARCHAR), 1, 19), 'T', ' ')")
     };
     let rows = sandbox.query(&format!(
-        "SELECT {} AS last_before, {} AS first_after, s FROM ( \
-           SELECT {local} AS t, lag({local}) OVER (ORDER BY data_time) AS b, \
-                  date_part('epoch', data_time) - date_part('epoch', lag(data_time) OVER (ORDER BY data_time)) AS s \
-           FROM readings WHERE factor = 'a21026') WHERE s > 3600",
-        text("b"),
-        text("t")
+        "SELECT {} AS last_before, {} AS first_after, g['seconds'] AS s FROM ( \
+           SELECT unnest(time_gaps(data_time, 3600)) AS g FROM readings \
+           WHERE factor = 'a21026' GROUP BY mn)",
+        beijing("g['last_before']"),
+        beijing("g['first_after']")
     ));
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
     let gaps: BTreeSet<String> = rows
         .iter()
         .map(|row| {
-            let text = |key: &str| row[key].as_str().unwrap().to_owned();
-            format!(
-                "{},{},{}",
-                text("last_before"),
-                text("first_after"),
-                row["s"].as_f64().unwrap()
-            )
+            let (before, after) = (text(row, "last_before"), text(row, "first_after"));
+            format!("{before},{after},{}", row["s"].as_i64().unwrap())
         })
         .collect();
     assert_eq!(gaps, expected("plant_k_gaps_gt_1h.csv"));
@@ -243,18 +238,16 @@ fn gaps_and_runs(sandbox: &Sandbox) {
     let mut runs = BTreeSet::new();
     for (channel, factor) in channels {
         let rows = sandbox.query(&format!(
-            "SELECT {} AS a, {} AS z, count(*) AS n, min(value) AS v FROM ( \
-               SELECT data_time, value, row_number() OVER (ORDER BY data_time) \
-                    - row_number() OVER (PARTITION BY value ORDER BY data_time) AS island \
-               FROM readings WHERE factor = '{factor}') \
-             GROUP BY value, island HAVING count(*) >= 30",
-            text("min(data_time) + INTERVAL '8 hours'"),
-            text("max(data_time) + INTERVAL '8 hours'")
+            "SELECT {} AS a, {} AS z, r['points'] AS n, r['value'] AS v FROM ( \
+               SELECT unnest(constant_runs(data_time, value, 30, NULL)) AS r FROM readings \
+               WHERE factor = '{factor}' GROUP BY mn)",
+            beijing("r['from_time']"),
+            beijing("r['to_time']")
         ));
         for row in rows {
-            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            let (from, to) = (text(&row, "a"), text(&row, "z"));
             let (n, v) = (&row["n"], row["v"].as_f64().unwrap());
-            runs.insert(format!("{channel},{},{},{n},{v:?}", text("a"), text("z")));
+            runs.insert(format!("{channel},{from},{to},{n},{v:?}"));
         }
     }
     assert_eq!(runs, expected("plant_k_constant_runs_ge30.csv"));

@@ -1,14 +1,22 @@
-//! Alerts: new findings put into an outbox and delivered from there.
+//! Alerts: what became of findings, put into an outbox and delivered from there.
+//!
+//! A finding is told when it is new (`opened`), when what was told of it is no longer all (`updated`:
+//! it lasts longer, became worse, was confirmed, or stands again) and when it falls (`withdrawn`).
+//! Only findings that receivers know are updated or withdrawn ([`known`]).
 //!
 //! Invariants: an alert's id is made from the findings it tells, so a run that is repeated makes
 //! the same alert; one cause gives one alert (findings of one outlet that overlap or follow within
-//! six hours); a row in the outbox is delivered at least once ([`publish`]).
+//! six hours); a row in the outbox is delivered at least once ([`publish`]), unless `alerts_held` says
+//! why not: a suspected platform fault, or a repetition of what the outlet was told that day.
 
+pub(crate) mod collapse;
+pub(crate) mod known;
 pub mod publish;
 
 use nonsite_schemas::wire::{Instant, alert as wire};
 use serde_json::{Map, Value, json};
 
+use crate::detect::Rises;
 use crate::detect::anomaly::{self, Anomaly};
 
 /// Findings of one subject this close together have one cause: 6 hours.
@@ -58,25 +66,63 @@ fn subject(anomaly: &Anomaly) -> &str {
         .unwrap_or("-")
 }
 
-/// Puts newly opened findings into alerts. A finding that only replaces a withdrawn one of the same
-/// rule and subject (late data moved its start) was told before and makes no alert.
-pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> Vec<Alert> {
-    let moved = |new: &Anomaly| {
-        withdrawn.iter().any(|old| {
-            old.rule_id == new.rule_id
-                && old.mn == new.mn
-                && old.factor == new.factor
-                && old.permit_no == new.permit_no
-                && old.window_start < new.window_end
-                && new.window_start < old.window_end
-        })
-    };
-    let mut fresh: Vec<&Anomaly> = opened
+/// The withdrawn finding of the same rule and subject that a new one only replaces, because late
+/// data moved its start.
+pub(crate) fn replaced<'a>(new: &Anomaly, withdrawn: &[&'a Anomaly]) -> Option<&'a Anomaly> {
+    withdrawn.iter().copied().find(|old| {
+        old.rule_id == new.rule_id
+            && old.mn == new.mn
+            && old.factor == new.factor
+            && old.permit_no == new.permit_no
+            && old.window_start < new.window_end
+            && new.window_start < old.window_end
+    })
+}
+
+/// Puts newly opened findings into alerts. A finding that only replaces a withdrawn one was told
+/// before and is not new. Severities are those with what other findings raise them by.
+pub(crate) fn group(
+    opened: &[&Anomaly],
+    withdrawn: &[&Anomaly],
+    rises: &Rises,
+    as_of: i64,
+) -> Vec<Alert> {
+    let fresh = opened
         .iter()
         .copied()
-        .filter(|anomaly| !moved(anomaly))
+        .filter(|anomaly| replaced(anomaly, withdrawn).is_none())
         .collect();
-    fresh.sort_by_key(|a| {
+    causes(fresh)
+        .iter()
+        .map(|members| {
+            // Named by its leading finding: one that joins later does not make it another alert.
+            let seed = format!("{}\n{}", OPENED.as_str(), members[0].anomaly_id);
+            alert(OPENED, &seed, members, rises, as_of)
+        })
+        .collect()
+}
+
+/// Puts what became of known findings into alerts of `kind`. The same finding may change several
+/// times, so the run's time is part of the id.
+pub(crate) fn tell(
+    kind: wire::AlertKind,
+    findings: Vec<&Anomaly>,
+    rises: &Rises,
+    as_of: i64,
+) -> Vec<Alert> {
+    causes(findings)
+        .iter()
+        .map(|members| {
+            let ids: Vec<&str> = members.iter().map(|a| a.anomaly_id.as_str()).collect();
+            let seed = format!("{}\n{as_of}\n{}", kind.as_str(), ids.join("\n"));
+            alert(kind, &seed, members, rises, as_of)
+        })
+        .collect()
+}
+
+/// Findings by cause: those of one subject that overlap or follow each other closely.
+fn causes(mut findings: Vec<&Anomaly>) -> Vec<Vec<&Anomaly>> {
+    findings.sort_by_key(|a| {
         (
             subject(a),
             a.window_start,
@@ -86,7 +132,7 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
         )
     });
     let mut groups: Vec<(Vec<&Anomaly>, i64)> = Vec::new();
-    for anomaly in fresh {
+    for anomaly in findings {
         match groups.last_mut() {
             Some((members, end))
                 if subject(members[0]) == subject(anomaly)
@@ -98,16 +144,30 @@ pub(crate) fn group(opened: &[&Anomaly], withdrawn: &[&Anomaly], as_of: i64) -> 
             _ => groups.push((vec![anomaly], anomaly.window_end)),
         }
     }
-    groups
-        .into_iter()
-        .map(|(members, _)| alert(&members, as_of))
-        .collect()
+    groups.into_iter().map(|(members, _)| members).collect()
 }
 
-fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
+/// What an alert says of a finding, zh and en: why it was made, and, once withdrawn, why it fell.
+fn sentence(anomaly: &Anomaly) -> String {
+    let Some(why) = &anomaly.withdrawn_reason else {
+        return anomaly.reason.clone();
+    };
+    let (zh, en) = anomaly
+        .reason
+        .split_once('\n')
+        .unwrap_or((&anomaly.reason, &anomaly.reason));
+    format!("已撤回（{why}）：{zh}\nwithdrawn ({why}): {en}")
+}
+
+fn alert(
+    kind: wire::AlertKind,
+    seed: &str,
+    members: &[&Anomaly],
+    rises: &Rises,
+    as_of: i64,
+) -> Alert {
     let lead = members[0];
-    let alert_id =
-        Anomaly::sha256(&format!("{}\n{}", OPENED.as_str(), lead.anomaly_id))[..32].to_owned();
+    let alert_id = Anomaly::sha256(seed)[..32].to_owned();
     let phase = |phase| match phase {
         anomaly::Phase::Provisional => wire::Phase::Provisional,
         anomaly::Phase::Confirmed => wire::Phase::Confirmed,
@@ -118,7 +178,7 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
             anomaly_id: a.anomaly_id.clone(),
             rule_id: a.rule_id.clone(),
             rule_version: a.rule_version,
-            severity: severity(&a.severity),
+            severity: severity(&rises.severity(a)),
             phase: phase(a.phase),
             factor: a.factor.clone(),
             window_start: Instant(a.window_start),
@@ -126,17 +186,17 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
             observed: a.observed,
             limit_value: a.limit_value,
             unit: a.unit.clone(),
-            reason: a.reason.clone(),
+            reason: sentence(a),
         })
         .collect();
     let worst = members
         .iter()
-        .min_by_key(|a| &a.severity)
+        .min_by_key(|a| rises.severity(a))
         .copied()
         .unwrap_or(lead);
     let confirmed = members.iter().all(|a| a.phase == anomaly::Phase::Confirmed);
     let data = wire::AlertData {
-        severity: severity(&worst.severity),
+        severity: severity(&rises.severity(worst)),
         phase: if confirmed {
             wire::Phase::Confirmed
         } else {
@@ -147,27 +207,27 @@ fn alert(members: &[&Anomaly], as_of: i64) -> Alert {
         unit_name: lead.unit_name.clone(),
         outlet_uid: lead.outlet_uid.clone(),
         mn: lead.mn.clone(),
-        reason: worst.reason.clone(),
+        reason: sentence(worst),
         anomalies,
     };
     let event = wire::Alert::new(
         alert_id.clone(),
         SOURCE.to_owned(),
-        OPENED,
+        kind,
         Instant(as_of),
         data,
     );
     Alert {
         alert_id,
         anomaly_ids: members.iter().map(|a| a.anomaly_id.clone()).collect(),
-        kind: OPENED,
+        kind,
         // Plain data: it always becomes JSON.
         payload: serde_json::to_string(&event).unwrap_or_default(),
         created_at: as_of,
     }
 }
 
-fn severity(code: &str) -> wire::Severity {
+pub(crate) fn severity(code: &str) -> wire::Severity {
     wire::Severity::ALL
         .iter()
         .copied()

@@ -2,9 +2,11 @@
 //!
 //! At least once: an alert counts as delivered when the broker acknowledged it and the row in
 //! `alerts_published` is written; a crash in between sends it again with the same id, by which
-//! receivers drop the second copy. Messages are CloudEvents 1.0 in structured mode, keyed by the
+//! receivers drop the second copy. What is held (`alerts_held`) waits until its flood is released or
+//! withdrawn; what was discarded, and what only repeats, is never sent. Messages are CloudEvents 1.0 in structured mode, keyed by the
 //! alert's id.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,11 +14,13 @@ use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::tables;
 use nonsite_schemas::time::Clock;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::detect::flood::Floods;
 use crate::session::{self, Error, append, ensure, rows};
 
 /// `[alerts]`: where alerts go.
@@ -51,9 +55,15 @@ impl Config {
     }
 }
 
-/// Alerts that wait for a target, oldest first: id and message.
-pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, String)>, Error> {
+/// Alerts that wait for a target, oldest first: id and message. Those that `alerts_held` keeps back
+/// as of `as_of` (microseconds UTC) are not among them.
+pub(crate) async fn waiting(
+    store: &Path,
+    target: &str,
+    as_of: i64,
+) -> Result<Vec<(String, String)>, Error> {
     let session = session::open_tables(store, &session::Config::default()).await?;
+    let kept = kept(&session, as_of).await?;
     let sql = format!(
         "SELECT a.alert_id, a.payload FROM alerts a
          LEFT ANTI JOIN (SELECT alert_id FROM alerts_published WHERE target = '{}') p
@@ -66,10 +76,31 @@ pub(crate) async fn waiting(store: &Path, target: &str) -> Result<Vec<(String, S
         rows::objects(&batches).map_err(|error| Error::query("waiting alerts")(error.into()))?;
     Ok(found
         .into_iter()
-        .filter_map(|row| {
-            let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
-            Some((text("alert_id")?, text("payload")?))
+        .filter_map(|row| Some((rows::text(&row, "alert_id")?, rows::text(&row, "payload")?)))
+        .filter(|(id, _)| !kept.contains(id))
+        .collect())
+}
+
+/// Ids of alerts that are not sent: repetitions, and those of floods that stand or were discarded.
+pub(crate) async fn kept(
+    session: &session::Session,
+    as_of: i64,
+) -> Result<BTreeSet<String>, Error> {
+    let floods = Floods::load(session, as_of).await?;
+    let sql = "SELECT alert_id, kind, scope, begins FROM alerts_held";
+    let batches = session.rows("held alerts", sql).await?;
+    let found =
+        rows::objects(&batches).map_err(|error| Error::query("held alerts")(error.into()))?;
+    Ok(found
+        .iter()
+        .filter(|row| match rows::text(row, "scope") {
+            Some(scope) => {
+                let begins = row.get("begins").and_then(Value::as_i64).unwrap_or(0);
+                floods.held(&scope, begins).is_some()
+            }
+            None => true,
         })
+        .filter_map(|row| rows::text(row, "alert_id"))
         .collect())
 }
 
@@ -87,7 +118,7 @@ pub async fn publish(
         return Ok(0);
     }
     let target = format!("kafka:{}", config.topic);
-    let waiting = waiting(store, &target).await?;
+    let waiting = waiting(store, &target, clock.now_micros()).await?;
     if waiting.is_empty() {
         return Ok(0);
     }
@@ -104,7 +135,18 @@ pub async fn publish(
     for (key, value) in &kafka.properties {
         client.set(key, value);
     }
-    let producer: FutureProducer = client.create().map_err(|error| fault(error.to_string()))?;
+    let producer: FutureProducer = client.create().map_err(|error| match error {
+        // A client is made without asking any broker: it is the settings that it does not take.
+        KafkaError::ClientConfig(_, what, key, _) => Error::Config {
+            key: format!("kafka.properties.\"{key}\""),
+            what: what.trim().to_owned(),
+        },
+        KafkaError::ClientCreation(what) => Error::Config {
+            key: "kafka.properties".to_owned(),
+            what: what.trim().to_owned(),
+        },
+        other => fault(other.to_string()),
+    })?;
     let mut sent: Vec<Map<String, Value>> = Vec::new();
     let mut failure = None;
     for (id, payload) in &waiting {
@@ -216,11 +258,26 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("nonsite.alerts"), "{error}");
         assert_eq!(
-            waiting(store.path(), "kafka:nonsite.alerts")
+            waiting(store.path(), "kafka:nonsite.alerts", 7)
                 .await
                 .expect("waiting")
                 .len(),
             1
         );
+    }
+
+    /// Nothing that passes: the next run would meet it again.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_setting_that_the_client_refuses_is_a_fault_of_the_configuration() {
+        let store = tempfile::tempdir().expect("folder");
+        outbox(store.path(), &["a"]).await;
+        let mut settings = kafka("127.0.0.1:9".to_owned());
+        let wrong = ("securty.protocol".to_owned(), "plaintext".to_owned());
+        settings.properties.extend([wrong]);
+        let clock = ManualClock::at(7);
+        let error = publish(store.path(), &settings, &Config::default(), &clock)
+            .await
+            .unwrap_err();
+        assert!(matches!(&error, Error::Config { key, .. } if key.contains("securty.protocol")));
     }
 }

@@ -7,7 +7,8 @@
 //! - a fault is **found** by a rule it expects when a finding of that rule belongs to it; it is
 //!   found overall when one of its expected rules finds it. Faults whose expected rules are all
 //!   outside the catalogue are counted apart, never as missed;
-//! - a finding is **right** when it belongs to a fault that expects or allows its rule, otherwise a
+//! - a finding is **right** when it belongs to a fault that expects or allows its rule, or is made of
+//!   other findings (A01, A06) one of which is right; otherwise a
 //!   **false alarm** (also when it belongs to a fault of another nature: it names a wrong cause);
 //! - the **delay** of a found fault is from its start until the first of its windows could be judged:
 //!   the end of the window, or, where a duration in minutes is held against a threshold, the moment
@@ -24,6 +25,7 @@ use serde_json::Value;
 use super::Judged;
 use super::truth::Fault;
 use crate::detect::anomaly::Anomaly;
+use crate::detect::base;
 
 /// How far apart a finding and its fault may lie, microseconds: one hour.
 const GRACE: i64 = 3_600_000_000;
@@ -197,7 +199,11 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
     let mut found: BTreeMap<(&str, &str), Vec<&Anomaly>> = BTreeMap::new();
     // Findings that are right: such a one may lie beside a look-alike without being about it.
     let mut explained: BTreeSet<&str> = BTreeSet::new();
-    for finding in &judged.findings {
+    // Findings made of other findings come last: they are right when what they rest on is.
+    let made_of_others = |finding: &&Anomaly| !base(&finding.evidence).is_empty();
+    let (derived, plain): (Vec<&Anomaly>, Vec<&Anomaly>) =
+        judged.findings.iter().partition(made_of_others);
+    for finding in plain.into_iter().chain(derived) {
         let rule = finding.rule_id.as_str();
         let subject = finding.mn.as_deref().or(finding.permit_no.as_deref());
         let near: Vec<&&Fault> = subject
@@ -209,7 +215,10 @@ pub fn score(judged: &Judged, faults: &[Fault]) -> Score {
         let names = |rules: &[String]| rules.iter().any(|id| id == rule);
         let right = near
             .iter()
-            .any(|fault| names(&fault.expected) || names(&fault.allowed));
+            .any(|fault| names(&fault.expected) || names(&fault.allowed))
+            || base(&finding.evidence)
+                .iter()
+                .any(|(id, _)| explained.contains(id.as_str()));
         let look_alike = !right && near.iter().any(|fault| names(&fault.must_not));
         let beside = !right && !look_alike && near.iter().any(|f| !f.expected.is_empty());
         for count in [rules.entry(rule).or_default(), &mut overall] {

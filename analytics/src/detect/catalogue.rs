@@ -34,6 +34,9 @@ pub struct Config {
     pub plants_dir: Option<PathBuf>,
     /// Logger-days evaluated at once; bounds the memory of a run over a long history.
     pub logger_days: usize,
+    /// Whether rules are spared the days on which their screens see nothing to judge. The result is
+    /// the same either way; without, every query runs over everything.
+    pub screens: bool,
     /// When a rule whose findings are mostly wrong stops being dispatched.
     pub suspension: Suspension,
 }
@@ -48,6 +51,7 @@ impl Default for Config {
             params: BTreeMap::new(),
             plants_dir: None,
             logger_days: 1_000,
+            screens: true,
             suspension: Suspension::default(),
         }
     }
@@ -93,6 +97,7 @@ pub struct Catalogue {
     off: Vec<Configured>,
     golden: BTreeMap<String, String>,
     sheets: Sheets,
+    screens: bool,
 }
 
 impl Catalogue {
@@ -168,6 +173,7 @@ impl Catalogue {
             off,
             golden,
             sheets,
+            screens: config.screens,
         })
     }
 
@@ -194,6 +200,7 @@ impl Catalogue {
             off: Vec::new(),
             golden: BTreeMap::new(),
             sheets: self.sheets.clone(),
+            screens: self.screens,
         })
     }
 
@@ -214,6 +221,7 @@ impl Catalogue {
             off: Vec::new(),
             golden: BTreeMap::new(),
             sheets: Sheets::default(),
+            screens: true,
         }
     }
 
@@ -233,6 +241,11 @@ impl Catalogue {
     /// What is known about plants' process values.
     pub fn sheets(&self) -> &Sheets {
         &self.sheets
+    }
+
+    /// Whether rules are spared the days their screens settle.
+    pub(super) fn screens(&self) -> bool {
+        self.screens
     }
 
     /// The same rules with other sheets.

@@ -17,14 +17,18 @@ use serde_json::{Map, Value, json};
 
 use super::anomaly::Anomaly;
 use super::catalogue::Catalogue;
-use super::evaluate::Evaluation;
+use super::documents;
+use super::evaluate::{Evaluation, stored};
 use super::faults;
 use super::inputs::day_batch;
 use super::masses::daily_masses;
+use super::means::{self, daily_means};
+use super::outbox::{self, Given, Outbox};
 use super::run::Report;
 use super::touched::{Markers, PERMIT_TABLES};
-use crate::alert;
-use crate::session::{Error, Session, append, ensure, replace_partitions, rows, transaction};
+use crate::session::{
+    Error, Session, append, ensure, load_at, replace_partitions, rows, transaction,
+};
 
 /// Marker of the version of `readings_raw` judged last.
 const READINGS: &str = "nonsite-detect/anomalies";
@@ -36,8 +40,41 @@ const RULES: &str = "nonsite-detect/rules";
 /// Marker of the version of `rule_params` judged by last.
 const PARAMS: &str = "nonsite-detect/rule_params";
 
-fn permit_marker(table: &str) -> String {
+fn document_marker(table: &str) -> String {
     format!("nonsite-detect/{table}")
+}
+
+/// Tables of documents, each with a marker of its own.
+pub(super) fn document_tables() -> impl Iterator<Item = &'static str> {
+    PERMIT_TABLES.into_iter().chain(documents::tables())
+}
+
+/// The version of `anomalies` that the run at `as_of` wrote, which opened it at version `read`.
+pub(super) async fn written(store: &Path, read: i64, as_of: i64) -> Result<i64, Error> {
+    let mut version = u64::try_from(read + 1).unwrap_or_default();
+    loop {
+        let table = load_at(store, tables::anomalies().name, Some(version)).await?;
+        if let Some(table) = table
+            && transaction(&table, AS_OF).await? == Some(as_of)
+        {
+            return Ok(i64::try_from(version).unwrap_or(i64::MAX));
+        }
+        version += 1;
+    }
+}
+
+/// The findings as a session has them.
+pub(super) async fn stored_findings(session: &Session) -> Result<Vec<Anomaly>, Error> {
+    let batches = session.rows("anomalies", "SELECT * FROM anomalies").await?;
+    objects(&batches)?
+        .into_iter()
+        .map(|row| {
+            Anomaly::from_row(row).map_err(|error| Error::Rule {
+                rule: "anomalies".to_owned(),
+                what: format!("a stored row does not read back: {error}"),
+            })
+        })
+        .collect()
 }
 
 /// The tables a run writes.
@@ -58,36 +95,22 @@ impl Writer {
 
     /// How far earlier runs came.
     pub(super) async fn markers(&self) -> Result<Markers, Error> {
-        let mut permits = BTreeMap::new();
-        for table in PERMIT_TABLES {
-            if let Some(version) = transaction(&self.anomalies, &permit_marker(table)).await? {
-                permits.insert(table, version);
+        let mut documents = BTreeMap::new();
+        for table in document_tables() {
+            if let Some(version) = transaction(&self.anomalies, &document_marker(table)).await? {
+                documents.insert(table, version);
             }
         }
         Ok(Markers {
             readings: transaction(&self.anomalies, READINGS).await?,
-            permits,
+            documents,
             as_of: transaction(&self.anomalies, AS_OF).await?,
             params: transaction(&self.anomalies, PARAMS).await?,
             rules: transaction(&self.anomalies, RULES).await?,
         })
     }
 
-    /// All anomalies as stored.
-    pub(super) async fn anomalies(&self, session: &Session) -> Result<Vec<Anomaly>, Error> {
-        let batches = session.rows("anomalies", "SELECT * FROM anomalies").await?;
-        objects(&batches)?
-            .into_iter()
-            .map(|row| {
-                Anomaly::from_row(row).map_err(|error| Error::Rule {
-                    rule: "anomalies".to_owned(),
-                    what: format!("a stored row does not read back: {error}"),
-                })
-            })
-            .collect()
-    }
-
-    /// Writes everything; answers how many alerts were put into the outbox.
+    /// Writes everything; answers what became of the alerts.
     pub(super) async fn write(
         &self,
         session: &Session,
@@ -96,63 +119,34 @@ impl Writer {
         report: &Report,
         fingerprint: i64,
         as_of: i64,
-    ) -> Result<usize, Error> {
-        let alerts = self
-            .alerts(session, evaluation, &report.suspended, as_of)
-            .await?;
+    ) -> Result<Outbox, Error> {
+        let given = Given {
+            state: &evaluation.state,
+            suspended: &report.suspended,
+            per_day: outbox::per_day(catalogue),
+            as_of,
+        };
+        let alerts = outbox::write(&self.store, session, &given).await?;
         faults::after("alerts");
         self.outcomes(session, catalogue, evaluation, report, as_of)
             .await?;
         faults::after("outcomes");
         self.runs(catalogue, evaluation, report, as_of).await?;
         faults::after("runs");
-        self.masses(session, evaluation).await?;
+        self.by_day(session, evaluation, &daily_masses(), &evaluation.masses)
+            .await?;
         faults::after("masses");
+        if means::wanted(catalogue) {
+            self.by_day(session, evaluation, &daily_means(), &evaluation.means)
+                .await?;
+            faults::after("means");
+        }
         super::record::write(&self.store, session, catalogue, &report.run_id, as_of).await?;
         faults::after("inputs");
         self.findings(session, evaluation, fingerprint, as_of)
             .await?;
         faults::after("findings");
         Ok(alerts)
-    }
-
-    async fn alerts(
-        &self,
-        session: &Session,
-        evaluation: &Evaluation,
-        suspended: &[String],
-        as_of: i64,
-    ) -> Result<usize, Error> {
-        let state = &evaluation.state;
-        let opened: Vec<&Anomaly> = state
-            .opened()
-            .iter()
-            .filter_map(|id| state.get(id))
-            .filter(|a| a.is_open() && !suspended.contains(&a.rule_id))
-            .collect();
-        let withdrawn: Vec<&Anomaly> = state
-            .withdrawn()
-            .iter()
-            .filter_map(|id| state.get(id))
-            .collect();
-        let alerts = alert::group(&opened, &withdrawn, as_of);
-        if alerts.is_empty() {
-            return Ok(0);
-        }
-        let batches = session
-            .rows("alerts", "SELECT alert_id FROM alerts")
-            .await?;
-        let known: BTreeSet<String> = objects(&batches)?
-            .into_iter()
-            .filter_map(|row| row.get("alert_id")?.as_str().map(str::to_owned))
-            .collect();
-        let fresh: Vec<Map<String, Value>> = alerts
-            .into_iter()
-            .filter(|alert| !known.contains(&alert.alert_id))
-            .map(|alert| alert.row())
-            .collect();
-        self.add(&tables::alerts(), &fresh).await?;
-        Ok(fresh.len())
     }
 
     /// Replaces what is recorded about the judged logger-days.
@@ -235,10 +229,15 @@ impl Writer {
         replace_partitions(&table, &def, &partitions, batch(&def, &all)?, Vec::new()).await
     }
 
-    /// Replaces the masses of the judged logger-days.
-    async fn masses(&self, session: &Session, evaluation: &Evaluation) -> Result<(), Error> {
-        let def = daily_masses();
-        let what = "daily masses";
+    /// Replaces the rows of the judged logger-days in a table by logger and day.
+    async fn by_day(
+        &self,
+        session: &Session,
+        evaluation: &Evaluation,
+        def: &TableDef,
+        fresh: &[RecordBatch],
+    ) -> Result<(), Error> {
+        let what = def.name;
         let dates: BTreeSet<i32> = evaluation.core.iter().map(|(_, date)| *date).collect();
         if dates.is_empty() {
             return Ok(());
@@ -248,17 +247,25 @@ impl Writer {
             .iter()
             .map(|date| format!("arrow_cast({date}, 'Date32')"))
             .collect();
+        let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+        // By position: the columns that were cast bear the names of those they came from.
+        let places: Vec<String> = ["date", "mn", "factor"]
+            .iter()
+            .filter_map(|name| def.schema.index_of(name).ok())
+            .map(|at| (at + 1).to_string())
+            .collect();
         let kept = format!(
-            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
-                    m.mass_kg, m.hours, m.hours_missing, m.date
-             FROM daily_masses m
+            "SELECT {} FROM {} m
              LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
              WHERE m.date IN ({})
-             ORDER BY 6, 1, 2",
-            list.join(", ")
+             ORDER BY {}",
+            columns.join(", "),
+            def.name,
+            list.join(", "),
+            places.join(", ")
         );
         let mut all = session.rows(what, &kept).await?;
-        all.extend(evaluation.masses.iter().cloned());
+        all.extend(fresh.iter().cloned());
         let rows: usize = all.iter().map(RecordBatch::num_rows).sum();
         if rows == 0 && session.version(def.name) < 0 {
             return Ok(());
@@ -270,8 +277,8 @@ impl Writer {
             .and_then(|batches| concat_batches(&def.schema, &batches))
             .map_err(|error| Error::query(what)(error.into()))?;
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
-        let table = ensure(&self.store, &def).await?;
-        replace_partitions(&table, &def, &partitions, typed, Vec::new()).await
+        let table = ensure(&self.store, def).await?;
+        replace_partitions(&table, def, &partitions, typed, Vec::new()).await
     }
 
     async fn runs(
@@ -336,8 +343,8 @@ impl Writer {
             Transaction::new(PARAMS, session.version("rule_params")),
         ];
         markers.extend(
-            PERMIT_TABLES
-                .map(|table| Transaction::new(permit_marker(table), session.version(table))),
+            document_tables()
+                .map(|table| Transaction::new(document_marker(table), session.version(table))),
         );
         let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let def = tables::anomalies();

@@ -234,5 +234,6 @@ fn filled(template: &str, factor: &str, anomaly: &Anomaly) -> String {
         .replace("{factor}", factor)
         .replace("{mn}", &text(&anomaly.mn))
         .replace("{permit_no}", &text(&anomaly.permit_no))
+        .replace("{outlet}", &text(&anomaly.outlet_uid))
         .replace("{unit_name}", &text(&anomaly.unit_name))
 }

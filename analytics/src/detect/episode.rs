@@ -73,13 +73,10 @@ pub(super) fn merge(rule: &Rule, mut windows: Vec<Window>) -> Vec<Finding> {
             window.factor.clone(),
         )
     };
+    // Down to the detail: windows of one time come in whatever order they were computed in.
     windows.sort_by(|a, b| {
-        (subject(a), a.start, a.end, &a.outlet_uid).cmp(&(
-            subject(b),
-            b.start,
-            b.end,
-            &b.outlet_uid,
-        ))
+        let whole = |w: &Window| (w.start, w.end, w.outlet_uid.clone(), w.detail.clone());
+        (subject(a), whole(a)).cmp(&(subject(b), whole(b)))
     });
     let mut groups: Vec<Vec<Window>> = Vec::new();
     for window in windows {

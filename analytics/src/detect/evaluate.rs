@@ -9,24 +9,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, FieldRef};
 use arrow::record_batch::RecordBatch;
 
-use super::anomaly::Anomaly;
-use super::catalogue::{Catalogue, Config, Configured};
-use super::compose::{Outlets, anomaly};
-use super::episode::merge;
-use super::evidence;
+use nonsite_schemas::tables::TableDef;
+
+use super::catalogue::{Catalogue, Config};
 use super::inputs;
-use super::judge::{Unjudged, Verdicts, WindowKey, judge};
+use super::judge::Unjudged;
 use super::long;
-use super::marks::Marks;
 use super::masses::{FRESH, daily_masses};
-use super::params::{BAD_OVERRIDE, Layers, OfRule};
+use super::means;
+use super::params::Layers;
 use super::plant;
 use super::quiet::Memory;
 use super::rule::Rule;
 use super::run::RuleReport;
+use super::screen::{self, Looked};
 use super::shared;
+use super::stage::Stage;
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
 use crate::session::{Error, Session};
@@ -42,6 +43,16 @@ pub(super) struct Evaluation {
     pub(super) core_long: BTreeSet<LoggerDay>,
     /// Masses of the judged days.
     pub(super) masses: Vec<RecordBatch>,
+    /// Means of the judged days, where a rule reads them.
+    pub(super) means: Vec<RecordBatch>,
+    /// Rows the screens read, and how long that took in milliseconds.
+    pub(super) screen: (u64, u64),
+    /// How long it took to prepare what rules read, milliseconds.
+    pub(super) inputs_ms: u64,
+    /// How long rules were judged, several at once, milliseconds.
+    pub(super) rules_ms: u64,
+    /// How long evidence was collected, milliseconds.
+    pub(super) evidence_ms: u64,
 }
 
 impl Evaluation {
@@ -55,7 +66,33 @@ impl Evaluation {
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
             masses: Vec::new(),
+            means: Vec::new(),
+            screen: (0, 0),
+            inputs_ms: 0,
+            rules_ms: 0,
+            evidence_ms: 0,
         }
+    }
+}
+
+impl Evaluation {
+    /// Takes over what the screens settled: the windows that were counted, and the days that no rule
+    /// of the day has to judge.
+    fn settle<'a>(&mut self, looked: &Looked, days: impl Iterator<Item = &'a LoggerDay>) {
+        for (rule, settled) in &looked.settled {
+            let report = &mut self.rules[*rule];
+            report.passed += settled.passed;
+            report.settled += looked.days_settled(*rule);
+            for (subject, windows) in &settled.unjudged {
+                let count = report.not_evaluated.entry(subject.3.clone()).or_default();
+                *count += u64::try_from(*windows).unwrap_or_default();
+                *self.unjudged[*rule].entry(subject.clone()).or_default() += windows;
+            }
+        }
+        self.core.extend(days.cloned());
+        self.masses.extend(looked.masses.iter().cloned());
+        self.means.extend(looked.means.iter().cloned());
+        self.screen = (looked.rows, looked.ms);
     }
 }
 
@@ -93,27 +130,39 @@ pub(super) async fn evaluate(
         as_of,
     };
     let memory = &mut Memory::default();
-    runs.touched(touched, config.logger_days, state, memory)
-        .await
+    let mut work = runs
+        .touched(touched, config.logger_days, state, memory)
+        .await?;
+    runs.whole(touched, &config.suspension, &mut work).await?;
+    Ok(work)
 }
 
 /// Which rules are judged over a prepared session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     /// Those that look back a day at most.
     Day,
     /// Those that look back over many days.
     Long,
     /// Those that the clock alone can make fire.
     Clock,
+    /// Those of a stage that is judged whole.
+    Whole {
+        /// The stage.
+        stage: Stage,
+        /// Whether those that judge days are among them.
+        daily: bool,
+    },
 }
 
 impl Which {
-    fn has(self, rule: &Rule) -> bool {
+    /// Whether a rule is one of them.
+    pub(super) fn has(self, rule: &Rule) -> bool {
         match self {
-            Self::Day => !rule.long(),
+            Self::Day => rule.stage == Stage::Rows && !rule.long(),
             Self::Long => rule.long(),
             Self::Clock => rule.clock,
+            Self::Whole { stage, daily } => rule.stage == stage && (daily || !rule.daily),
         }
     }
 }
@@ -143,6 +192,11 @@ impl Judging<'_> {
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
             masses: Vec::new(),
+            means: Vec::new(),
+            screen: (0, 0),
+            inputs_ms: 0,
+            rules_ms: 0,
+            evidence_ms: 0,
         };
         // A silence may begin where a day with data ends, so the day after is judged with it.
         let days: BTreeSet<LoggerDay> = touched
@@ -154,18 +208,45 @@ impl Judging<'_> {
         if touched.full {
             memory.forget();
         }
-        let stretches = stretches(&days, most);
+        let all = screen::bits(catalogue.rules(), |c| c.rule.stage == Stage::Rows);
+        let by_day = screen::bits(catalogue.rules(), |c| Which::Day.has(&c.rule));
+        let asked = screen::Asked {
+            session,
+            catalogue,
+            layers: self.layers,
+            open: work.state.open().collect(),
+            as_of,
+            rules: if touched.full { all } else { by_day },
+        };
+        let looked = screen::look(&asked, &days).await?.unwrap_or_default();
+        let left = looked.left(&days, by_day);
+        work.settle(&looked, days.difference(&left));
+        memory.hear(&looked.heard);
+        let stretches = stretches(&left, most);
         let last = stretches.len() - 1;
         for (at, stretch) in stretches.into_iter().enumerate() {
             let core = extended(stretch, &work.state, catalogue);
+            let preparing = Instant::now();
             let run = inputs::prepare(session, &core, known, as_of).await?;
+            work.inputs_ms += millis(preparing);
             memory.learn(&run, as_of).await?;
             work.core.extend(core.iter().cloned());
             let fresh = run.rows("masses of the judged days", FRESH).await?;
             work.masses.extend(fresh);
+            if means::wanted(catalogue) {
+                let fresh = run.rows("means of the judged days", means::FRESH).await?;
+                work.means.extend(fresh);
+            }
             yearly(session, &run, &work.core, &work.masses).await?;
-            self.rules(&run, Which::Day, &core, at == last, &mut work)
-                .await?;
+            self.rules(
+                &run,
+                Which::Day,
+                &core,
+                at == last,
+                Some(&looked),
+                &mut work,
+            )
+            .await?;
         }
         if touched.full {
             memory.is_whole();
@@ -180,12 +261,24 @@ impl Judging<'_> {
             let days = long::with_units(days, &units);
             let days = long::extended(days, &work.state, catalogue);
             // Portions hold whole units with all their factors by the hour over many days.
-            let portions = long::portions(&days, &units, lookback, most.div_ceil(2));
+            let by_days = all & !by_day;
+            let left = if touched.full {
+                looked.left(&days, by_days)
+            } else {
+                days.clone()
+            };
+            work.core_long.extend(days.difference(&left).cloned());
+            let looked = touched.full.then_some(&looked);
+            let reported = screen::dates(session).await?;
+            let most = most.div_ceil(2);
+            let portions = long::portions(&left, &units, lookback, reported.as_ref(), most);
             let last = portions.len().saturating_sub(1);
             for (at, core) in portions.into_iter().enumerate() {
+                let preparing = Instant::now();
                 let run = inputs::prepare_long(session, catalogue, &core, lookback, as_of).await?;
+                work.inputs_ms += millis(preparing);
                 yearly(session, &run, &work.core, &work.masses).await?;
-                self.rules(&run, Which::Long, &core, at == last, &mut work)
+                self.rules(&run, Which::Long, &core, at == last, looked, &mut work)
                     .await?;
                 work.core_long.extend(core);
             }
@@ -208,79 +301,9 @@ impl Judging<'_> {
         let core = extended(days.clone(), &work.state, self.catalogue);
         let run = inputs::prepare(self.session, &core, None, self.as_of).await?;
         memory.learn(&run, self.as_of).await?;
-        self.rules(&run, Which::Clock, &core, false, work).await?;
+        self.rules(&run, Which::Clock, &core, false, None, work)
+            .await?;
         work.state.mature(self.as_of);
-        Ok(())
-    }
-
-    /// Runs some of the rules over a prepared session.
-    async fn rules(
-        &self,
-        run: &Session,
-        which: Which,
-        core: &BTreeSet<LoggerDay>,
-        registry: bool,
-        work: &mut Evaluation,
-    ) -> Result<(), Error> {
-        let as_of = self.as_of;
-        let version = self.session.version("readings_raw");
-        if which != Which::Clock {
-            plant::prepare(run, self.catalogue.sheets()).await?;
-            shared::register(run).await?;
-        }
-        let outlets = Outlets::load(run).await?;
-        let marks = Marks::load(run).await?;
-        for (n, configured) in self.catalogue.rules().iter().enumerate() {
-            if !which.has(&configured.rule) {
-                continue;
-            }
-            let began = Instant::now();
-            let state = &mut work.state;
-            let mine: Vec<String> = state
-                .open()
-                .filter(|anomaly| anomaly.rule_id == configured.rule.id)
-                .filter(|anomaly| concerns(anomaly, core, registry))
-                .map(|anomaly| anomaly.anomaly_id.clone())
-                .collect();
-            let ask: BTreeSet<WindowKey> = mine
-                .iter()
-                .filter_map(|id| state.get(id))
-                .map(window_key)
-                .collect();
-            let layers = self.layers.of_rule(configured, &outlets);
-            let others = layers
-                .as_ref()
-                .map_or_else(Vec::new, |layers| layers.others(core, registry));
-            let mut verdicts = Verdicts::default();
-            let mut found = BTreeSet::new();
-            // Once as configured, and once for each set of parameters that differs somewhere.
-            for with in std::iter::once(configured).chain(&others) {
-                let part = layers.as_ref().map(|layers| layers.part(with, &others));
-                let mut said = judge(run, with, as_of, core, registry, &ask, part.as_ref()).await?;
-                marks.exempt(&with.rule, &mut said.flagged);
-                let mut findings = merge(&with.rule, std::mem::take(&mut said.flagged));
-                findings.retain(|finding| finding.core());
-                let evidence = evidence::collect(run, with, &findings, layers.as_ref()).await?;
-                for (finding, evidence) in findings.iter().zip(evidence) {
-                    let anomaly = anomaly(with, finding, evidence, &outlets, as_of, version);
-                    found.insert(anomaly.anomaly_id.clone());
-                    state.found(anomaly);
-                }
-                verdicts.add(said);
-            }
-            for id in mine.iter().filter(|id| !found.contains(*id)) {
-                let reason = why_withdrawn(state, id, configured, layers.as_ref(), &verdicts);
-                state.disproved(id, reason, as_of, version);
-            }
-            let report = &mut work.rules[n];
-            report.flagged += verdicts.flagged_count;
-            report.passed += verdicts.passed;
-            for (why, count) in verdicts.not_evaluated {
-                *report.not_evaluated.entry(why).or_default() += count;
-            }
-            work.unjudged[n].append(&mut verdicts.unjudged);
-            report.ms += millis(began);
-        }
         Ok(())
     }
 }
@@ -300,6 +323,7 @@ pub(super) async fn prepared(
     yearly(session, &run, core, &masses).await?;
     plant::prepare(&run, catalogue.sheets()).await?;
     shared::register(&run).await?;
+    super::whole::bench(&run).await?;
     Ok(run)
 }
 
@@ -310,29 +334,46 @@ async fn yearly(
     judged: &BTreeSet<LoggerDay>,
     masses: &[RecordBatch],
 ) -> Result<(), Error> {
-    let what = "daily masses";
-    let def = daily_masses();
+    as_now(session, run, &daily_masses(), judged, masses).await
+}
+
+/// A table by logger and day as a run leaves it: the judged days as they are now, all others as
+/// stored.
+pub(super) async fn as_now(
+    session: &Session,
+    run: &Session,
+    def: &TableDef,
+    judged: &BTreeSet<LoggerDay>,
+    fresh: &[RecordBatch],
+) -> Result<(), Error> {
     session.put("judged_days", inputs::day_batch(judged)?)?;
-    let mut all = session
-        .rows(
-            what,
-            "SELECT arrow_cast(m.mn, 'Utf8') AS mn, arrow_cast(m.factor, 'Utf8') AS factor,
-                    m.mass_kg, m.hours, m.hours_missing, m.date
-             FROM daily_masses m
-             LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
-        )
-        .await?;
-    all.extend(masses.iter().cloned());
+    let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+    let sql = format!(
+        "SELECT {} FROM {} m
+         LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
+        columns.join(", "),
+        def.name
+    );
+    let mut all = session.rows(def.name, &sql).await?;
+    all.extend(fresh.iter().cloned());
     let mut columns = Vec::new();
     for batch in all {
         columns.push(
             RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
-                .map_err(|error| Error::query(what)(error.into()))?,
+                .map_err(|error| Error::query(def.name)(error.into()))?,
         );
     }
-    let all =
-        concat_batches(&def.schema, &columns).map_err(|error| Error::query(what)(error.into()))?;
-    run.put("daily_masses", all)
+    let all = concat_batches(&def.schema, &columns)
+        .map_err(|error| Error::query(def.name)(error.into()))?;
+    run.put(def.name, all)
+}
+
+/// A column of a stored table `m` as its definition has it: texts come back in another encoding.
+pub(super) fn stored(field: &FieldRef) -> String {
+    match field.data_type() {
+        DataType::Utf8 => format!("arrow_cast(m.{0}, 'Utf8') AS {0}", field.name()),
+        _ => format!("m.{}", field.name()),
+    }
 }
 
 /// Cuts logger-days into stretches of whole days of at most `most` logger-days each (a single day
@@ -389,58 +430,6 @@ fn extended(
         core.extend(add);
         if rest.len() == before {
             return core;
-        }
-    }
-}
-
-/// Whether this run decides about a standing finding.
-fn concerns(anomaly: &Anomaly, core: &BTreeSet<LoggerDay>, registry: bool) -> bool {
-    let Some(mn) = &anomaly.mn else {
-        return registry;
-    };
-    let (first, last) = anomaly.days();
-    core.range((mn.clone(), first)..=(mn.clone(), last))
-        .next()
-        .is_some()
-}
-
-/// A finding's first window, as a rule can be asked about it.
-fn window_key(anomaly: &Anomaly) -> WindowKey {
-    let subject = anomaly.mn.clone().or_else(|| anomaly.permit_no.clone());
-    (subject, anomaly.factor.clone(), anomaly.window_start)
-}
-
-fn why_withdrawn(
-    state: &State,
-    id: &str,
-    configured: &Configured,
-    layers: Option<&OfRule<'_>>,
-    verdicts: &Verdicts,
-) -> String {
-    let Some(anomaly) = state.get(id) else {
-        return String::new();
-    };
-    if anomaly.rule_version != configured.rule.version {
-        return format!(
-            "replaced by version {} of the rule",
-            configured.rule.version
-        );
-    }
-    let hash = match layers.map(|layers| layers.hash_of(anomaly)) {
-        Some(Err(message)) => return format!("not evaluated: {BAD_OVERRIDE}: {message}"),
-        Some(Ok(hash)) => hash,
-        None => configured.params_hash.clone(),
-    };
-    if anomaly.params_hash != hash {
-        return "the rule's parameters changed".to_owned();
-    }
-    let said = verdicts.asked.get(&window_key(anomaly));
-    match said.map(|said| (said.passed, said.why.as_deref().unwrap_or("unknown"))) {
-        Some((true, "unknown")) => "later data: the window now passes".to_owned(),
-        Some((true, why)) => format!("no longer applies: {why}"),
-        Some((false, why)) => format!("later data: not evaluated, {why}"),
-        None => {
-            "later data: the window is no longer flagged, or part of another finding".to_owned()
         }
     }
 }

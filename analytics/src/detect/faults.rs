@@ -2,8 +2,8 @@
 //!
 //! A test aid, compiled in because kill tests run the real binary. Nothing happens unless the
 //! environment variable `NONSITE_DETECT_FAULTS` is set to `abort@STEP`; then the process dies right
-//! after that step has landed. The steps in their order: `alerts`, `outcomes`, `runs`, `masses`,
-//! `inputs`, `findings`.
+//! after that step has landed. The steps in their order: `held`, `alerts`, `outcomes`, `runs`, `masses`,
+//! `means`, `inputs`, `findings`.
 
 /// Environment variable with the fault.
 const FAULTS_ENV: &str = "NONSITE_DETECT_FAULTS";

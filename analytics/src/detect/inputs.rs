@@ -81,6 +81,59 @@ pub(super) async fn prepare_long(
     Ok(run)
 }
 
+/// Views of permits, which do not depend on the logger-days of a run.
+const PERMITS: [&str; 5] = [
+    "permit_documents",
+    "limits_in_force",
+    "mn_outlets",
+    "mn_limits",
+    "reference_oxygen",
+];
+
+/// Under which name a session keeps one of them for the runs cut out of it.
+fn kept(name: &str) -> String {
+    format!("kept_{name}")
+}
+
+/// A session over the tables with the views of permits computed. They are kept in `session`, so that
+/// the runs cut out of it need not compute them again.
+pub(super) async fn documents(session: &Session) -> Result<Session, Error> {
+    let none = BTreeSet::new();
+    // No logger-days at all: the dates between which to look do not matter.
+    let run = session.scoped(day_batch(&none)?, 0..=0).await?;
+    permits(session, &run).await?;
+    Ok(run)
+}
+
+/// Puts the views of permits into a run: as kept, else computed and kept.
+async fn permits(session: &Session, run: &Session) -> Result<(), Error> {
+    for name in PERMITS {
+        let what = format!("view `{name}`");
+        let kept = kept(name);
+        let ctx = session.ctx();
+        if ctx.table_exist(&kept).map_err(Error::query(&what))? {
+            let table = ctx
+                .table_provider(&kept)
+                .await
+                .map_err(Error::query(&what))?;
+            run.ctx()
+                .deregister_table(name)
+                .and_then(|_| run.ctx().register_table(name, table))
+                .map_err(Error::query(&what))?;
+        } else {
+            refresh(run, name, &[]).await?;
+            let table = run
+                .ctx()
+                .table_provider(name)
+                .await
+                .map_err(Error::query(&what))?;
+            ctx.register_table(&kept, table)
+                .map_err(Error::query(&what))?;
+        }
+    }
+    Ok(())
+}
+
 /// What every run has.
 async fn fill(
     session: &Session,
@@ -91,16 +144,8 @@ async fn fill(
     let last = scope.iter().map(|(_, date)| *date).max().unwrap_or(-1);
     let run = session.scoped(day_batch(scope)?, first..=last).await?;
     run.put("core", day_batch(core)?)?;
-    let tables = [
-        "permit_documents",
-        "limits_in_force",
-        "mn_outlets",
-        "mn_limits",
-        "reference_oxygen",
-        "series_hours",
-        "hour_companions",
-        "hourly",
-    ];
+    permits(session, &run).await?;
+    let tables = ["series_hours", "hour_companions", "hourly"];
     let bounds = bounds(scope, run.partitions());
     // Each is computed from the tables before it: the views below it were registered with it.
     for name in tables {

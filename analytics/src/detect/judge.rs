@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::{cast, col, lit};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use nonsite_schemas::time::beijing_day;
 
 use super::catalogue::Configured;
+use super::once;
 use super::params::{BAD_OVERRIDE, Part, Take};
 use super::rule::{Rule, Severity};
 use super::touched::LoggerDay;
@@ -108,6 +112,19 @@ impl Verdicts {
     }
 }
 
+/// What a rule's rows are sorted by.
+#[derive(Clone, Copy)]
+pub(super) struct Sorting<'a> {
+    /// The judged logger-days.
+    pub(super) core: &'a BTreeSet<LoggerDay>,
+    /// Whether rows about no logger count.
+    pub(super) registry: bool,
+    /// Windows whose outcome is asked for.
+    pub(super) ask: &'a BTreeSet<WindowKey>,
+    /// The windows to which these parameters apply, all of them when it is absent.
+    pub(super) part: Option<&'a Part<'a>>,
+}
+
 /// Runs a rule over a prepared session. `registry` says whether rows about no logger count; `part`
 /// chooses the windows to which these parameters apply, all of them when it is absent.
 pub(super) async fn judge(
@@ -119,21 +136,28 @@ pub(super) async fn judge(
     ask: &BTreeSet<WindowKey>,
     part: Option<&Part<'_>>,
 ) -> Result<Verdicts, Error> {
+    let (rows, _held) = query(run, configured, as_of).await?;
+    let rows = rows.map(|batch| batch.map_err(|error| fault(&configured.rule.id, &error)));
+    let sorting = Sorting {
+        core,
+        registry,
+        ask,
+        part,
+    };
+    sorted(&configured.rule, rows, sorting).await
+}
+
+/// A rule's rows with the columns of the contract, as they are computed, and the memory that is held
+/// for them meanwhile.
+pub(super) async fn query(
+    run: &Session,
+    configured: &Configured,
+    as_of: i64,
+) -> Result<(SendableRecordBatchStream, Vec<MemoryReservation>), Error> {
     let rule = &configured.rule;
     let query = rule.query(&configured.values, as_of)?;
-    let fault = |error: datafusion::error::DataFusionError| Error::Rule {
-        rule: rule.id.clone(),
-        what: format!(
-            "{error}; a rule returns {}, and of the columns {} those it knows",
-            REQUIRED.join(", "),
-            names()
-        ),
-    };
-    let frame = run
-        .ctx()
-        .sql_with_options(&query, read_only())
-        .await
-        .map_err(fault)?;
+    let fault = |error: DataFusionError| fault(&rule.id, &error);
+    let (frame, held) = once::frame(run, &query).await.map_err(fault)?;
     let told = |name: &str| frame.schema().has_column_with_unqualified_name(name);
     let mut typed = Vec::with_capacity(COLUMNS.len() + 1);
     // Only a rule that has several sentences says which one a row is told with.
@@ -153,18 +177,38 @@ pub(super) async fn judge(
         typed.push(cast(lit(ScalarValue::Null), DataType::Utf8).alias("say"));
     }
     let frame = frame.select(typed).map_err(fault)?;
-    let mut stream = frame.execute_stream().await.map_err(fault)?;
+    let rows = frame.execute_stream().await.map_err(fault)?;
+    Ok((rows, held))
+}
+
+/// The error of a rule whose query cannot be planned or computed.
+pub(super) fn fault(rule: &str, error: &DataFusionError) -> Error {
+    Error::Rule {
+        rule: rule.to_owned(),
+        what: format!(
+            "{error}; a rule returns {}, and of the columns {} those it knows",
+            REQUIRED.join(", "),
+            names()
+        ),
+    }
+}
+
+/// Sorts a rule's rows.
+pub(super) async fn sorted(
+    rule: &Rule,
+    mut rows: impl Stream<Item = Result<RecordBatch, Error>> + Unpin,
+    sorting: Sorting<'_>,
+) -> Result<Verdicts, Error> {
     let mut verdicts = Verdicts::default();
-    let index = index(core);
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(fault)?;
+    let index = index(sorting.core);
+    while let Some(batch) = rows.next().await {
         let given = Given {
             core: &index,
-            registry,
-            ask,
-            part,
+            registry: sorting.registry,
+            ask: sorting.ask,
+            part: sorting.part,
         };
-        sort(rule, &batch, &given, &mut verdicts)?;
+        sort(rule, &batch?, &given, &mut verdicts)?;
     }
     Ok(verdicts)
 }
@@ -372,10 +416,12 @@ pub async fn test_rules(
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     super::plant::prepare(&run, catalogue.sheets()).await?;
     super::shared::register(&run).await?;
+    super::whole::bench(&run).await?;
     let mut outcomes = Vec::new();
     for configured in catalogue.rules().iter().chain(catalogue.off()) {
         let outcome = judge(&run, configured, 0, &none, true, &BTreeSet::new(), None).await;
-        outcomes.push((configured.rule.id.clone(), outcome.map(|_| ())));
+        let outcome = outcome.and_then(|_| super::screen::check(run.ctx(), configured));
+        outcomes.push((configured.rule.id.clone(), outcome));
     }
     Ok(outcomes)
 }

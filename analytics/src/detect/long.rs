@@ -1,9 +1,10 @@
 //! Rules that look back over many days: which days they judge in a run, and in what portions.
 //!
 //! Their inputs reach back up to a month, so they must not be prepared every minute. They judge days,
-//! each once it is over and has had an hour to come in completely ([`SETTLE`]); a day that changes
-//! later is judged again together with the days that look back on it. Portions go by unit, not by
-//! day, because every portion pays for its look-back once.
+//! each once it is over and has had an hour to come in completely ([`SETTLE`]), and again when the
+//! deadlines for marking and for back-filling have passed; a day that changes later is judged again
+//! together with the days that look back on it. Portions go by unit, not by day, because every portion
+//! pays for its look-back once.
 //!
 //! Invariant: which findings result does not depend on the order in which days were judged. A
 //! finding ends with its month (see [`super::episode`]), so judging the days of standing findings of
@@ -36,19 +37,22 @@ pub(super) fn lookback(catalogue: &Catalogue) -> Option<i32> {
 }
 
 /// Whether a day is judged at a time.
-fn settled(date: i32, at: i64) -> bool {
+pub(super) fn settled(date: i32, at: i64) -> bool {
     (i64::from(date) + 1) * DAY - BEIJING_OFFSET_MICROS + SETTLE <= at
 }
 
-/// The days to judge: changed ones with the days that look back on them, and those that have become
-/// old enough since the run before.
+/// The days to judge: changed ones with the days that look back on them, those that have become old
+/// enough since the run before, and those that a deadline makes due again. Nothing looks forward from
+/// the latter: their data are what they were, and what rests on them is due at its own deadline.
 pub(super) fn days(touched: &Touched, lookback: i32, as_of: i64) -> BTreeSet<LoggerDay> {
     let mut found = BTreeSet::new();
     for day in &touched.days {
         let (mn, date) = day;
         if touched.full || !touched.stirred.contains(day) {
             let before = touched.before.filter(|_| !touched.full);
-            if settled(*date, as_of) && before.is_none_or(|before| !settled(*date, before)) {
+            let due = touched.due.contains(day);
+            if settled(*date, as_of) && (due || before.is_none_or(|before| !settled(*date, before)))
+            {
                 found.insert(day.clone());
             }
             continue;
@@ -99,12 +103,18 @@ pub(super) fn with_units(
 }
 
 /// Cuts the days into portions of whole units, look-back included, of about `most` logger-days.
+///
+/// Days outside `reported`, on which nobody reported anything, cost nothing to look back on: without
+/// them every logger of a young store would be a portion of its own, and every portion pays for
+/// planning all rules once more.
 pub(super) fn portions(
     days: &BTreeSet<LoggerDay>,
     units: &BTreeMap<String, String>,
     lookback: i32,
+    reported: Option<&BTreeSet<i32>>,
     most: usize,
 ) -> Vec<BTreeSet<LoggerDay>> {
+    let costs = |day: &&LoggerDay| reported.is_none_or(|dates| dates.contains(&day.1));
     let mut by_unit: BTreeMap<&str, Vec<&LoggerDay>> = BTreeMap::new();
     for day in days {
         let unit = units.get(&day.0).unwrap_or(&day.0);
@@ -113,7 +123,8 @@ pub(super) fn portions(
     let mut portions: Vec<BTreeSet<LoggerDay>> = Vec::new();
     let mut filled = usize::MAX;
     for unit in by_unit.into_values() {
-        let cost = with_lookback(unit.iter().copied(), lookback).len();
+        let cost = with_lookback(unit.iter().copied(), lookback);
+        let cost = cost.iter().filter(costs).count();
         if filled.saturating_add(cost) > most {
             portions.push(BTreeSet::new());
             filled = 0;
@@ -209,18 +220,36 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_a_deadline_makes_due_is_judged_again_alone() {
+        let touched = Touched {
+            days: set(&[("A", 2), ("A", 9), ("A", 10)]),
+            due: set(&[("A", 2), ("A", 9)]),
+            before: Some(clock(10, 2)),
+            ..Touched::default()
+        };
+        assert_eq!(
+            days(&touched, 15, clock(10, 12)),
+            set(&[("A", 2), ("A", 9)])
+        );
+    }
+
+    #[test]
     fn portions_hold_whole_units() {
         let all = set(&[("A", 100), ("A", 101), ("B", 100), ("C", 300)]);
         assert_eq!(with_lookback(&all, 10).len(), 12 + 11 + 11);
         let none = BTreeMap::new();
-        let alone = portions(&all, &none, 10, 23);
+        let alone = portions(&all, &none, 10, None, 23);
         assert_eq!(alone.len(), 2);
         assert_eq!(alone[0], set(&[("A", 100), ("A", 101), ("B", 100)]));
         let unit = |mn: &str| (mn.to_owned(), "U".to_owned());
         let units = BTreeMap::from([unit("A"), unit("C")]);
-        let together = portions(&all, &units, 10, 23);
+        let together = portions(&all, &units, 10, None, 23);
         assert_eq!(together[0], set(&[("B", 100)]));
         assert_eq!(together[1], set(&[("A", 100), ("A", 101), ("C", 300)]));
+        // Days of data only: four logger-days to read, however far the rules look back.
+        let young = BTreeSet::from([100, 101, 300]);
+        assert_eq!(portions(&all, &none, 10, Some(&young), 4).len(), 1);
+        assert_eq!(portions(&all, &none, 10, Some(&young), 3).len(), 2);
         assert_eq!(
             with_units(set(&[("A", 100), ("B", 7)]), &units),
             set(&[("A", 100), ("B", 7), ("C", 100)])

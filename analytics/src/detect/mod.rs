@@ -18,40 +18,54 @@
 //! Failure modes: a crash before the commit leaves nothing but outbox rows that the next run finds
 //! by their stable ids; two runs at once collide on the marker and one of them starts over.
 
+mod abreast;
+mod ahead;
 pub mod anomaly;
 pub mod bundle;
 pub mod catalogue;
 mod commit;
 mod compose;
+mod documents;
 pub(crate) mod dry;
 mod episode;
 mod evaluate;
 pub mod evidence;
 mod faults;
+pub mod flood;
 pub mod golden;
 mod inputs;
 mod judge;
+pub mod listed;
 mod long;
 mod marks;
 pub mod masses;
+pub mod means;
+mod once;
+mod outbox;
 pub mod page;
 pub mod params;
 pub mod plant;
 mod quiet;
 pub mod record;
 pub mod replay;
+mod rise;
 pub mod rule;
 mod run;
+pub mod screen;
 mod service;
 mod shared;
+pub mod stage;
 mod state;
 mod touched;
 pub mod validate;
+mod whole;
 
 pub use catalogue::{Catalogue, Config};
 pub use dry::{Again, Rerun, since};
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
 pub use quiet::Memory;
+pub(crate) use rise::base;
+pub use rise::{Dispatch, Rise, Rises, dispatch};
 pub use run::{Options, Report, RuleReport, run, run_again};
 pub use service::Service;
 

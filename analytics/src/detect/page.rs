@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalogue::{Catalogue, Configured};
 use super::golden;
+use super::stage::Stage;
 
 /// The catalogue as Markdown: one section per rule, those that are off by default included.
 pub fn page(catalogue: &Catalogue) -> String {
@@ -36,10 +37,13 @@ pub fn page(catalogue: &Catalogue) -> String {
 }
 
 fn judged(configured: &Configured) -> &'static str {
-    match (configured.rule.enabled, configured.rule.long()) {
+    let rule = &configured.rule;
+    match (rule.enabled, rule.stage) {
         (false, _) => "off by default",
-        (true, true) => "days that are over",
-        (true, false) => "at once",
+        (true, Stage::Rows) if rule.long() => "days that are over",
+        (true, Stage::Rows) => "at once",
+        (true, Stage::Tables) => "whole",
+        (true, Stage::Floods | Stage::Findings) => "whole, over findings",
     }
 }
 

@@ -54,6 +54,14 @@ impl Memory {
         self.whole = true;
     }
 
+    /// Learns from days that no rule had to judge.
+    pub(super) fn hear(&mut self, heard: &BTreeMap<String, i64>) {
+        for (mn, until) in heard {
+            let known = self.heard.entry(mn.clone()).or_insert(*until);
+            *known = (*known).max(*until);
+        }
+    }
+
     /// Learns from the tables of a prepared run.
     pub(super) async fn learn(&mut self, run: &Session, as_of: i64) -> Result<(), Error> {
         let sql = format!(

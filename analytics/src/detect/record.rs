@@ -1,8 +1,8 @@
 //! What a run read, kept so that its findings can be computed again: table versions and rule files.
 //!
 //! Invariant: before a run's findings are committed, the versions of all tables it read and the
-//! text of every rule it ran are on record. `daily_masses` is recorded as the run left it, because a
-//! yearly sum uses the masses of the days that the same run judged.
+//! text of every rule it ran are on record. `daily_masses` and `daily_means` are recorded as the run
+//! left them, because sums and comparisons use the days that the same run judged.
 //!
 //! Failure mode: a crash between this record and the findings leaves a record without findings;
 //! the next run writes its own, and of several for one time and version the newest is meant.
@@ -82,10 +82,14 @@ pub(super) async fn write(
         .iter()
         .map(|(table, version)| (table.as_str(), *version))
         .collect();
-    let masses = super::masses::daily_masses().name;
-    if let Some(table) = load(store, masses).await? {
-        let version = table.version().unwrap_or_default();
-        versions.insert(masses, i64::try_from(version).unwrap_or(i64::MAX));
+    for name in [
+        super::masses::daily_masses().name,
+        super::means::daily_means().name,
+    ] {
+        if let Some(table) = load(store, name).await? {
+            let version = table.version().unwrap_or_default();
+            versions.insert(name, i64::try_from(version).unwrap_or(i64::MAX));
+        }
     }
     let row = json!({
         "run_id": run_id, "as_of": as_of, "readings_version": session.version("readings_raw"),

@@ -16,10 +16,12 @@ use serde_json::{Map, Value};
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::commit;
 use super::evaluate::evaluate;
 use super::plant::Sheets;
 use super::record;
 use super::rule::Number;
+use super::stage::Stage;
 use super::state::State;
 use super::touched::{LoggerDay, Touched};
 use crate::session::{self, Error, Session, rows};
@@ -139,7 +141,20 @@ pub async fn replay_with(
             "the rule file in table rule_texts is not the one with SHA-256 {rule_sha256}"
         )));
     }
-    let then = session::open_versions(store, config, &inputs.versions).await?;
+    let mut versions = inputs.versions.clone();
+    let over_findings = rule.stage > Stage::Tables;
+    if over_findings {
+        // It was made of what the other rules of its run had found.
+        let read = versions.get("anomalies").copied().unwrap_or(-1);
+        let written = commit::written(store, read, inputs.as_of).await?;
+        versions.insert("anomalies".to_owned(), written);
+    }
+    let then = session::open_versions(store, config, &versions).await?;
+    let mut given = Vec::new();
+    if over_findings {
+        given = commit::stored_findings(&then).await?;
+        given.retain(|anomaly| anomaly.rule_id != recorded.rule_id);
+    }
     let catalogue = Catalogue::of(rule, values).with_sheets(sheets.clone());
     // Changed days, so that rules that look back over many days judge them, too.
     let days = days(&recorded);
@@ -153,7 +168,7 @@ pub async fn replay_with(
         &catalogue,
         &Config::default(),
         &touched,
-        State::default(),
+        State::of(given),
         inputs.as_of,
     )
     .await

@@ -23,6 +23,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::screen::Screen;
+use super::stage::Stage;
 use crate::session::Error;
 
 /// Opens the front matter.
@@ -130,7 +132,7 @@ pub struct Sentence {
 }
 
 /// What a sentence may fill in.
-const PLACEHOLDERS: [&str; 11] = [
+const PLACEHOLDERS: [&str; 12] = [
     "observed",
     "limit",
     "unit",
@@ -141,6 +143,7 @@ const PLACEHOLDERS: [&str; 11] = [
     "factor",
     "mn",
     "permit_no",
+    "outlet",
     "unit_name",
 ];
 
@@ -175,6 +178,9 @@ pub struct Rule {
     /// asked at every run.
     #[serde(default)]
     pub clock: bool,
+    /// When in a run it is judged.
+    #[serde(default)]
+    pub stage: Stage,
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -185,7 +191,7 @@ pub struct Rule {
     #[serde(default)]
     pub exempts: Vec<String>,
     /// Chinese sentence; `{observed}`, `{limit}`, `{unit}`, `{start}`, `{end}`, `{day}` (Beijing day
-    /// of the start), `{points}`, `{factor}`, `{mn}`, `{permit_no}`, `{unit_name}` are filled in.
+    /// of the start), `{points}`, `{factor}`, `{mn}`, `{permit_no}`, `{outlet}`, `{unit_name}` are filled in.
     pub reason_zh: String,
     /// English sentence, same placeholders.
     pub reason_en: String,
@@ -196,6 +202,9 @@ pub struct Rule {
     /// How windows are merged.
     #[serde(default)]
     pub episode: Episode,
+    /// Which days it can leave alone.
+    #[serde(default)]
+    pub screen: Option<Screen>,
     /// Parameters by name.
     #[serde(default)]
     pub params: BTreeMap<String, Param>,
@@ -215,7 +224,7 @@ impl Rule {
     /// Whether it judges whole days, once they are over: because it looks back further than a day,
     /// which would cost too much every minute, or because it says so.
     pub fn long(&self) -> bool {
-        self.daily || self.lookback_h > 24
+        self.stage == Stage::Rows && (self.daily || self.lookback_h > 24)
     }
 
     /// Days before a judged day that its inputs have to hold.
@@ -370,8 +379,18 @@ impl Rule {
 
     /// The query with the parameters and the run's time (microseconds UTC) put in as typed numbers.
     pub fn query(&self, values: &BTreeMap<String, Number>, as_of: i64) -> Result<String, Error> {
-        let mut out = String::with_capacity(self.sql.len() + 256);
-        let mut rest = self.sql.as_str();
+        self.fill(&self.sql, values, as_of)
+    }
+
+    /// The same for another text of the rule.
+    pub(super) fn fill(
+        &self,
+        sql: &str,
+        values: &BTreeMap<String, Number>,
+        as_of: i64,
+    ) -> Result<String, Error> {
+        let mut out = String::with_capacity(sql.len() + 256);
+        let mut rest = sql;
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             let after = &rest[at + 1..];

@@ -11,6 +11,7 @@ use super::catalogue::{Catalogue, Config};
 use super::commit;
 use super::evaluate::{Evaluation, Judging, millis};
 use super::evidence::beijing;
+use super::flood::{self, Floods};
 use super::params::Layers;
 use super::quiet::{self, Memory};
 use super::state::State;
@@ -38,7 +39,10 @@ pub struct RuleReport {
     pub passed: u64,
     /// Windows that were not evaluated, by reason.
     pub not_evaluated: BTreeMap<String, u64>,
-    /// Wall time in milliseconds.
+    /// Logger-days its screen settled, so that its query did not run over them.
+    pub settled: u64,
+    /// Time its queries were planned and computed, milliseconds. Rules run side by side, so these add
+    /// up to more than the wall time; without what the screens of all rules took together.
     pub ms: u64,
 }
 
@@ -61,6 +65,13 @@ pub struct Report {
     pub rows: u64,
     /// Logger-days judged.
     pub logger_days: usize,
+    /// Rows the screens of all rules read, in one pass.
+    pub screened_rows: u64,
+    /// Wall time of that pass in milliseconds.
+    pub screens_ms: u64,
+    /// Where the time went, milliseconds by phase: open, find, screens, inputs, rules,
+    /// evidence, write.
+    pub phases: BTreeMap<&'static str, u64>,
     /// By rule, in order of ids.
     pub rules: Vec<RuleReport>,
     /// Findings opened.
@@ -69,8 +80,14 @@ pub struct Report {
     pub withdrawn: usize,
     /// Findings that stand.
     pub open: usize,
-    /// Alerts put into the outbox.
+    /// Alerts put into the outbox to be sent.
     pub alerts: usize,
+    /// Alerts put into the outbox and held, because a fault of the platform is suspected.
+    pub held: usize,
+    /// Alerts put into the outbox that repeat what the outlet was told that day; not sent.
+    pub collapsed: usize,
+    /// Suspected faults of the platform that wait for a decision: id and sentence.
+    pub floods: Vec<String>,
     /// Rules that are suspended from dispatch: their findings are stored and make no alert.
     pub suspended: Vec<String>,
     /// What the run had to do without or otherwise, for an operator to mend.
@@ -112,10 +129,13 @@ pub async fn run_again(
     let session = session::open_tables(store, session_config).await?;
     let writer = commit::Writer::open(store).await?;
     let markers = writer.markers().await?;
-    let state = State::of(writer.anomalies(&session).await?);
+    let state = State::of(commit::stored_findings(&session).await?);
     let fingerprint = fingerprint(catalogue, &session);
     let as_of = options.as_of;
+    let mut phases = BTreeMap::from([("open", millis(began))]);
+    let finding = Instant::now();
     let touched = touched::find(&session, &markers, fingerprint, as_of, options.full).await?;
+    phases.insert("find", millis(finding));
     let layers = Layers::load(&session).await?;
     let mut evaluation = if touched.idle {
         Evaluation::idle(catalogue, state, as_of)
@@ -142,6 +162,15 @@ pub async fn run_again(
         };
         runs.quiet(&due, memory, &mut evaluation).await?;
     }
+    let runs = Judging {
+        session: &session,
+        catalogue,
+        layers: &layers,
+        as_of,
+    };
+    runs.whole(&touched, &config.suspension, &mut evaluation)
+        .await?;
+    let suspended = feedback::suspended(&session, catalogue, &config.suspension, as_of).await?;
     let readings_version = session.version("readings_raw");
     let mut report = Report {
         run_id: run_id(&session, fingerprint, options.as_of, markers.readings),
@@ -152,20 +181,27 @@ pub async fn run_again(
         files: touched.files,
         rows: touched.rows,
         logger_days: evaluation.core.len(),
+        screened_rows: evaluation.screen.0,
+        screens_ms: evaluation.screen.1,
         rules: evaluation.rules.clone(),
         opened: evaluation.state.opened().len(),
         withdrawn: evaluation.state.withdrawn().len(),
         open: evaluation.state.open().count(),
-        suspended: feedback::suspended(&session, catalogue, &config.suspension, options.as_of)
-            .await?
-            .into_iter()
-            .collect(),
+        suspended: suspended.into_iter().collect(),
         problems: layers.problems(catalogue),
+        floods: Floods::of(
+            evaluation.state.open(),
+            flood::decisions(&session, as_of).await?,
+        )
+        .undecided()
+        .map(|flood| format!("{} {}", &flood.anomaly_id[..12], flood.reason))
+        .collect(),
         ..Report::default()
     };
+    let writing = Instant::now();
     // A look that found nothing to do leaves nothing behind: the markers stay where they are.
     if !touched.idle || !evaluation.state.changed().is_empty() {
-        report.alerts = writer
+        let outbox = writer
             .write(
                 &session,
                 catalogue,
@@ -175,7 +211,15 @@ pub async fn run_again(
                 options.as_of,
             )
             .await?;
+        (report.alerts, report.held, report.collapsed) =
+            (outbox.sent, outbox.held, outbox.collapsed);
     }
+    phases.insert("screens", evaluation.screen.1);
+    phases.insert("inputs", evaluation.inputs_ms);
+    phases.insert("rules", evaluation.rules_ms);
+    phases.insert("evidence", evaluation.evidence_ms);
+    phases.insert("write", millis(writing));
+    report.phases = phases;
     report.ms = millis(began);
     Ok(report)
 }
@@ -193,15 +237,10 @@ fn fingerprint(catalogue: &Catalogue, session: &Session) -> i64 {
 }
 
 fn run_id(session: &Session, fingerprint: i64, as_of: i64, from: Option<i64>) -> String {
-    let versions: Vec<String> = [
-        "readings_raw",
-        "permits",
-        "permit_limits",
-        "permit_bindings",
-    ]
-    .iter()
-    .map(|table| session.version(table).to_string())
-    .collect();
+    let versions: Vec<String> = std::iter::once("readings_raw")
+        .chain(commit::document_tables())
+        .map(|table| session.version(table).to_string())
+        .collect();
     let text = format!("{}/{fingerprint}/{as_of}/{from:?}", versions.join(","));
     Anomaly::sha256(&text)[..32].to_owned()
 }

@@ -3,7 +3,8 @@
 //!
 //! Causes, each found without reading more than it names:
 //! - files added to `readings_raw` since the version judged last (compaction does not count);
-//! - new permit documents: all days of the loggers they bind;
+//! - new permit documents: all days of the loggers that permits or filings bind to their outlets;
+//! - other new documents (marks, tickets, samples, ...): the days they speak about ([`documents`]);
 //! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
 //!   next day) or back-filled (of the eighth) since then (silences are looked for in [`super::quiet`]);
 //! - an override of a parameter that was set or revoked: the days it speaks about;
@@ -20,6 +21,7 @@ use deltalake::kernel::{Action, Add};
 use deltalake::logstore::get_actions;
 use nonsite_schemas::time::beijing_day;
 
+use super::documents;
 use super::long::SETTLE;
 use crate::session::{Error, Session, load, rows};
 
@@ -34,8 +36,8 @@ pub(super) type LoggerDay = (String, i32);
 pub(super) struct Markers {
     /// Version of `readings_raw` judged last.
     pub(super) readings: Option<i64>,
-    /// Versions of the permit tables seen last.
-    pub(super) permits: BTreeMap<&'static str, i64>,
+    /// Versions of the permit tables and of those of other documents seen last.
+    pub(super) documents: BTreeMap<&'static str, i64>,
     /// Time of the last run, microseconds UTC.
     pub(super) as_of: Option<i64>,
     /// Version of `rule_params` seen last.
@@ -44,12 +46,21 @@ pub(super) struct Markers {
     pub(super) rules: Option<i64>,
 }
 
+impl Markers {
+    /// Version of a table of documents seen last; -1 before any.
+    pub(super) fn document(&self, table: &str) -> i64 {
+        self.documents.get(table).copied().unwrap_or(-1)
+    }
+}
+
 /// Tables whose changes reopen the days they speak about.
-pub(super) const PERMIT_TABLES: [&str; 4] = [
+pub(super) const PERMIT_TABLES: [&str; 6] = [
     "permits",
     "permit_limits",
     "permit_bindings",
     "permit_mass_limits",
+    "permit_outlets",
+    "permit_periods",
 ];
 
 /// Logger-days in the reach of any override: the table is small, and what it said before counts, too.
@@ -79,8 +90,10 @@ const OVERRIDDEN: &str = "
 pub(super) struct Touched {
     /// Logger-days to judge.
     pub(super) days: BTreeSet<LoggerDay>,
-    /// Those of them whose data or permits changed; the others only for the passing of time.
+    /// Those of them whose data or documents changed; the others only for the passing of time.
     pub(super) stirred: BTreeSet<LoggerDay>,
+    /// Those of them that are judged again because a deadline passed: for marking, for back-filling.
+    pub(super) due: BTreeSet<LoggerDay>,
     /// Time of the run before, microseconds UTC.
     pub(super) before: Option<i64>,
     /// Files that brought the changes; all files of `readings_raw` when everything is judged.
@@ -99,6 +112,7 @@ impl Touched {
         Self {
             stirred: days.clone(),
             days,
+            due: BTreeSet::new(),
             before: None,
             files: 0,
             rows: 0,
@@ -125,7 +139,10 @@ pub(super) async fn find(
         _ => None,
     };
     let Some(added) = added else {
-        let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+        let days = match super::screen::logger_days(session).await? {
+            Some(days) => days,
+            None => days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?,
+        };
         let (files, rows) = all_files(session).await?;
         return Ok(Touched {
             files,
@@ -139,18 +156,25 @@ pub(super) async fn find(
     if params_changed {
         found.extend(days(session, OVERRIDDEN).await?);
     }
+    let reopened = documents::reopened(session, markers, as_of, &found).await?;
+    found.extend(reopened);
     let stirred = found.clone();
+    let mut due = BTreeSet::new();
     if let Some(before) = markers.as_of {
         found.extend(of_clock(session, before, as_of).await?);
+        due = of_deadlines(session, before, as_of).await?;
+        found.extend(due.iter().cloned());
     }
     let same_day = markers
         .as_of
         .is_some_and(|before| beijing_day(before) == beijing_day(as_of));
-    let idle =
-        found.is_empty() && same_day && !permits_changed(session, markers) && !params_changed;
+    let documents_changed =
+        permits_changed(session, markers) || documents::changed(session, markers);
+    let idle = found.is_empty() && same_day && !documents_changed && !params_changed;
     Ok(Touched {
         days: found,
         stirred,
+        due,
         before: markers.as_of,
         files: added.len(),
         rows: added.iter().map(rows_of).sum(),
@@ -182,7 +206,11 @@ async fn all_files(session: &Session) -> Result<(usize, u64), Error> {
 }
 
 /// Files added with new data after `version`; nothing when the log does not reach back that far.
-async fn added(session: &Session, table: &str, version: i64) -> Result<Option<Vec<Add>>, Error> {
+pub(super) async fn added(
+    session: &Session,
+    table: &str,
+    version: i64,
+) -> Result<Option<Vec<Add>>, Error> {
     let Some(delta) = load(session.store(), table).await? else {
         return Ok(Some(Vec::new()));
     };
@@ -249,7 +277,7 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
 }
 
 /// The table at the version this session reads.
-async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
+pub(super) async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, Error> {
     let Some(mut delta) = load(session.store(), table).await? else {
         return Ok(None);
     };
@@ -267,40 +295,26 @@ async fn load_at(session: &Session, table: &str) -> Result<Option<DeltaTable>, E
 fn permits_changed(session: &Session, markers: &Markers) -> bool {
     PERMIT_TABLES
         .iter()
-        .any(|table| markers.permits.get(table).copied().unwrap_or(-1) < session.version(table))
+        .any(|table| markers.document(table) < session.version(table))
 }
 
-/// All days of loggers that permits with new documents bind.
-async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<LoggerDay>, Error> {
+/// All days of loggers at the outlets of permits with new documents, bound by a permit or beside it.
+pub(super) async fn of_permits(
+    session: &Session,
+    markers: &Markers,
+) -> Result<BTreeSet<LoggerDay>, Error> {
     if !permits_changed(session, markers) {
         return Ok(BTreeSet::new());
     }
-    // Documents that came in since the last look: by origin, whichever table was committed first.
-    let since = markers.permits.get("permits").copied().unwrap_or(-1);
+    // Documents that came in since the last look, whichever table was committed first. A table that an
+    // earlier program did not look at has no marker: all its rows count, which costs one run's work
+    // and misses nothing.
     let mut permits = BTreeSet::new();
     for table in PERMIT_TABLES {
-        let since = markers.permits.get(table).copied().unwrap_or(since);
-        let Some(adds) = added(session, table, since).await? else {
-            return days(session, "SELECT DISTINCT mn, date FROM readings_raw").await;
-        };
-        if adds.is_empty() {
+        let since = markers.document(table);
+        if !documents::register_added(session, table, since).await? {
             continue;
         }
-        let Some(delta) = load_at(session, table).await? else {
-            continue;
-        };
-        let state = delta.snapshot().map_err(Error::table(table))?;
-        let selection = FileSelection::from_adds(adds)
-            .with_missing_file_policy(MissingSelectedFilePolicy::Ignore);
-        let config = DeltaScanConfig::new_from_session(&session.ctx().state());
-        let scan = DeltaScanNext::new(state.snapshot().clone(), config)
-            .map_err(Error::query("permit documents added"))?
-            .with_file_selection(selection);
-        let ctx = session.ctx();
-        ctx.deregister_table("documents_added")
-            .map_err(Error::query("permit documents added"))?;
-        ctx.register_table("documents_added", Arc::new(scan))
-            .map_err(Error::query("permit documents added"))?;
         let batches = session
             .rows(
                 "permit documents added",
@@ -324,7 +338,8 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
         .collect();
     let sql = format!(
         "SELECT DISTINCT r.mn, r.date FROM readings_raw r
-         LEFT SEMI JOIN permit_bindings b ON b.mn = r.mn AND b.permit_no IN ({})",
+         LEFT SEMI JOIN {} b ON b.mn = r.mn AND b.permit_no IN ({})",
+        documents::LOGGERS,
         list.join(", ")
     );
     days(session, &sql).await
@@ -337,7 +352,7 @@ fn settled_again(before: i64, as_of: i64) -> BTreeSet<i32> {
     noons.flat_map(|noon| [noon - 1, noon - 8]).collect()
 }
 
-/// Logger-days that time alone makes worth a look.
+/// Logger-days of hours that closed and of days that have settled in between.
 async fn of_clock(
     session: &Session,
     before: i64,
@@ -354,22 +369,30 @@ async fn of_clock(
         );
         found.extend(days(session, &sql).await?);
     }
-    let again = settled_again(before, as_of);
-    if !again.is_empty() {
-        let list: Vec<String> = again
-            .iter()
-            .map(|date| format!("arrow_cast({date}, 'Date32')"))
-            .collect();
-        let sql = format!(
-            "SELECT DISTINCT mn, date FROM readings_raw WHERE date IN ({})",
-            list.join(", ")
-        );
-        found.extend(days(session, &sql).await?);
-    }
     Ok(found)
 }
 
-fn objects(
+/// Logger-days that are due again because a deadline passed in between.
+async fn of_deadlines(
+    session: &Session,
+    before: i64,
+    as_of: i64,
+) -> Result<BTreeSet<LoggerDay>, Error> {
+    let again: Vec<String> = settled_again(before, as_of)
+        .iter()
+        .map(|date| format!("arrow_cast({date}, 'Date32')"))
+        .collect();
+    if again.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!(
+        "SELECT DISTINCT mn, date FROM readings_raw WHERE date IN ({})",
+        again.join(", ")
+    );
+    days(session, &sql).await
+}
+
+pub(super) fn objects(
     batches: &[arrow::record_batch::RecordBatch],
 ) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
     rows::objects(batches).map_err(|error| Error::query("rows of a query")(error.into()))

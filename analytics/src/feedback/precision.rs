@@ -133,6 +133,21 @@ pub async fn standings(
     settings: &Suspension,
     as_of: i64,
 ) -> Result<Vec<Standing>, Error> {
+    let rules = catalogue
+        .rules()
+        .iter()
+        .map(|configured| (configured.rule.id.clone(), configured.rule.version))
+        .collect();
+    standings_of(session, &rules, settings, as_of).await
+}
+
+/// The same of rules by id and version, whether or not a catalogue has them.
+pub(crate) async fn standings_of(
+    session: &Session,
+    rules: &BTreeSet<(String, i32)>,
+    settings: &Suspension,
+    as_of: i64,
+) -> Result<Vec<Standing>, Error> {
     let batches = session.rows("lifts", "SELECT * FROM rule_lifts").await?;
     let mut lifts: BTreeMap<(String, i64), Lift> = BTreeMap::new();
     for row in objects(&batches)? {
@@ -159,15 +174,13 @@ pub async fn standings(
          WHERE place = 1"
     );
     let batches = session.rows("feedback", &sql).await?;
-    let mut standings: BTreeMap<(String, i64), Standing> = catalogue
-        .rules()
+    let mut standings: BTreeMap<(String, i64), Standing> = rules
         .iter()
-        .map(|configured| {
-            let rule = &configured.rule;
-            let key = (rule.id.clone(), i64::from(rule.version));
+        .map(|(id, version)| {
+            let key = (id.clone(), i64::from(*version));
             let standing = Standing {
-                rule_id: rule.id.clone(),
-                rule_version: rule.version,
+                rule_id: id.clone(),
+                rule_version: *version,
                 lift: lifts.remove(&key),
                 ..Standing::default()
             };

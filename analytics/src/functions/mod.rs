@@ -12,7 +12,6 @@ mod copies;
 mod days;
 mod fold;
 mod hours;
-pub mod marks;
 mod patterns;
 mod scalars;
 pub mod series;
@@ -27,7 +26,8 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
-pub use scalars::{is_concentration, is_gas};
+pub use nonsite_history::factors::{is_concentration, is_gas};
+pub use nonsite_history::marks;
 
 /// Makes all functions known to a context; `units` are what stations are known to send.
 pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::act::{Act, Mode};
 use super::decide::{NotCounted, Outcome, Rules, in_favour};
-use super::policy::{CountUnit, Escalation};
+use super::policy::{CountUnit, Escalation, JointInspection};
 
 impl Rules<'_> {
     /// Step 5, first half: merged by the inspection system. An off-site act merged into an on-site
@@ -32,9 +32,25 @@ impl Rules<'_> {
 
     /// Step 5, second half: one identity, one act.
     pub(super) fn once_per_task(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let mut kept: BTreeMap<(Mode, String), usize> = BTreeMap::new();
+        let cases = match self.policy.count_unit {
+            CountUnit::Case => cases(acts),
+            _ => Vec::new(),
+        };
+        let identity = |index: usize| {
+            let act = acts[index];
+            let thing = match cases.get(index) {
+                Some(first) => acts[*first].act_id.clone(),
+                None => self.identity(act),
+            };
+            let body = match self.policy.joint_inspection {
+                JointInspection::Split => act.org_code.as_str(),
+                JointInspection::Lead => "",
+            };
+            (act.mode, thing, body)
+        };
+        let mut kept: BTreeMap<(Mode, String, &str), usize> = BTreeMap::new();
         for index in self.still_counted(outcomes) {
-            let key = (acts[index].mode, self.identity(acts[index]));
+            let key = identity(index);
             kept.entry(key)
                 .and_modify(|best| {
                     if seniority(acts[index]) < seniority(acts[*best]) {
@@ -44,21 +60,29 @@ impl Rules<'_> {
                 .or_insert(index);
         }
         for index in self.still_counted(outcomes) {
-            let best = kept[&(acts[index].mode, self.identity(acts[index]))];
+            let best = kept[&identity(index)];
             if best != index {
                 let task = acts[index].task().unwrap_or("(none)");
-                let detail = format!("task `{task}` already counts this unit");
+                let detail = match cases.get(index) {
+                    Some(first) => {
+                        format!(
+                            "the case of act `{}` is counted already",
+                            acts[*first].act_id
+                        )
+                    }
+                    None => format!("task `{task}` already counts this unit"),
+                };
                 outcomes[index] = in_favour(NotCounted::SameTask, detail, acts[best]);
             }
         }
     }
 
-    /// What makes two records the same thing to be counted.
+    /// What makes two records the same thing to be counted, where that is no case.
     fn identity(&self, act: &Act) -> String {
         match (self.policy.count_unit, act.task()) {
             (CountUnit::Firm, _) => act.unit_id.clone(),
             (CountUnit::Task, Some(task)) => task.to_owned(),
-            (CountUnit::Act | CountUnit::Task, _) => act_key(act),
+            (CountUnit::Act | CountUnit::Task | CountUnit::Case, _) => act_key(act),
         }
     }
 
@@ -184,6 +208,41 @@ impl Rules<'_> {
     }
 }
 
+/// The case of every act, as the place of the case's first act: acts of one task on one unit, and
+/// those that name each other as what they grew out of, into, or were merged into. A withdrawn act
+/// never was and holds nothing together.
+fn cases(acts: &[&Act]) -> Vec<usize> {
+    fn first(cases: &[usize], mut index: usize) -> usize {
+        while cases[index] != index {
+            index = cases[index];
+        }
+        index
+    }
+    let standing = || (0..acts.len()).filter(|index| !acts[*index].is_withdrawn());
+    let by_id: HashMap<&str, usize> = standing()
+        .map(|index| (acts[index].act_id.as_str(), index))
+        .collect();
+    let mut of_task: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut cases: Vec<usize> = (0..acts.len()).collect();
+    for index in standing() {
+        let act = acts[index];
+        let named = [&act.escalated_to, &act.escalated_from, &act.collapsed_into];
+        let task = act
+            .task()
+            .map(|task| *of_task.entry((act.unit_id.as_str(), task)).or_insert(index));
+        let related = named
+            .into_iter()
+            .flatten()
+            .filter_map(|id| by_id.get(id.as_str()).copied())
+            .chain(task);
+        for other in related {
+            let (one, two) = (first(&cases, index), first(&cases, other));
+            cases[one.max(two)] = one.min(two);
+        }
+    }
+    (0..acts.len()).map(|index| first(&cases, index)).collect()
+}
+
 fn gap_days(earlier: &Act, later: &Act) -> i32 {
     match (earlier.completed_day(), later.completed_day()) {
         (Some(earlier), Some(later)) => later - earlier,
@@ -210,16 +269,15 @@ fn act_key(act: &Act) -> String {
     hex::encode(hash.finalize())
 }
 
-/// The lead body's record first, then one that names its on-site act (so that a merge cannot lose
-/// the escalation), then the earlier one; the id settles ties.
-fn seniority(act: &Act) -> (bool, bool, Option<i64>, &str) {
-    let is_follower = act
-        .lead_org
-        .as_deref()
-        .is_some_and(|lead| lead != act.org_code);
+/// A record that names another body as the lead comes last; then one that names its on-site act
+/// comes first (so that a merge cannot lose the escalation), then the lead body's own, whoever wrote
+/// earlier; then the earlier one; the id settles ties.
+fn seniority(act: &Act) -> (bool, bool, bool, Option<i64>, &str) {
+    let lead = act.lead_org.as_deref();
     (
-        is_follower,
+        lead.is_some_and(|lead| lead != act.org_code),
         act.escalated_to.is_none(),
+        lead != Some(act.org_code.as_str()),
         act.completed_at,
         act.act_id.as_str(),
     )

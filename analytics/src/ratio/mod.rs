@@ -49,6 +49,8 @@ mod testing;
 mod vectors;
 #[cfg(test)]
 mod vectors_proof;
+#[cfg(test)]
+mod vectors_units;
 
 pub use act::{Act, Mode, OrgLevel};
 pub use band::{Band, BandPoint};
@@ -58,7 +60,8 @@ pub use forecast::{Forecast, forecast};
 pub use period::{Period, PeriodError, parse_as_of};
 pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{
-    BandClasses, Config, CountUnit, Escalation, OrgAttribution, PeriodKind, RatioPolicy,
+    BandClasses, Config, CountUnit, Escalation, JointInspection, OrgAttribution, PeriodKind,
+    RatioPolicy,
 };
 pub use publish::{Publication, is_id, publish, published};
 pub use quality::Quality;

@@ -27,6 +27,9 @@ pub enum PeriodError {
     /// The year is outside the calendar.
     #[error("year {0} cannot be computed: choose one between 1970 and 9999")]
     Year(i32),
+    /// The last day lies before the first.
+    #[error("{0} to {1} has no day: the last day is before the first")]
+    Turned(NaiveDate, NaiveDate),
 }
 
 impl Period {
@@ -42,7 +45,18 @@ impl Period {
         }
     }
 
-    /// The period of this kind that `as_of` falls into.
+    /// The days from `from` to `to`, both inside.
+    ///
+    /// # Errors
+    /// [`PeriodError::Turned`] when there is none.
+    pub fn days(from: NaiveDate, to: NaiveDate) -> Result<Self, PeriodError> {
+        match to.succ_opt() {
+            Some(until) if from < until => Ok(Self { from, until }),
+            _ => Err(PeriodError::Turned(from, to)),
+        }
+    }
+
+    /// The period of this kind that `as_of` falls into; the days of a custom one, wherever it falls.
     pub fn containing(kind: PeriodKind, as_of: i64) -> Self {
         let day = date_of(as_of);
         let month = day.with_day(1).unwrap_or(day);
@@ -53,6 +67,12 @@ impl Period {
                 3,
             ),
             PeriodKind::Month => (month, 1),
+            PeriodKind::Custom { from, to } => {
+                return Self {
+                    from,
+                    until: to.succ_opt().unwrap_or(to),
+                };
+            }
             PeriodKind::Rolling12Months => {
                 let until = day + Days::new(1);
                 return Self {
@@ -170,6 +190,17 @@ mod tests {
                 from: date("2025-08-18"),
                 until: date("2026-08-18")
             }
+        );
+        let (from, to) = (date("2026-03-01"), date("2026-05-15"));
+        let campaign = Period::days(from, to).unwrap();
+        assert_eq!(of(PeriodKind::Custom { from, to }), campaign);
+        assert!(campaign.contains(day_number(from)) && campaign.contains(day_number(to)));
+        assert!(!campaign.contains(day_number(to) + 1));
+        assert_eq!(campaign.to_string(), "2026-03-01 to 2026-05-15");
+        assert_eq!(Period::days(to, from), Err(PeriodError::Turned(to, from)));
+        assert_eq!(
+            Period::days(to, to).unwrap().to_string(),
+            "2026-05-15 to 2026-05-15"
         );
         assert_eq!(Period::year(2026).unwrap().to_string(), "2026");
         assert_eq!(

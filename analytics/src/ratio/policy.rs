@@ -29,6 +29,9 @@ pub enum CountUnit {
     Act,
     /// One task, however many units it visited.
     Task,
+    /// One case: the acts on one unit that belong together, because they share a task or one grew
+    /// out of, or was merged into, the other.
+    Case,
     /// One unit, however often it was inspected.
     Firm,
 }
@@ -46,6 +49,32 @@ pub enum PeriodKind {
     /// The twelve months that end with the day of the figure.
     #[serde(rename = "rolling_12_months")]
     Rolling12Months,
+    /// These Beijing days, such as those of a campaign.
+    Custom {
+        /// The first one.
+        from: NaiveDate,
+        /// The last one.
+        to: NaiveDate,
+    },
+}
+
+/// What an inspection by several bodies counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JointInspection {
+    /// One act, of the lead body.
+    #[default]
+    Lead,
+    /// One act of each body that kept a record of its own, credited to that body.
+    Split,
+}
+
+impl JointInspection {
+    /// A row that leaves the switch alone has the fingerprint it had before there was one.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What an off-site act that turned on-site in the same task counts as.
@@ -73,7 +102,8 @@ impl Escalation {
     }
 }
 
-/// Which body an act is credited to (the lead body of a joint inspection goes before all).
+/// Which body an act is credited to (the lead body of a joint inspection goes before all, unless
+/// such an inspection is split).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgAttribution {
@@ -133,6 +163,9 @@ pub struct RatioPolicy {
     pub include_positive_list: bool,
     /// Require the minimum record; switch off only to recompute years before it was kept.
     pub min_evidence: bool,
+    /// An inspection by several bodies; default `lead`.
+    #[serde(skip_serializing_if = "JointInspection::is_default")]
+    pub joint_inspection: JointInspection,
     /// Which body is credited; default `executing`.
     pub org_attribution: OrgAttribution,
     /// Leave out withdrawn acts; default yes.
@@ -172,6 +205,7 @@ impl Default for RatioPolicy {
             include_higher_level: false,
             include_positive_list: true,
             min_evidence: true,
+            joint_inspection: JointInspection::Lead,
             org_attribution: OrgAttribution::Executing,
             exclude_withdrawn: true,
             freeze_on: "01-10".to_owned(),
@@ -256,6 +290,14 @@ impl RatioPolicy {
             return fault(
                 "offsite_methods",
                 "empty: no off-site act could ever count".to_owned(),
+            );
+        }
+        if let PeriodKind::Custom { from, to } = self.period
+            && to < from
+        {
+            return fault(
+                "period",
+                format!("{from} to {to} has no day: the last day is before the first"),
             );
         }
         if self.dedup_window_days > 30 {

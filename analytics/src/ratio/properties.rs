@@ -75,7 +75,7 @@ fn any_policy() -> impl Strategy<Value = RatioPolicy> {
             Escalation::Separate,
             Escalation::OffsiteOnly,
         ]),
-        proptest::sample::select(vec![CountUnit::Act, CountUnit::Task]),
+        proptest::sample::select(vec![CountUnit::Act, CountUnit::Task, CountUnit::Case]),
         0..4_u32,
         any::<bool>(),
         any::<bool>(),

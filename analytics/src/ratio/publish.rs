@@ -44,8 +44,8 @@ impl Snapshot {
     }
 }
 
-/// Keeps a figure in table `ratio_snapshots`: one row for the total and one per body, month, method
-/// and class, in one commit. `inspections_version` is the version of the table it was counted from.
+/// Keeps a figure in table `ratio_snapshots`: one row for the total and one per body, month, quarter,
+/// method and class and per month of the running sum, in one commit. `inspections_version` is the version of the table it was counted from.
 ///
 /// # Errors
 /// [`Error`] when the table cannot be read or written.
@@ -174,6 +174,7 @@ fn figures(
                 .map(|group| row(dimension.code(), group)),
         );
     }
+    rows.extend(report.to_date().iter().map(|group| row("to_date", group)));
     rows
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::act::{Act, Mode};
 use super::band::Band;
 use super::decide::Decision;
 use super::period::{Period, date_of};
-use super::policy::{OrgAttribution, RatioPolicy};
+use super::policy::{JointInspection, OrgAttribution, RatioPolicy};
 use super::quality::Quality;
 use super::share::{Share, Verdict};
 use super::versions::Cutoff;
@@ -22,6 +22,8 @@ pub enum Dimension {
     Org,
     /// The Beijing month of completion (`2026-06`).
     Month,
+    /// The Beijing quarter of completion (`2026-Q2`).
+    Quarter,
     /// The method.
     Method,
     /// The class.
@@ -30,13 +32,20 @@ pub enum Dimension {
 
 impl Dimension {
     /// All dimensions, in the order they are shown.
-    pub const ALL: [Self; 4] = [Self::Org, Self::Month, Self::Method, Self::Class];
+    pub const ALL: [Self; 5] = [
+        Self::Org,
+        Self::Month,
+        Self::Quarter,
+        Self::Method,
+        Self::Class,
+    ];
 
     /// The dimension as it is written on the command line and in tables.
     pub fn code(self) -> &'static str {
         match self {
             Self::Org => "org",
             Self::Month => "month",
+            Self::Quarter => "quarter",
             Self::Method => "method",
             Self::Class => "class",
         }
@@ -49,6 +58,13 @@ impl Dimension {
                 .completed_at
                 .map(|at| date_of(at).format("%Y-%m").to_string())
                 .unwrap_or_default(),
+            Self::Quarter => act
+                .completed_at
+                .map(|at| {
+                    let day = date_of(at);
+                    format!("{}-Q{}", day.year(), day.month0() / 3 + 1)
+                })
+                .unwrap_or_default(),
             Self::Method => match act.mode {
                 Mode::Offsite => act.method.clone(),
                 Mode::Onsite => "onsite".to_owned(),
@@ -58,7 +74,8 @@ impl Dimension {
     }
 }
 
-/// The body an act is credited to: the lead of a joint inspection, else as the policy attributes.
+/// The body an act is credited to: the lead of a joint inspection that is one act, else as the policy
+/// attributes.
 pub(super) fn credited_org<'a>(act: &'a Act, policy: &RatioPolicy) -> &'a str {
     let given = |org: &'a Option<String>| org.as_deref().filter(|org| !org.is_empty());
     let by_policy = match policy.org_attribution {
@@ -66,7 +83,11 @@ pub(super) fn credited_org<'a>(act: &'a Act, policy: &RatioPolicy) -> &'a str {
         OrgAttribution::Dispatching => given(&act.dispatching_org),
         OrgAttribution::Territorial => given(&act.territorial_org),
     };
-    given(&act.lead_org).or(by_policy).unwrap_or(&act.org_code)
+    let lead = match policy.joint_inspection {
+        JointInspection::Lead => given(&act.lead_org),
+        JointInspection::Split => None,
+    };
+    lead.or(by_policy).unwrap_or(&act.org_code)
 }
 
 /// One line of a breakdown.
@@ -198,17 +219,34 @@ impl RatioReport<'_> {
                 Mode::Onsite => share.on += 1,
             }
         }
-        let target = self.policy.target_percent;
         groups
             .into_iter()
-            .map(|(key, share)| Group {
-                key,
-                share,
-                percent: share.percent(),
-                percent_below_target: share.percent_below_target(target),
-                verdict: share.verdict(target),
+            .map(|(key, share)| self.group(key, share))
+            .collect()
+    }
+
+    /// The ratio as it grew: at the end of each month with counted acts, everything counted from
+    /// the start of the period to there. The last line is the headline.
+    pub fn to_date(&self) -> Vec<Group> {
+        let mut sum = Share::default();
+        self.by(Dimension::Month)
+            .into_iter()
+            .map(|month| {
+                sum = sum.plus(month.share);
+                self.group(month.key, sum)
             })
             .collect()
+    }
+
+    fn group(&self, key: String, share: Share) -> Group {
+        let target = self.policy.target_percent;
+        Group {
+            key,
+            share,
+            percent: share.percent(),
+            percent_below_target: share.percent_below_target(target),
+            verdict: share.verdict(target),
+        }
     }
 
     /// The headline in one sentence.
@@ -229,6 +267,13 @@ impl RatioReport<'_> {
         )
     }
 
+    fn shares(&self, dimension: Dimension) -> BTreeMap<String, Share> {
+        self.by(dimension)
+            .into_iter()
+            .map(|group| (group.key, group.share))
+            .collect()
+    }
+
     /// What must be kept to prove or reproduce the figure later.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -240,10 +285,11 @@ impl RatioReport<'_> {
             percent: self.percent.clone(),
             band_min: self.band.min.as_ref().map(|point| point.share),
             band_max: self.band.max.as_ref().map(|point| point.share),
-            by_org: self
-                .by(Dimension::Org)
+            by_org: self.shares(Dimension::Org),
+            groups: Dimension::ALL
                 .into_iter()
-                .map(|group| (group.key, group.share))
+                .filter(|dimension| *dimension != Dimension::Org)
+                .map(|dimension| (dimension.code().to_owned(), self.shares(dimension)))
                 .collect(),
             acts_digest: self.acts_digest.clone(),
         }
@@ -273,6 +319,9 @@ pub struct Snapshot {
     pub band_max: Option<Share>,
     /// Counts by body.
     pub by_org: BTreeMap<String, Share>,
+    /// Counts by month, quarter, method and class; empty in figures kept before these were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, BTreeMap<String, Share>>,
     /// Digest of the acts.
     pub acts_digest: String,
 }
@@ -321,6 +370,19 @@ impl Snapshot {
                 format!("{org}: {}", text.unwrap_or_else(|| "none".to_owned()))
             };
             compare("body", shown(of(self)), shown(of(now)));
+        }
+        for (dimension, reported) in &self.groups {
+            let none = BTreeMap::new();
+            let computed = now.groups.get(dimension).unwrap_or(&none);
+            let keys: std::collections::BTreeSet<&String> =
+                reported.keys().chain(computed.keys()).collect();
+            for key in keys {
+                let shown = |group: Option<&Share>| {
+                    let counts = group.map_or_else(|| "none".to_owned(), counts);
+                    format!("{dimension} {key}: {counts}")
+                };
+                compare("group", shown(reported.get(key)), shown(computed.get(key)));
+            }
         }
         found
     }

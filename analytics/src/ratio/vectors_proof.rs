@@ -194,6 +194,9 @@ fn policies_are_versioned_rows_and_bad_ones_name_the_key() {
         policy_id = "city-1"
         effective_from = "2026-01-01"
         band_classes = "every_subset"
+        count_unit = "case"
+        joint_inspection = "split"
+        period = { custom = { from = "2026-03-01", to = "2026-05-15" } }
     "#;
     let policies = RatioPolicies::parse(text, false, "ratio.toml").unwrap();
     let of = |day: &str| policies.in_force(parse_as_of(day).unwrap());
@@ -233,6 +236,11 @@ fn policies_are_versioned_rows_and_bad_ones_name_the_key() {
             "weekly",
         ),
         ("policy_id = 'p'\nfreeze_on = '13-40'", "freeze_on"),
+        (
+            "policy_id = 'p'\nperiod = { custom = { from = '2026-05-15', to = '2026-03-01' } }",
+            "period",
+        ),
+        ("policy_id = 'p'\njoint_inspection = 'half'", "half"),
         ("policy_id = 'p'\ntarget_percent = '101'", "101"),
         ("policy_id = 'p'\ntarget = '40'", "target"),
         (

@@ -1,10 +1,12 @@
 //! The proof that nothing was changed, removed or put in between.
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::event::{ChainFault, ChainWalk, GENESIS};
+use super::event::{ChainFault, ChainWalk, Event, GENESIS};
 use super::service::Service;
+use super::store::{ActRow, FileRow, Store, StoreError};
 
 /// Rows of the audit chain read at once.
 const AUDIT_PAGE: u32 = 1_000;
@@ -23,59 +25,196 @@ pub struct AuditReport {
 }
 
 impl Service {
-    /// Walks the whole audit chain and compares every case with its last row. `expected_head` is a
-    /// hash that was kept from an earlier audit.
+    /// Walks the whole audit chain, compares every act and every indexed file with its row, and every
+    /// case with its last row. `expected_head` is a hash that was kept from an earlier audit.
     ///
     /// # Errors
-    /// [`Error::Store`]; a broken chain is part of the report, not an error.
+    /// [`Error::OutOfScope`] for a caller who sees a part of the queue; [`Error::Store`]. A broken
+    /// chain is part of the report, not an error.
     pub async fn audit(&self, expected_head: Option<&str>) -> Result<AuditReport, Error> {
+        if !self.caller.scope.is_everything() {
+            return Err(Error::OutOfScope("the audit chain"));
+        }
+        let mut report = AuditReport {
+            rows: 0,
+            cases: 0,
+            head: GENESIS.to_owned(),
+            fault: None,
+        };
+        match self.walk(expected_head, &mut report).await {
+            Ok(()) => {}
+            Err(Broken::At(fault)) => report.fault = Some(fault),
+            Err(Broken::Off(Error::Store(StoreError::Row {
+                what, id, problem, ..
+            }))) => {
+                let what = what.to_owned();
+                report.fault = Some(ChainFault::Unreadable { what, id, problem });
+            }
+            Err(Broken::Off(error)) => return Err(error),
+        }
+        Ok(report)
+    }
+
+    /// The audit itself, up to the first fault.
+    async fn walk(&self, expected: Option<&str>, report: &mut AuditReport) -> Result<(), Broken> {
         // Nobody writes between the head and the cases; rows appended later are beyond `end`.
-        let mut walk = ChainWalk::new();
-        let mut after = 0;
-        let mut head = GENESIS.to_owned();
-        let mut head_seen = expected_head.is_none_or(|expected| expected == GENESIS);
-        let mut fault = None;
         let mut tx = self.store.begin().await?;
         let end = tx.head().await?.map_or(0, |(seq, _)| seq);
         let cases = self.store.fingerprints().await?;
         drop(tx);
-        'chain: while after < end {
-            let mut page = self.store.events(after, AUDIT_PAGE).await?;
+        report.cases = cases.len();
+        let mut walk = ChainWalk::new();
+        let mut head_seen = expected.is_none_or(|expected| expected == GENESIS);
+        // What claims to belong to a row before the first one belongs to none.
+        let mut beside = Beside::load(self.store.as_ref(), i64::MIN, 0).await?;
+        beside.nothing_left()?;
+        while report.rows < end {
+            let mut page = self.store.events(report.rows, AUDIT_PAGE).await?;
             page.retain(|event| event.seq <= end);
-            if page.is_empty() {
-                fault = Some(ChainFault::Missing {
-                    seq: after + 1,
-                    found: end,
-                });
-                break;
-            }
+            let Some(last) = page.last().map(|event| event.seq) else {
+                let seq = report.rows + 1;
+                return Err(Broken::At(ChainFault::Missing { seq, found: end }));
+            };
+            beside = Beside::load(self.store.as_ref(), report.rows, last).await?;
             for event in &page {
-                if let Err(found) = walk.step(event) {
-                    fault = Some(found);
-                    break 'chain;
-                }
-                after = event.seq;
-                head.clone_from(&event.hash);
-                head_seen |= expected_head == Some(event.hash.as_str());
+                walk.step(event)?;
+                beside.of(event)?;
+                report.rows = event.seq;
+                report.head.clone_from(&event.hash);
+                head_seen |= expected == Some(event.hash.as_str());
+            }
+            beside.nothing_left()?;
+        }
+        for stored in &cases {
+            walk.case(stored)?;
+        }
+        walk.finish()?;
+        match expected {
+            Some(expected) if !head_seen => Err(Broken::At(ChainFault::HeadMissing {
+                expected: expected.to_owned(),
+            })),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why an audit went no further.
+enum Broken {
+    /// It found what it looks for.
+    At(ChainFault),
+    /// It could not be done.
+    Off(Error),
+}
+
+impl From<ChainFault> for Broken {
+    fn from(fault: ChainFault) -> Self {
+        Self::At(fault)
+    }
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Self {
+        Self::Off(error.into())
+    }
+}
+
+/// What stands beside the chain: the acts and files that rows brought.
+struct Beside {
+    acts: Vec<ActRow>,
+    files: Vec<FileRow>,
+}
+
+impl Beside {
+    /// Of the rows after `after` up to `until`.
+    async fn load(store: &dyn Store, after: i64, until: i64) -> Result<Self, StoreError> {
+        Ok(Self {
+            acts: store.acts_between(after, until).await?,
+            files: store.files_between(after, until).await?,
+        })
+    }
+
+    /// Takes out what belongs to a row and compares it with what the row says.
+    fn of(&mut self, event: &Event) -> Result<(), ChainFault> {
+        self.acts_of(event)?;
+        let found: Vec<FileRow> = self
+            .files
+            .extract_if(.., |file| file.seq == event.seq)
+            .collect();
+        let said = (0_i64..).zip(&event.attachments);
+        let said = said.filter_map(|(position, file)| {
+            let facts = file.facts.as_ref()?;
+            Some(FileRow {
+                seq: event.seq,
+                position,
+                case_id: event.case_id.clone(),
+                name: file.name.clone(),
+                sha256: file.sha256.clone(),
+                picture: facts.picture.clone(),
+                at: event.at,
+            })
+        });
+        match said.eq(found) {
+            true => Ok(()),
+            false => Err(ChainFault::FilesAltered {
+                seq: event.seq,
+                case_id: event.case_id.clone(),
+            }),
+        }
+    }
+
+    fn acts_of(&mut self, event: &Event) -> Result<(), ChainFault> {
+        let found: Vec<ActRow> = self
+            .acts
+            .extract_if(.., |act| act.seq == event.seq)
+            .collect();
+        let altered = |act_id: &str| ChainFault::ActAltered {
+            seq: event.seq,
+            act_id: act_id.to_owned(),
+        };
+        let said = [
+            ("act", "act_sha256"),
+            ("corrected_act", "corrected_act_sha256"),
+        ];
+        let said: Vec<(&String, &String)> = said
+            .iter()
+            .filter_map(|(id, hash)| Some((event.fields.get(*id)?, event.fields.get(*hash)?)))
+            .collect();
+        for act in &found {
+            let document = hex::encode(Sha256::digest(act.document.as_bytes()));
+            let named = said.contains(&(&act.act_id, &act.sha256));
+            let version = act.act().act_version;
+            let sound = named
+                && document == act.sha256
+                && act.act().act_id == act.act_id
+                && version == act.act_version
+                && (&act.case_id, act.at) == (&event.case_id, event.at);
+            if !sound {
+                return Err(altered(&act.act_id));
             }
         }
-        let checked = cases.len();
-        if fault.is_none() {
-            fault = cases
-                .iter()
-                .find_map(|(id, version, hash)| walk.case(id, *version, hash).err())
-                .or_else(|| walk.finish().err());
+        match said
+            .iter()
+            .find(|(id, _)| !found.iter().any(|act| act.act_id == **id))
+        {
+            Some((id, _)) => Err(altered(id)),
+            None => Ok(()),
         }
-        if let (None, false, Some(expected)) = (&fault, head_seen, expected_head) {
-            fault = Some(ChainFault::HeadMissing {
-                expected: expected.to_owned(),
+    }
+
+    /// What is left belongs to no row.
+    fn nothing_left(&self) -> Result<(), ChainFault> {
+        if let Some(act) = self.acts.first() {
+            return Err(ChainFault::ActAltered {
+                seq: act.seq,
+                act_id: act.act_id.clone(),
             });
         }
-        Ok(AuditReport {
-            rows: after,
-            cases: checked,
-            head,
-            fault,
-        })
+        match self.files.first() {
+            Some(file) => Err(ChainFault::FilesAltered {
+                seq: file.seq,
+                case_id: file.case_id.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 }

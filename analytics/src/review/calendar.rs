@@ -55,6 +55,19 @@ impl Calendar {
         beijing_day_start(day + 1)
     }
 
+    /// The end of the last day that still leaves `n` whole working days before `day`.
+    pub fn before_working_days(&self, day: i32, n: u32) -> i64 {
+        let mut last = day - 1;
+        let mut left = n;
+        while left > 0 {
+            if self.is_working_day(last) {
+                left -= 1;
+            }
+            last -= 1;
+        }
+        beijing_day_start(last + 1)
+    }
+
     /// The end of the n-th calendar day after the day of `from`, moved on to the next working day.
     pub fn after_days(&self, from: i64, n: u32) -> i64 {
         let mut day = beijing_day(from).saturating_add(i32::try_from(n).unwrap_or(i32::MAX));

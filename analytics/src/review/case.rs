@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::error::Error;
 use super::parts::{Severity, UnitKind};
+use super::store::StoreError;
 
 /// The first of two signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,73 @@ pub struct Signature {
     pub by: String,
     /// When.
     pub at: i64,
+}
+
+/// A clock of the penalty procedure that runs. Instants are microseconds UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningClock {
+    /// Its name in the machine.
+    pub name: String,
+    /// When it was started.
+    pub from: i64,
+    /// When it ends.
+    pub due_at: i64,
+    /// When the holder has to be reminded, while that lies ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<i64>,
+    /// How often it was prolonged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub extensions: u32,
+    /// It passed and nothing happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
+}
+
+/// What the enterprise plans to do under an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The measures.
+    pub measures: String,
+    /// Who of the enterprise is responsible.
+    pub owner: String,
+    /// By which day, `YYYY-MM-DD`.
+    pub due: String,
+    /// When it was made, microseconds UTC.
+    pub at: i64,
+}
+
+/// What a check of the look-back came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// The rule judged and found nothing.
+    Passed,
+    /// The rule could judge nothing: silence proves nothing.
+    NotJudged,
+    /// The rule fired again.
+    Fired,
+}
+
+impl CheckResult {
+    /// Its code in audit rows.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::NotJudged => "not_judged",
+            Self::Fired => "fired",
+        }
+    }
+}
+
+/// A check of the look-back that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookBackCheck {
+    /// How many days after the approval.
+    pub day: u32,
+    /// As of when, microseconds UTC.
+    pub at: i64,
+    /// What it came to.
+    pub result: CheckResult,
 }
 
 /// A case as it stands. Every change makes a new version and an audit row that holds the hash of
@@ -76,6 +145,9 @@ pub struct Case {
     pub fire_count: u32,
     /// Why the anomaly was withdrawn, if it was.
     pub withdrawn: Option<String>,
+    /// The severity it had before other findings raised it, while they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity_before: Option<Severity>,
     /// Who holds the case.
     pub assignee: Option<String>,
     /// Until when; a claim that ran out is no claim.
@@ -90,6 +162,12 @@ pub struct Case {
     pub timer_at: Option<i64>,
     /// The deadline passed and nothing happened.
     pub overdue: bool,
+    /// When the holder of the state has to be reminded, while that lies ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<i64>,
+    /// Clocks that run side by side, in the order they were started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<RunningClock>,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
     /// From when rectification is measured: the day after the one on which it was done begins here.
@@ -98,6 +176,19 @@ pub struct Case {
     /// End of the look-back; it stays on the closed case, because late data may still show a relapse.
     #[serde(default)]
     pub look_back_until: Option<i64>,
+    /// Checks of the present look-back that were run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<LookBackCheck>,
+    /// When the next check of the look-back is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_at: Option<i64>,
+    /// What the enterprise plans to do under the present order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// It ended as a reminder and nobody ever decided on it: a finding that turns out to be confirmed
+    /// is a clue all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_reminded: bool,
     /// Files the holder of the state added since the case came into it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_added: u32,
@@ -105,7 +196,7 @@ pub struct Case {
     pub return_count: u32,
     /// How often the present order was extended.
     pub extension_count: u32,
-    /// Officers who handled the case: they may not review it.
+    /// Officers and investigators who handled the case: they may not review it.
     pub handlers: BTreeSet<String>,
     /// First of two signatures, while the second is missing.
     pub signature: Option<Signature>,
@@ -142,6 +233,23 @@ impl Case {
             (Some(from), Some(until)) => (from..until).contains(&at),
             _ => false,
         }
+    }
+
+    /// Whether it was closed although the last check of its look-back could judge nothing.
+    pub fn closed_unjudged(&self) -> bool {
+        self.closed_at.is_some()
+            && self
+                .checks
+                .last()
+                .is_some_and(|check| check.result == CheckResult::NotJudged)
+    }
+
+    /// What was decided on it has to be decided again after its checks were run.
+    pub(super) fn has_to_be_checked(&self) -> Error {
+        Error::Store(StoreError::Conflict {
+            case_id: self.case_id.clone(),
+            version: self.version,
+        })
     }
 
     /// SHA-256 of the case as it is stored, hex.

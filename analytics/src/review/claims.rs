@@ -3,9 +3,10 @@
 //! Handing out happens inside one writing transaction, so the case that was found is the case that
 //! is claimed; a second person who asks at the same moment gets the next one.
 
+use super::caller::reaches;
 use super::case::Case;
 use super::desk::{Desk, Moved};
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::parts::Role;
 use super::service::Service;
 use super::step::{Actor, Input};
@@ -20,14 +21,16 @@ impl Service {
     /// [`Error::Refused`] when somebody else holds it or the role has nothing to do in its state.
     pub async fn claim(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
         self.change(case_id, |case, now| {
+            self.of_body(case, "claim", actor)?;
             if !self.acts_here(case, actor.role) {
                 let why = format!("role `{}` has nothing to do in this state", actor.role);
-                return Err(self.desk.refused(case, "claim", why));
+                return Err(self.desk.refused_as(Refusal::Role, case, "claim", why));
             }
             if let Some(holder) = case.held_by(now)
                 && holder != actor.name
             {
-                return Err(self.desk.refused(
+                return Err(self.desk.refused_as(
+                    Refusal::Held,
                     case,
                     "claim",
                     format!("{holder} has claimed the case"),
@@ -59,6 +62,9 @@ impl Service {
         }
         let mut tx = self.store.begin().await?;
         let now = self.clock.now_micros();
+        if let Some(done) = self.done_before(tx.as_mut()).await? {
+            return Ok(Some(done));
+        }
         let mut offset = 0;
         loop {
             let page = tx
@@ -68,6 +74,7 @@ impl Service {
             if let Some(case) = mine {
                 let moved = self.claimed(case, actor, now);
                 let after = self.record(tx.as_mut(), case, vec![moved], now).await?;
+                self.remember(tx.as_mut(), &after, now).await?;
                 tx.commit().await?;
                 return Ok(Some(after));
             }
@@ -84,9 +91,10 @@ impl Service {
     /// [`Error::Refused`] when the actor does not hold the case.
     pub async fn release(&self, case_id: &str, actor: &Actor) -> Result<Case, Error> {
         self.change(case_id, |case, now| {
+            self.of_body(case, "release", actor)?;
             if case.held_by(now) != Some(actor.name.as_str()) {
                 let why = format!("{} does not hold the case", actor.name);
-                return Err(self.desk.refused(case, "release", why));
+                return Err(self.desk.refused_as(Refusal::Held, case, "release", why));
             }
             Ok(vec![Desk::mark(
                 case,
@@ -127,9 +135,15 @@ impl Service {
             .as_ref()
             .is_some_and(|first| first.by == actor.name);
         let handled = actor.role == Role::Reviewer && case.handlers.contains(&actor.name);
-        let moves_now =
-            case.timer_at.is_some_and(|at| at <= now) && self.desk.timer_of(case).is_some();
-        !signed && !handled && !moves_now && self.acts_here(case, actor.role)
+        let moves_now = !case.overdue
+            && case.due_at.is_some_and(|at| at <= now)
+            && self.desk.timer_of(case).is_some();
+        self.caller.scope.covers_case(case)
+            && reaches(actor, case)
+            && !signed
+            && !handled
+            && !moves_now
+            && self.acts_here(case, actor.role)
     }
 
     fn claimed(&self, case: &Case, actor: &Actor, now: i64) -> Moved {

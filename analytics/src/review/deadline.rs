@@ -4,10 +4,15 @@ use nonsite_schemas::time::beijing_day_start;
 
 use super::calendar::{HOUR, parse_day};
 use super::case::Case;
-use super::desk::Desk;
+use super::clocks::remind_at;
+use super::desk::{Desk, Moved};
 use super::error::Error;
+use super::guard::Guard;
 use super::parts::{Counts, DeadlineRule, Severity, Transition};
-use super::step::Input;
+use super::step::{Actor, Input};
+
+/// What takes an S1 on-site without anybody deciding.
+const ESCALATE_S1: &str = "escalate_s1";
 
 impl Desk {
     /// Sets the deadline of the state a case has come to.
@@ -23,13 +28,11 @@ impl Desk {
         let Some(rule) = self.rule_of(after) else {
             after.clock_from = clock_from;
             after.due_at = None;
-            after.timer_at = None;
             after.overdue = false;
             return Ok(());
         };
         if way.keeps_deadline && before.due_at.is_some() {
-            // A deadline that was missed already is not missed a second time.
-            after.timer_at = if before.overdue { None } else { before.due_at };
+            // It goes on as it is: missed once, reminded of once.
             return Ok(());
         }
         let own = self.length(rule, clock_from);
@@ -48,11 +51,12 @@ impl Desk {
             after.order_length = Some(due - clock_from);
             after.return_count = 0;
             after.extension_count = 0;
+            after.plan = None;
         }
         after.clock_from = clock_from;
         after.due_at = Some(due);
-        after.timer_at = Some(due);
         after.overdue = false;
+        after.remind_at = remind_at(rule.remind_hours, due, clock_from);
         Ok(())
     }
 
@@ -98,19 +102,46 @@ impl Desk {
         }
     }
 
-    /// Takes a worse severity over from a merged case; a shorter deadline comes with it.
-    pub(super) fn worsen(&self, case: &mut Case, severity: Severity) {
+    /// Takes a worse severity over at `now` (microseconds UTC); a shorter deadline comes with it. One
+    /// that would have passed already runs from now: nobody is late for what nobody knew. What was
+    /// overdue gets a new end when the engine acts at that end.
+    pub(super) fn worsen(&self, case: &mut Case, severity: Severity, now: i64) {
         if severity >= case.severity {
             return;
         }
         case.severity = severity;
-        if let (Some(rule), Some(due)) = (self.rule_of(case), case.due_at)
-            && !rule.order
-            && !case.overdue
-        {
-            let shorter = self.length(rule, case.clock_from).min(due);
-            case.due_at = Some(shorter);
-            case.timer_at = Some(shorter);
+        let (Some(rule), Some(due)) = (self.rule_of(case), case.due_at) else {
+            return;
+        };
+        if rule.order || (case.overdue && rule.timer.is_none()) {
+            return;
         }
+        let from_start = self.length(rule, case.clock_from);
+        let end = match from_start > now {
+            true => from_start,
+            false => self.length(rule, now),
+        };
+        let shorter = if case.overdue { end } else { end.min(due) };
+        case.due_at = Some(shorter);
+        case.overdue = false;
+        case.remind_at = remind_at(rule.remind_hours, shorter, case.clock_from)
+            .filter(|_| case.remind_at.is_some());
+        self.arm(case);
+    }
+
+    /// What the engine does at once with a case that has become S1 where nobody is on the way.
+    pub(super) fn at_once(
+        &self,
+        before: Severity,
+        case: &Case,
+        now: i64,
+    ) -> Result<Vec<Moved>, Error> {
+        let way = self.machine.way(&case.state, ESCALATE_S1);
+        let waits = way.is_none_or(|way| way.guards.contains(&Guard::DeadlinePassed));
+        if waits || before == Severity::S1 || case.severity != Severity::S1 {
+            return Ok(Vec::new());
+        }
+        let input = Input::default().with("reason", Severity::S1.code());
+        self.step(case, ESCALATE_S1, &Actor::engine(), &input, now)
     }
 }

@@ -5,14 +5,15 @@
 //! behaves the same.
 
 use super::calendar::{Calendar, parse_day};
-use super::case::{Case, Signature};
-use super::error::Error;
+use super::case::{Case, Plan, Signature};
+use super::error::{Error, Refusal};
 use super::guard::Situation;
 use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
-use nonsite_schemas::time::{beijing_day, beijing_day_start};
+use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::wire::inspection::Mode;
 
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
@@ -55,18 +56,19 @@ impl Desk {
         effective_at: i64,
     ) -> Result<Vec<Moved>, Error> {
         let way = self.machine.way(&case.state, action).ok_or_else(|| {
-            self.refused(
-                case,
-                action,
-                match self.machine.actions().contains(action) {
-                    true => format!("a case in state `{}` does not take it", case.state),
-                    false => "there is no such action".to_owned(),
-                },
-            )
+            let (kind, why) = match self.machine.actions().contains(action) {
+                true => (
+                    Refusal::Rule,
+                    format!("a case in state `{}` does not take it", case.state),
+                ),
+                false => (Refusal::NoAction, "there is no such action".to_owned()),
+            };
+            self.refused_as(kind, case, action, why)
         })?;
         if !way.roles.contains(&actor.role) {
             let may: Vec<&str> = way.roles.iter().map(|role| role.code()).collect();
-            return Err(self.refused(
+            return Err(self.refused_as(
+                Refusal::Role,
                 case,
                 action,
                 format!(
@@ -83,10 +85,17 @@ impl Desk {
             && let Some(holder) = case.held_by(effective_at)
             && holder != actor.name
         {
-            return Err(self.refused(case, action, format!("{holder} has claimed the case")));
+            let why = format!("{holder} has claimed the case");
+            return Err(self.refused_as(Refusal::Held, case, action, why));
         }
         if effective_at < case.entered_at {
             let why = "it would lie before the case came into this state".to_owned();
+            return Err(self.refused(case, action, why));
+        }
+        if let Some(clock) = &way.during
+            && !Self::clock_runs(case, clock)
+        {
+            let why = format!("clock `{clock}` does not run");
             return Err(self.refused(case, action, why));
         }
         self.check_fields(case, way, input, effective_at)?;
@@ -195,63 +204,24 @@ impl Desk {
     }
 
     pub(super) fn refused(&self, case: &Case, action: &str, why: String) -> Error {
+        self.refused_as(Refusal::Rule, case, action, why)
+    }
+
+    pub(super) fn refused_as(
+        &self,
+        kind: Refusal,
+        case: &Case,
+        action: &str,
+        why: String,
+    ) -> Error {
         Error::Refused {
             case_id: case.case_id.clone(),
             state: case.state.clone(),
             action: action.to_owned(),
+            kind,
             why,
             possible: self.next_steps(case),
         }
-    }
-
-    fn check_fields(
-        &self,
-        case: &Case,
-        way: &Transition,
-        input: &Input,
-        effective_at: i64,
-    ) -> Result<(), Error> {
-        let missing: Vec<String> = way
-            .requires
-            .iter()
-            .filter(|field| input.get(field).is_none())
-            .map(|field| {
-                let text = self
-                    .machine
-                    .fields()
-                    .iter()
-                    .find(|known| &known.name == field);
-                format!(
-                    "`{field}` ({})",
-                    text.map_or("", |known| known.text.as_str())
-                )
-            })
-            .collect();
-        if !missing.is_empty() {
-            let why = format!("missing: {}", missing.join("; "));
-            return Err(self.refused(case, &way.action, why));
-        }
-        for day in ["due", "measure_date"] {
-            if let Some(text) = input.get(day)
-                && parse_day(text).is_none()
-            {
-                let why = format!("field `{day}`: `{text}` is no day, write YYYY-MM-DD");
-                return Err(self.refused(case, &way.action, why));
-            }
-        }
-        if let Some(text) = input.get("measure_date")
-            && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
-        {
-            let why = format!("field `measure_date`: {text} lies in the future");
-            return Err(self.refused(case, &way.action, why));
-        }
-        if let Some(text) = input.get("match")
-            && !["match", "partly", "mismatch"].contains(&text)
-        {
-            let why = format!("field `match`: `{text}` is not one of match, partly, mismatch");
-            return Err(self.refused(case, &way.action, why));
-        }
-        Ok(())
     }
 
     /// `Some` when this signature is the first of two and only gets noted.
@@ -305,10 +275,18 @@ impl Desk {
         after.state.clone_from(&way.to);
         after.entered_at = effective_at;
         after.signature = None;
-        after.files_added = 0;
+        if way.to != case.state {
+            // What is brought back from a visit is evidence of the visit.
+            let visited = self
+                .machine
+                .state(&way.to)
+                .is_some_and(|state| state.act == Some(Mode::Onsite));
+            let brought = if visited { input.attachments.len() } else { 0 };
+            after.files_added = u32::try_from(brought).unwrap_or(u32::MAX);
+        }
         after.assignee = None;
         after.claimed_until = None;
-        if actor.role == Role::Officer {
+        if matches!(actor.role, Role::Officer | Role::Investigator) {
             after.handlers.insert(actor.name.clone());
             after
                 .handlers
@@ -336,7 +314,26 @@ impl Desk {
             .state(&way.to)
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
+        after.only_reminded = way.to == "closed" && case.state == "reminded";
         self.set_deadline(&mut after, case, way, input, effective_at)?;
+        self.run_clocks(&mut after, case, way, input, effective_at)?;
+        let planned = ["measures", "owner", "plan_due"].map(|name| input.get(name));
+        if let [Some(measures), Some(owner), Some(due)] = planned
+            && way.requires.iter().any(|field| field == "plan_due")
+        {
+            after.plan = Some(Plan {
+                measures: measures.to_owned(),
+                owner: owner.to_owned(),
+                due: due.to_owned(),
+                at: effective_at,
+            });
+        }
+        after.check_at = None;
+        if after.state == "look_back" {
+            after.checks.clear();
+            after.check_at = self.next_check(&after);
+        }
+        self.arm(&mut after);
         match after.state.as_str() {
             "look_back" => after.look_back_until = after.due_at,
             "closed" => {}

@@ -61,9 +61,10 @@ pub fn document(machine: &Machine) -> String {
             conditions(way)
         );
     }
+    clocks(&mut text, machine);
     text.push_str("\n### Fields\n\n| field | holds |\n|---|---|\n");
     for field in machine.fields() {
-        let _ = writeln!(text, "| `{}` | {} |", field.name, field.text);
+        let _ = writeln!(text, "| `{}` | {} |", field.name, field.meaning());
     }
     text.push_str("\n### Checklist of a review\n\n| item | 中文 | passes when |\n|---|---|---|\n");
     for item in machine.items() {
@@ -72,13 +73,46 @@ pub fn document(machine: &Machine) -> String {
     text
 }
 
+fn clocks(text: &mut String, machine: &Machine) {
+    text.push_str(
+        "\n### Clocks of the penalty procedure\n\n\
+         | clock | 中文 | in | from | until | ends | by then |\n|---|---|---|---|---|---|---|\n",
+    );
+    for clock in machine.clocks() {
+        let mut ends = match (clock.days, clock.working_days, &clock.before) {
+            (_, Some(days), Some(field)) => format!("{days} working days before `{field}`"),
+            (Some(days), ..) => format!("{days} d"),
+            (_, days, _) => format!("{} working days", days.unwrap_or(0)),
+        };
+        for days in &clock.extensions {
+            let _ = write!(ends, " +{days}");
+        }
+        if clock.lapses {
+            ends.push_str(", lapses");
+        }
+        if let Some(hours) = clock.remind_hours {
+            let _ = write!(ends, " (reminded {hours} h before)");
+        }
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} | {ends} | {} |",
+            clock.name,
+            clock.zh,
+            clock.state,
+            clock.from.join(", "),
+            clock.until.join(", "),
+            clock.text
+        );
+    }
+}
+
 fn deadlines(state: &State) -> String {
-    state
-        .deadline
-        .iter()
-        .map(deadline)
-        .collect::<Vec<_>>()
-        .join("; ")
+    let mut parts: Vec<String> = state.deadline.iter().map(deadline).collect();
+    if !state.checks.is_empty() {
+        let days: Vec<String> = state.checks.iter().map(u32::to_string).collect();
+        parts.push(format!("checked after {} d", days.join(" and ")));
+    }
+    parts.join("; ")
 }
 
 fn deadline(rule: &DeadlineRule) -> String {
@@ -110,6 +144,9 @@ fn deadline(rule: &DeadlineRule) -> String {
     if let Some(timer) = &rule.timer {
         let _ = write!(text, ", then `{timer}`");
     }
+    if let Some(hours) = rule.remind_hours {
+        let _ = write!(text, " (reminded {hours} h before)");
+    }
     text
 }
 
@@ -128,6 +165,15 @@ fn conditions(way: &Transition) -> String {
         Some(Counts::Return) => parts.push("counts a return".to_owned()),
         Some(Counts::Extension) => parts.push("counts an extension".to_owned()),
         None => {}
+    }
+    if let Some(conclusion) = way.conclusion {
+        parts.push(format!("conclusion `{}`", conclusion.as_str()));
+    }
+    if let Some(clock) = &way.extends {
+        parts.push(format!("prolongs `{clock}`"));
+    }
+    if let Some(clock) = &way.during {
+        parts.push(format!("while `{clock}` runs"));
     }
     if way.automatic {
         parts.push("at once".to_owned());

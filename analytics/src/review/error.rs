@@ -6,6 +6,34 @@ use super::parts::Role;
 use super::step::NextStep;
 use super::store::StoreError;
 
+/// Why the workflow does not allow something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not in this state, or a condition does not hold.
+    Rule,
+    /// There is no such action.
+    NoAction,
+    /// Not in this role.
+    Role,
+    /// Fields are missing.
+    Missing,
+    /// A field says something it cannot.
+    Field,
+    /// Somebody else has claimed the case.
+    Held,
+}
+
+/// Why a file is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFault {
+    /// Larger than allowed.
+    TooLarge,
+    /// Its content is of no kind that is taken.
+    Kind,
+    /// It cannot be read, or not be kept.
+    Disk,
+}
+
 /// A failure of the review queue.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,11 +49,32 @@ pub enum Error {
         state: String,
         /// What was tried.
         action: String,
+        /// What kind of refusal it is.
+        kind: Refusal,
         /// Why not.
         why: String,
         /// What is possible instead, and for whom.
         possible: Vec<NextStep>,
     },
+    /// The case is not at the version that was decided on.
+    #[error(
+        "case {case_id} is at version {found}, not {expected}: somebody else changed it, or a \
+         deadline passed; look again and decide on what it is now"
+    )]
+    Stale {
+        /// The case.
+        case_id: String,
+        /// The version that was decided on.
+        expected: i64,
+        /// The version it has.
+        found: i64,
+    },
+    /// A request's key was used for something else.
+    #[error("key `{0}` was used for another request: every request has a key of its own")]
+    KeyReused(String),
+    /// The caller sees a part of the queue, and this is about all of it.
+    #[error("{0} is about the whole queue, and you see a part of it")]
+    OutOfScope(&'static str),
     /// No case has this id.
     #[error("there is no case `{0}`; `nonsite review list` shows them")]
     NotFound(String),
@@ -63,6 +112,8 @@ pub enum Error {
     File {
         /// The file.
         path: std::path::PathBuf,
+        /// What kind of fault it is.
+        fault: FileFault,
         /// Why not.
         problem: String,
     },
@@ -83,6 +134,17 @@ pub enum Error {
     /// The mirror tables cannot be read or written.
     #[error(transparent)]
     Tables(#[from] crate::session::Error),
+    /// Acts cannot be sent; they wait.
+    #[error("inspections topic `{topic}`: {what}; the acts wait and are sent by the next attempt")]
+    Acts {
+        /// The topic.
+        topic: String,
+        /// What the broker or its library said.
+        what: String,
+    },
+    /// Documents or packages cannot be made as asked.
+    #[error("{0}")]
+    Bundle(String),
     /// The queue ends before its mirror does.
     #[error(
         "table `{table}` mirrors the audit chain up to row {seq}, but the queue ends before it: \
@@ -109,7 +171,7 @@ impl Error {
                 StoreError::Busy { .. }
                     | StoreError::Conflict { .. }
                     | StoreError::Unreachable { .. }
-            )
+            ) | Self::Acts { .. }
         )
     }
 }

@@ -1,10 +1,13 @@
 //! The audit chain: one row per change, each holding the hash of the one before.
 //!
-//! A row's hash covers everything in the row, the hash before it, and the hash of the case as the
-//! change left it. So a row that was altered, removed or put in between breaks the chain at that
+//! A row's hash covers everything in the row (what was read from its files included, in rows since
+//! that was recorded there), the hash before it, and the hash of the case as the change left it. So a row that was altered, removed or put in between breaks the chain at that
 //! row, and a case that was altered behind the chain's back no longer has the hash its last row
 //! holds. What a chain alone cannot show is that its end was cut off together with the cases it
 //! described; for that, keep the head that `nonsite review audit` prints.
+//!
+//! What stands beside the chain is compared with it: acts and the index of files with the rows that
+//! brought them, and the columns a case is searched by with the case.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::step::Attachment;
+use super::store::Fingerprint;
 
 /// What stands in the place of the hash before the first row.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -66,20 +70,60 @@ pub struct Event {
     pub hash: String,
 }
 
+/// How the content of a row becomes the text that is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Files by name and content alone; rows of earlier versions have it.
+    First,
+    /// What was read from the files as well. The text names the form, so that a row of this form
+    /// cannot pass as one of the first.
+    Second,
+}
+
 impl Event {
-    /// The hash the row should have.
+    /// The hash the row gets.
     pub(super) fn expected_hash(&self) -> String {
-        hex::encode(Sha256::digest(self.canonical().as_bytes()))
+        self.hashed(Form::Second)
+    }
+
+    /// Whether the row's content has the hash it claims.
+    fn is_sound(&self) -> bool {
+        [Form::Second, Form::First]
+            .into_iter()
+            .any(|form| self.hash == self.hashed(form))
+    }
+
+    /// The hash the row had before what was read from files was part of it.
+    #[cfg(test)]
+    pub(super) fn first_hash(&self) -> String {
+        self.hashed(Form::First)
+    }
+
+    fn hashed(&self, form: Form) -> String {
+        hex::encode(Sha256::digest(self.canonical(form).as_bytes()))
+    }
+
+    /// Whether the columns that repeat a part of the fields agree with them.
+    fn agrees_with_itself(&self) -> bool {
+        let reason = self.fields.get("reason").map(|reason| reason.trim());
+        self.reason_code.as_deref() == reason.filter(|reason| !reason.is_empty())
     }
 
     /// The row without its hash as JSON with sorted keys and no spaces.
-    fn canonical(&self) -> String {
-        let attachments: Vec<BTreeMap<&str, &str>> = self
+    fn canonical(&self, form: Form) -> String {
+        let attachments: Vec<BTreeMap<&str, Value>> = self
             .attachments
             .iter()
-            .map(|file| BTreeMap::from([("name", file.name.as_str()), ("sha256", &file.sha256)]))
+            .map(|file| {
+                let mut parts =
+                    BTreeMap::from([("name", json!(file.name)), ("sha256", json!(file.sha256))]);
+                if form == Form::Second {
+                    parts.insert("facts", json!(file.facts));
+                }
+                parts
+            })
             .collect();
-        let fields: BTreeMap<&str, Value> = BTreeMap::from([
+        let mut fields: BTreeMap<&str, Value> = BTreeMap::from([
             ("action", json!(self.action)),
             ("actor", json!(self.actor)),
             ("actor_certificate", json!(self.actor_certificate)),
@@ -102,6 +146,9 @@ impl Event {
             ("seq", json!(self.seq)),
             ("to_state", json!(self.to_state)),
         ]);
+        if form == Form::Second {
+            fields.insert("form", json!(2));
+        }
         // Texts and numbers into memory: nothing here can fail to serialise.
         serde_json::to_string(&fields).unwrap_or_default()
     }
@@ -130,6 +177,36 @@ pub enum ChainFault {
         /// The row.
         seq: i64,
         /// Its case.
+        case_id: String,
+    },
+    /// A row says in one place what it does not say in another.
+    Contradicts {
+        /// The row.
+        seq: i64,
+        /// Its case.
+        case_id: String,
+    },
+    /// A row, or a case, cannot be read at all.
+    Unreadable {
+        /// What it is.
+        what: String,
+        /// Which one.
+        id: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An inspection act is not what its audit row says, is gone, or belongs to no row.
+    ActAltered {
+        /// The row.
+        seq: i64,
+        /// The act.
+        act_id: String,
+    },
+    /// The index of files does not say what the audit row says of its files.
+    FilesAltered {
+        /// The row.
+        seq: i64,
+        /// Its case, where that is known.
         case_id: String,
     },
     /// A case is not what its last row says.
@@ -162,6 +239,28 @@ impl std::fmt::Display for ChainFault {
                 write!(
                     f,
                     "row {seq} (case {case_id}) was altered: its content has another hash"
+                )
+            }
+            Self::Contradicts { seq, case_id } => {
+                write!(
+                    f,
+                    "row {seq} (case {case_id}) contradicts itself: its reason is not the one among \
+                     its fields"
+                )
+            }
+            Self::Unreadable { what, id, problem } => {
+                write!(f, "{what} {id} cannot be read: {problem}")
+            }
+            Self::ActAltered { seq, act_id } => {
+                write!(
+                    f,
+                    "inspection act {act_id} is not what row {seq} says, or one of the two is missing"
+                )
+            }
+            Self::FilesAltered { seq, case_id } => {
+                write!(
+                    f,
+                    "the index of files does not say what row {seq} (case {case_id}) says of its files"
                 )
             }
             Self::CaseAltered { seq, case_id } => {
@@ -208,8 +307,11 @@ impl ChainWalk {
         if event.prev_hash != self.head {
             return Err(ChainFault::Unlinked { seq, case_id });
         }
-        if event.hash != event.expected_hash() {
+        if !event.is_sound() {
             return Err(ChainFault::Altered { seq, case_id });
+        }
+        if !event.agrees_with_itself() {
+            return Err(ChainFault::Contradicts { seq, case_id });
         }
         self.rows = expected;
         self.head.clone_from(&event.hash);
@@ -220,23 +322,20 @@ impl ChainWalk {
         Ok(())
     }
 
-    /// Compares a stored case (its version and hash) with its last row.
-    pub(super) fn case(
-        &mut self,
-        case_id: &str,
-        version: i64,
-        sha256: &str,
-    ) -> Result<(), ChainFault> {
-        match self.cases.remove(case_id) {
-            Some((last, hash, _)) if last == version && hash == sha256 => Ok(()),
-            Some((_, _, seq)) => Err(ChainFault::CaseAltered {
-                seq,
-                case_id: case_id.to_owned(),
-            }),
-            None => Err(ChainFault::CaseAltered {
-                seq: 0,
-                case_id: case_id.to_owned(),
-            }),
+    /// Compares a stored case with its last row, and what it is searched by with what it says.
+    pub(super) fn case(&mut self, stored: &Fingerprint) -> Result<(), ChainFault> {
+        let altered = |seq| ChainFault::CaseAltered {
+            seq,
+            case_id: stored.case_id.clone(),
+        };
+        match self.cases.remove(&stored.case_id) {
+            Some((last, hash, _))
+                if last == stored.version && hash == stored.sha256 && stored.columns_agree =>
+            {
+                Ok(())
+            }
+            Some((_, _, seq)) => Err(altered(seq)),
+            None => Err(altered(0)),
         }
     }
 

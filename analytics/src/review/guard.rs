@@ -52,6 +52,18 @@ pub enum Guard {
     ReturnedTwice,
     /// The new finding began after the measures and before the end of the look-back.
     WithinLookBack,
+    /// No check of the look-back waits.
+    ChecksDone,
+    /// The finding was withdrawn.
+    Withdrawn,
+    /// The case ended as a reminder and nobody ever decided on it.
+    OnlyReminded,
+    /// Somebody of the enterprise is responsible, by the plan or by name.
+    HasOwner,
+    /// The violation ended less than two years ago, or there is a reason for five.
+    NotTimeBarred,
+    /// The rule was silent for long enough since the measures, or somebody says why that is waived.
+    RuleSilent,
 }
 
 /// Everything a condition may look at.
@@ -89,6 +101,17 @@ impl Guard {
             Self::ReturnedTwice => "returned twice",
             Self::WithinLookBack => {
                 "the same kind of finding on the same outlet, between the measures and the end of the look-back"
+            }
+            Self::ChecksDone => "the checks of the look-back were run",
+            Self::Withdrawn => "the finding was withdrawn",
+            Self::OnlyReminded => "it ended as a reminder, without a decision",
+            Self::HasOwner => "the plan, or `owner`, names who is responsible",
+            Self::NotTimeBarred => {
+                "the violation ended less than two years ago (with `limitation`: five)"
+            }
+            Self::RuleSilent => {
+                "the rule was silent for 24 h of normal operation since the measures (half-month \
+                 rules: 7 d), or `override` says why it is approved all the same"
             }
         }
     }
@@ -140,6 +163,25 @@ impl Guard {
                 "field `approval` is missing: a visit needs its approval form (except for S1)"
                     .to_owned(),
             ),
+            Self::ChecksDone => hold(
+                case.check_at.is_none(),
+                "a check of the look-back waits to be run".to_owned(),
+            ),
+            Self::Withdrawn => hold(
+                case.withdrawn.is_some(),
+                "the finding stands: it was not withdrawn".to_owned(),
+            ),
+            Self::OnlyReminded => hold(
+                case.only_reminded,
+                "the case was decided on; only a supervisor or a relapse reopens it".to_owned(),
+            ),
+            Self::HasOwner => hold(
+                case.plan.is_some() || at.input.get("owner").is_some(),
+                "nobody is responsible: make a plan first (action `plan`), or give `owner`"
+                    .to_owned(),
+            ),
+            Self::NotTimeBarred => not_time_barred(at),
+            Self::RuleSilent => rule_silent(at.input),
             Self::HasEvidence => hold(
                 !at.input.attachments.is_empty() || case.files_added > 0,
                 "nothing is attached: evidence of the measures is required".to_owned(),
@@ -180,6 +222,58 @@ impl Guard {
             }
         }
     }
+}
+
+/// Limitation of penalties, and its length after serious harm to life, health or finance.
+const LIMITATION_YEARS: [i32; 2] = [2, 5];
+
+fn not_time_barred(at: &Situation<'_>) -> Result<(), String> {
+    let ended = match at.input.get("violation_end") {
+        Some(text) => {
+            let day =
+                parse_day(text).ok_or_else(|| format!("`{text}` is no day, write YYYY-MM-DD"))?;
+            beijing_day_start(day + 1)
+        }
+        None => at.case.window_end,
+    };
+    if ended > at.now && at.input.get("violation_end").is_some() {
+        return Err("field `violation_end`: that day is not over".to_owned());
+    }
+    let [plain, serious] = LIMITATION_YEARS.map(|years| years_after(ended, years));
+    match at.input.get("limitation") {
+        _ if at.now < plain => Ok(()),
+        Some(_) if at.now < serious => Ok(()),
+        Some(_) => Err("time-barred: the violation ended more than five years ago".to_owned()),
+        None => Err(
+            "time-barred: the violation ended more than two years ago; if it went on, give \
+             `violation_end`, and after serious harm `limitation`"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The same Beijing day so many years later; microseconds UTC.
+fn years_after(at: i64, years: i32) -> i64 {
+    use chrono::{DateTime, Months};
+    let later = u32::try_from(years).ok().and_then(|years| {
+        DateTime::from_timestamp_micros(at)?.checked_add_months(Months::new(12 * years))
+    });
+    later.map_or(i64::MAX, |later| later.timestamp_micros())
+}
+
+/// What the machine found when it ran the rule again stands in the input; people cannot write it.
+fn rule_silent(input: &Input) -> Result<(), String> {
+    if input.get(super::recheck::VERDICT) == Some(super::recheck::SILENT)
+        || input.get("override").is_some()
+    {
+        return Ok(());
+    }
+    let found = input
+        .get(super::recheck::WHY)
+        .unwrap_or("the rule was not run again");
+    Err(format!(
+        "{found}; return it, or say in `override` why it is approved all the same"
+    ))
 }
 
 fn extension(at: &Situation<'_>) -> Result<(), String> {

@@ -13,10 +13,12 @@ use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
 use super::relapse::Parent;
+use super::service::ATTEMPTS;
 use super::service::Service;
 use super::settings::classify;
 use super::step::{Actor, Input};
-use super::store::Tx;
+use super::store::{StoreError, Tx};
+use crate::detect::Dispatch;
 
 /// A finding of a rule, as far as the queue needs it. Instants are microseconds UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,8 +80,11 @@ pub struct Intake {
     pub reopened: u64,
     /// Cases marked because their finding was withdrawn.
     pub withdrawn: u64,
-    /// Not queued, because their rule is suspended from dispatch.
+    /// Not queued, because their rule is suspended from dispatch or a fault of the platform is
+    /// suspected.
     pub held: u64,
+    /// Cases that became more severe because of other findings, and those that are so no longer.
+    pub raised: u64,
     /// Findings that were known and said nothing new, or were withdrawn before they were ever taken.
     pub unchanged: u64,
 }
@@ -104,6 +109,22 @@ impl Service {
         findings: &[Finding],
         suspended: &BTreeSet<String>,
     ) -> Result<Intake, Error> {
+        self.take_with(findings, suspended, &Dispatch::default())
+            .await
+    }
+
+    /// The same with what other findings say about these: some are more severe by them, and some
+    /// open no case. A case that exists is raised with the reason in its audit row; when nothing
+    /// raises it any more it gets its own severity back, as long as it is not merged or over.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; what was taken before stays taken.
+    pub async fn take_with(
+        &self,
+        findings: &[Finding],
+        suspended: &BTreeSet<String>,
+        dispatch: &Dispatch,
+    ) -> Result<Intake, Error> {
         let mut order: Vec<&Finding> = findings.iter().collect();
         // Worst first, so that others merge into the worst; then by time, then by id.
         order.sort_by(|left, right| {
@@ -115,38 +136,71 @@ impl Service {
         });
         let mut intake = Intake::default();
         for finding in order {
-            let mut tx = self.store.begin().await?;
-            let now = self.clock.now_micros();
-            let known = tx.case(&Case::id_of(&finding.anomaly_id)).await?;
-            let held = suspended.contains(&finding.rule_id);
-            let held_before = intake.held;
-            let changed = match known {
-                Some(case) if held && case.withdrawn == finding.withdrawn => {
-                    intake.held += u64::from(case.state == "reminded");
-                    false
+            let held = suspended.contains(&finding.rule_id)
+                || dispatch.kept.contains_key(&finding.anomaly_id);
+            let mut attempt = 1;
+            loop {
+                let mut counted = intake;
+                match self.take_one(finding, held, dispatch, &mut counted).await {
+                    // The look-back it concerns is checked first; nothing was written.
+                    Err(Error::Store(StoreError::Conflict { case_id, .. }))
+                        if attempt < ATTEMPTS =>
+                    {
+                        attempt += 1;
+                        self.run_checks(&case_id).await?;
+                    }
+                    done => {
+                        done?;
+                        intake = counted;
+                        break;
+                    }
                 }
-                Some(case) => {
-                    self.known(tx.as_mut(), &case, finding, now, &mut intake)
-                        .await?
-                }
-                None if finding.withdrawn.is_some() => false,
-                None if held => {
-                    intake.held += 1;
-                    false
-                }
-                None => {
-                    self.open_case(tx.as_mut(), finding, now, &mut intake)
-                        .await?;
-                    true
-                }
-            };
-            if changed {
-                tx.commit().await?;
-            } else if intake.held == held_before {
-                intake.unchanged += 1;
             }
         }
         Ok(intake)
+    }
+
+    /// One finding in one transaction.
+    async fn take_one(
+        &self,
+        finding: &Finding,
+        held: bool,
+        dispatch: &Dispatch,
+        intake: &mut Intake,
+    ) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now_micros();
+        let known = tx.case(&Case::id_of(&finding.anomaly_id)).await?;
+        let held_before = intake.held;
+        let changed = match known {
+            Some(case) if held && case.withdrawn == finding.withdrawn => {
+                intake.held += u64::from(case.state == "reminded");
+                false
+            }
+            Some(case) => self.known(tx.as_mut(), &case, finding, now, intake).await?,
+            None if finding.withdrawn.is_some() => false,
+            None if held => {
+                intake.held += 1;
+                false
+            }
+            None => {
+                self.open_case(tx.as_mut(), finding, now, intake).await?;
+                true
+            }
+        };
+        let raised = match held {
+            false => {
+                let rise = dispatch.rises.get(&finding.anomaly_id);
+                self.rise(tx.as_mut(), finding, rise, now, intake).await?
+            }
+            true => false,
+        };
+        if changed || raised {
+            tx.commit().await?;
+        } else if intake.held == held_before {
+            intake.unchanged += 1;
+        }
+        Ok(())
     }
 
     async fn open_case(
@@ -230,11 +284,17 @@ impl Service {
             let moved = Desk::mark(case, action, &engine, input, now, |after| {
                 after.withdrawn.clone_from(&finding.withdrawn);
             });
-            self.record(tx, case, vec![moved], now).await?;
+            let marked = self.record(tx, case, vec![moved], now).await?;
+            if marked.state == "reminded" && marked.withdrawn.is_some() {
+                // A reminder of nothing: there is nothing left for anybody to do.
+                let input = Input::default().with("reason", "withdrawn");
+                let moves = self.desk.step(&marked, "withdraw", &engine, &input, now)?;
+                self.record(tx, &marked, moves, now).await?;
+            }
             intake.withdrawn += u64::from(finding.withdrawn.is_some());
             return Ok(true);
         }
-        let becomes_clue = case.state == "reminded"
+        let becomes_clue = (case.state == "reminded" || case.only_reminded)
             && finding.confirmed
             && finding.severity <= Severity::S3
             && finding.exempt_code.is_none()
@@ -291,6 +351,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         evidence_sha256: finding.evidence_sha256.clone(),
         fire_count: 1,
         withdrawn: None,
+        severity_before: None,
         assignee: None,
         claimed_until: None,
         entered_at: now,
@@ -298,9 +359,15 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         due_at: None,
         timer_at: None,
         overdue: false,
+        remind_at: None,
+        clocks: Vec::new(),
         order_length: None,
         files_added: 0,
         measured_from: None,
+        checks: Vec::new(),
+        check_at: None,
+        plan: None,
+        only_reminded: false,
         look_back_until: None,
         return_count: 0,
         extension_count: 0,

@@ -70,6 +70,6 @@ async fn on_postgres() {
 async fn on_sqlite() {
     if !work_if_worker().await {
         let place = Place::sqlite();
-        kill_and_restart("review::killed::on_sqlite", &place, 500).await;
+        kill_and_restart("review::killed::on_sqlite", &place, 2_000).await;
     }
 }

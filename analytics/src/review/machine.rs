@@ -9,9 +9,12 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::parts::{FieldDef, ItemDef, Role, State, Transition};
+use super::parts::{ClockDef, FieldDef, ItemDef, Role, State, Transition};
 
 const BUILT_IN: &str = include_str!("machine.toml");
+
+/// What reopens a case whose trouble is back.
+pub(super) const RELAPSE: &str = "relapse";
 
 /// Why a machine's text is not a machine.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -38,6 +41,7 @@ struct Text {
     transition: Vec<Transition>,
     field: Vec<FieldDef>,
     item: Vec<ItemDef>,
+    clock: Vec<ClockDef>,
 }
 
 /// A sound machine.
@@ -49,6 +53,7 @@ pub struct Machine {
     transitions: Vec<Transition>,
     fields: Vec<FieldDef>,
     items: Vec<ItemDef>,
+    clocks: Vec<ClockDef>,
     by_name: BTreeMap<String, usize>,
 }
 
@@ -83,6 +88,7 @@ impl Machine {
             transitions: text.transition,
             fields: text.field,
             items: text.item,
+            clocks: text.clock,
             by_name,
         };
         machine.check()?;
@@ -117,6 +123,11 @@ impl Machine {
     /// What a reviewer answers for, in the order of the file.
     pub fn items(&self) -> &[ItemDef] {
         &self.items
+    }
+
+    /// Clocks that run side by side inside states.
+    pub fn clocks(&self) -> &[ClockDef] {
+        &self.clocks
     }
 
     /// The state of this name.
@@ -189,6 +200,7 @@ impl Machine {
         for state in &self.states {
             self.check_deadlines(state)?;
         }
+        self.check_clocks()?;
         let reachable = self.closure(&[self.initial.as_str()], |way, known| {
             way.from
                 .iter()
@@ -232,10 +244,66 @@ impl Machine {
                 }
             }
         }
+        if !state.checks.is_empty() {
+            // A check that finds the trouble again has somewhere to go, and the last one goes before
+            // the end of the state.
+            if self.way(&state.name, RELAPSE).is_none() {
+                return unsound(format!("its checks need the action `{RELAPSE}`"));
+            }
+            let last = state.checks.last().copied();
+            if state.deadline.iter().any(|rule| rule.days != last) {
+                return unsound("its last check and its deadline are on the same day".to_owned());
+            }
+            if !state.checks.is_sorted_by(|one, next| one < next) {
+                return unsound("its checks are not in order".to_owned());
+            }
+        }
         if let Some(last) = state.deadline.last()
             && (!last.severity.is_empty() || last.unit.is_some())
         {
             return unsound("the last deadline must fit every case".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A clock has one length, runs in a state without a deadline of its own, and is started and
+    /// stopped by actions that exist; what prolongs or needs a clock names one.
+    fn check_clocks(&self) -> Result<(), MachineError> {
+        let unsound = |place: String, problem: &str| {
+            Err(MachineError::Unsound {
+                place,
+                problem: problem.to_owned(),
+            })
+        };
+        let actions = self.actions();
+        for clock in &self.clocks {
+            let place = || format!("clock `{}`", clock.name);
+            match self.state(&clock.state) {
+                Some(state) if state.deadline.is_empty() => {}
+                Some(_) => return unsound(place(), "its state has a deadline of its own"),
+                None => return unsound(place(), "its state does not exist"),
+            }
+            if clock.days.is_some() == clock.working_days.is_some() {
+                return unsound(place(), "a clock has exactly one length");
+            }
+            if clock.before.is_some() && clock.working_days.is_none() {
+                return unsound(place(), "`before` is counted in working days");
+            }
+            let named = clock.from.iter().chain(&clock.until);
+            if !named
+                .clone()
+                .all(|action| actions.contains(action.as_str()))
+            {
+                return unsound(place(), "an action that starts or stops it does not exist");
+            }
+        }
+        let known = |name: &String| self.clocks.iter().any(|clock| &clock.name == name);
+        for way in &self.transitions {
+            let mut named = way.extends.iter().chain(&way.during);
+            if !named.all(known) {
+                let place = format!("action `{}` to `{}`", way.action, way.to);
+                return unsound(place, "it names a clock that does not exist");
+            }
         }
         Ok(())
     }
@@ -359,7 +427,19 @@ mod tests {
         assert!(timer.contains("timer `answer`"), "{timer}");
         let field = broken(|text| text.replace("name = \"promise\"", "name = \"oath\""));
         assert!(field.contains("`promise` is not described"), "{field}");
+        let unending = broken(|text| text.replace("checks = [7, 30]", "checks = [7]"));
+        assert!(unending.contains("on the same day"), "{unending}");
         let lengthless = broken(|text| text.replacen("{ working_days = 1 }]", "{ }]", 1));
         assert!(lengthless.contains("exactly one length"), "{lengthless}");
+        let clock = broken(|text| text.replacen("extends = \"decision\"", "extends = \"nap\"", 1));
+        assert!(clock.contains("a clock that does not exist"), "{clock}");
+        let twice = broken(|text| {
+            text.replacen(
+                "text = \"the penalty case runs; its clocks run side by side\"",
+                "text = \"\"\ndeadline = [{ days = 90 }]",
+                1,
+            )
+        });
+        assert!(twice.contains("a deadline of its own"), "{twice}");
     }
 }

@@ -116,7 +116,7 @@ impl Service {
     }
 }
 
-fn event_row(event: &Event) -> Map<String, Value> {
+pub(super) fn event_row(event: &Event) -> Map<String, Value> {
     object(json!({
         "seq": event.seq, "case_id": event.case_id, "from_state": event.from_state,
         "to_state": event.to_state, "case_version": event.case_version, "action": event.action,

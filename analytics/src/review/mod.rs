@@ -18,18 +18,24 @@
 //! - **W4** Deadlines run from their clock's start and end after it; one that passed takes effect as
 //!   of the moment it passed, before anything else happens to the case.
 //! - **W5** One anomaly is one case, however often it is taken in.
+//! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
 //! ([`Error::ClockBehind`], nothing is written); the chain is broken ([`Service::audit`] names the
 //! first row).
 
+mod act;
 mod audit;
+mod bundle;
 mod calendar;
 mod calendar_file;
+mod caller;
 mod case;
+mod checked;
 mod checklist;
 mod claims;
+mod clocks;
 mod deadline;
 mod desk;
 mod diagram;
@@ -37,14 +43,19 @@ mod dossier;
 mod error;
 mod event;
 mod evidence;
+mod fields;
 mod guard;
 mod intake;
+mod look_back;
 mod machine;
 mod mirror;
+mod package;
 mod parts;
 mod postgres;
+mod recheck;
 mod relapse;
 mod relational;
+mod rise;
 mod service;
 mod settings;
 mod source;
@@ -66,32 +77,47 @@ mod mirror_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod properties_ends;
+#[cfg(test)]
+mod tampering;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod testing_postgres;
+#[cfg(test)]
+mod walk;
 
+pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
+pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
-pub use case::{Case, Signature};
+pub use caller::{Begun, Caller, Request, Scope};
+pub use case::{Case, CheckResult, LookBackCheck, Plan, RunningClock, Signature};
+pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
 pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
-pub use error::Error;
+pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
-pub use evidence::{CaseFile, FileFacts, Kept, SeenBefore};
+pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
 pub use mirror::Mirrored;
+pub use package::Package;
 pub use parts::{
-    Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition, UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
+    UnitKind,
 };
 pub use postgres::PostgresStore;
+pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use service::{Service, Shown};
-pub use settings::Config;
+pub use settings::{Body, Config};
 pub use source::{findings_from_batches, load_findings};
 pub use sqlite::SqliteStore;
 pub use stats::{Figure, Rate, StatRow};
 pub use step::{Actor, Attachment, Input, NextStep};
-pub use store::{FileRow, Filter, Store, StoreError, Tx};
+pub use store::{
+    ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
+};
 pub use tick::Fired;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use nonsite_schemas::wire::inspection::{Conclusion, Mode};
+
 use super::guard::Guard;
 
 /// In which capacity somebody acts.
@@ -142,6 +144,8 @@ pub struct DeadlineRule {
     pub order: bool,
     /// What the engine does when it passes.
     pub timer: Option<String>,
+    /// How many hours before the end the holder of the state is reminded.
+    pub remind_hours: Option<u32>,
 }
 
 /// A state of a case.
@@ -161,9 +165,16 @@ pub struct State {
     /// The case rests here.
     #[serde(default, rename = "final")]
     pub is_final: bool,
+    /// The inspection this state is: leaving an off-site check and coming back from a visit write an
+    /// act.
+    #[serde(default)]
+    pub act: Option<Mode>,
     /// Deadlines; the first that fits applies.
     #[serde(default)]
     pub deadline: Vec<DeadlineRule>,
+    /// Calendar days after which the rule that fired is run again, in order.
+    #[serde(default)]
+    pub checks: Vec<u32>,
 }
 
 /// When a second person has to sign.
@@ -219,6 +230,51 @@ pub struct Transition {
     /// Feedback it gives to the rule unless the field `match` says otherwise.
     #[serde(default)]
     pub rule_match: Option<String>,
+    /// What the inspection that ends by it came to.
+    #[serde(default)]
+    pub conclusion: Option<Conclusion>,
+    /// The clock it prolongs.
+    #[serde(default)]
+    pub extends: Option<String>,
+    /// Possible only while this clock runs.
+    #[serde(default)]
+    pub during: Option<String>,
+}
+
+/// A clock that runs beside others inside a state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockDef {
+    /// Name in commands and audit rows.
+    pub name: String,
+    /// Chinese name.
+    pub zh: String,
+    /// The state it runs in; leaving the state ends it.
+    pub state: String,
+    /// Actions that start it.
+    pub from: Vec<String>,
+    /// Actions that stop it.
+    pub until: Vec<String>,
+    /// Calendar days, moved to the next working day.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// Working days.
+    #[serde(default)]
+    pub working_days: Option<u32>,
+    /// It ends that many working days before the day in this field, instead of after its start.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// How many hours before its end the holder is reminded.
+    #[serde(default)]
+    pub remind_hours: Option<u32>,
+    /// Days by which it may be prolonged, each once, in this order.
+    #[serde(default)]
+    pub extensions: Vec<u32>,
+    /// When it passes a right is gone and nobody is late.
+    #[serde(default)]
+    pub lapses: bool,
+    /// What has to happen by its end.
+    pub text: String,
 }
 
 /// A field an action may carry.
@@ -229,6 +285,19 @@ pub struct FieldDef {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// The codes it may hold; any text when there are none.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+impl FieldDef {
+    /// What it holds, its codes included.
+    pub fn meaning(&self) -> String {
+        match self.values.is_empty() {
+            true => self.text.clone(),
+            false => format!("{}: {}", self.text, self.values.join(", ")),
+        }
+    }
 }
 
 /// An item of the reviewer's checklist.

@@ -30,8 +30,29 @@ pub(super) enum Parent {
     None,
 }
 
+/// The open case that has the cause of a finding: the same kind of rule on the same outlet, else any
+/// rule on the same outlet or logger at the same time. One cause gives one order, however many rules
+/// see it. Findings about a permit as a whole span months; they go by their kind alone.
+fn one_cause(mut open: Vec<Case>, case: &Case) -> Option<Case> {
+    let same_kind = open
+        .iter()
+        .position(|other| other.rule_group == case.rule_group);
+    let found = same_kind.or_else(|| {
+        let placed = case.outlet_uid.is_some() || case.mn.is_some();
+        open.iter().position(|other| placed && overlap(other, case))
+    })?;
+    Some(open.swap_remove(found))
+}
+
+/// Whether what was judged overlaps in time; an instant counts as a microsecond.
+fn overlap(one: &Case, other: &Case) -> bool {
+    let end = |case: &Case| case.window_end.max(case.window_start + 1);
+    one.window_start < end(other) && other.window_start < end(one)
+}
+
 impl Service {
-    /// Looks for the case a finding belongs to, after deadlines that passed took effect on it.
+    /// Looks for the case a finding belongs to, after deadlines that passed took effect on it. A
+    /// conflict names a case whose look-back has to be checked first.
     pub(super) async fn parent_of(
         &self,
         tx: &mut dyn Tx,
@@ -39,15 +60,16 @@ impl Service {
         now: i64,
     ) -> Result<Parent, Error> {
         let began = case.window_start;
-        let open = tx
-            .open_case_on(&case.subject, &case.rule_group, &case.case_id)
-            .await?;
-        if let Some(mut open) = open {
+        let open = tx.open_cases_on(&case.subject, &case.case_id).await?;
+        if let Some(mut open) = one_cause(open, case) {
             if open.state == "look_back" && open.is_relapse(began) {
                 return Ok(Parent::Relapsed(open));
             }
             while open.timer_at.is_some_and(|at| at <= now) {
-                let moves = self.expire(&open)?;
+                if Desk::check_waits(&open, now) {
+                    return Err(open.has_to_be_checked());
+                }
+                let moves = self.desk.expire(&open)?;
                 open = self.record(tx, &open, moves, now).await?;
             }
             if self
@@ -82,10 +104,11 @@ impl Service {
         let input = Input::default().with("merged", &case.case_id);
         let absorbed = Desk::mark(parent, "absorb", &engine, input, now, |after| {
             after.fire_count += 1;
+            after.window_start = after.window_start.min(case.window_start);
             after.window_end = after.window_end.max(case.window_end);
-            self.desk.worsen(after, case.severity);
+            self.desk.worsen(after, case.severity, now);
         });
-        self.record(tx, parent, vec![absorbed], now).await?;
+        self.record_worse(tx, parent, absorbed, now).await?;
         Ok(())
     }
 

@@ -6,20 +6,26 @@ use std::time::Duration;
 use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
+use crate::ratio::RatioPolicies;
+
+use super::act::{ActView, merged_into};
+use super::bundle::Bundles;
+use super::caller::Caller;
 use super::case::Case;
 use super::desk::{Desk, Moved};
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::event::{Event, GENESIS};
 use super::machine::Machine;
 use super::parts::Role;
 use super::postgres::PostgresStore;
+use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
 use super::store::{FileRow, Filter, Store, StoreError, Tx};
 
 /// How often a change is tried again when somebody else was faster.
-const ATTEMPTS: u32 = 5;
+pub(super) const ATTEMPTS: u32 = 5;
 
 /// The review queue.
 #[derive(Debug, Clone)]
@@ -28,6 +34,10 @@ pub struct Service {
     pub(super) desk: Arc<Desk>,
     pub(super) config: Arc<Config>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) policies: Arc<RatioPolicies>,
+    pub(super) bundles: Arc<Bundles>,
+    pub(super) recheck: Arc<dyn Recheck>,
 }
 
 /// A case with its history and its future.
@@ -41,6 +51,10 @@ pub struct Shown {
     pub next: Vec<NextStep>,
     /// The engine's next action on it, when its deadline passes.
     pub timer: Option<String>,
+    /// Inspection acts the workflow wrote for it, every version in order.
+    pub acts: Vec<ActView>,
+    /// The findings that one order is about: those merged into the case.
+    pub merged: Vec<Case>,
 }
 
 impl Service {
@@ -51,12 +65,15 @@ impl Service {
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let config = &config.with_calendar_file()?;
         config.validate()?;
+        let bundles = Bundles::load(config.bundles.as_deref())?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
         let store: Arc<dyn Store> = match config.postgres() {
             Some(address) => Arc::new(PostgresStore::open(address, patience).await?),
             None => Arc::new(SqliteStore::open(&config.database, patience).await?),
         };
-        Ok(Self::on(store, config, clock))
+        let mut service = Self::on(store, config, clock);
+        service.bundles = Arc::new(bundles);
+        Ok(service)
     }
 
     /// The queue on any store.
@@ -66,7 +83,31 @@ impl Service {
             desk: Arc::new(Desk::new(config)),
             config: Arc::new(config.clone()),
             clock,
+            caller: Arc::default(),
+            policies: Arc::default(),
+            bundles: Arc::default(),
+            recheck: Arc::new(WithoutTables),
         }
+    }
+
+    /// The same queue, which runs rules again by these means: for approvals and for the checks of the
+    /// look-back. Until then it says that it could not.
+    pub fn with_recheck(mut self, recheck: Arc<dyn Recheck>) -> Self {
+        self.recheck = recheck;
+        self
+    }
+
+    /// The same queue with these counting policies, whose ids its acts name; the built-in one until
+    /// then.
+    pub fn with_policies(mut self, policies: RatioPolicies) -> Self {
+        self.policies = Arc::new(policies);
+        self
+    }
+
+    /// The counting policy in force at an instant.
+    pub(super) fn policy_in_force(&self, at: i64) -> Option<String> {
+        let policy = self.policies.in_force(at).ok()?;
+        Some(policy.policy_id.clone())
     }
 
     /// What is missing for right deadlines: years without a single public holiday.
@@ -104,26 +145,33 @@ impl Service {
         if actor.role == Role::Engine {
             return Err(Error::NotAPerson);
         }
+        let with_rerun = self.with_rerun(case_id, action, actor, input).await?;
         self.change(case_id, |case, now| {
-            self.desk.step(case, action, actor, input, now)
+            self.of_body(case, action, actor)?;
+            let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
+            if let Some(name) = reserved.find(|name| input.fields.contains_key(**name)) {
+                let why = format!("field `{name}` is written by the program alone");
+                return Err(self.desk.refused_as(Refusal::Field, case, action, why));
+            }
+            self.desk.step(case, action, actor, &with_rerun, now)
         })
         .await
     }
 
-    /// Cases, the worst and most urgent first.
+    /// Cases within the caller's scope, the worst and most urgent first unless asked otherwise.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Case>, Error> {
-        Ok(self.store.cases(filter).await?)
+        Ok(self.store.cases(&self.bounded(filter)).await?)
     }
 
-    /// Number of cases per state.
+    /// Number of cases per state within the caller's scope.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn counts(&self) -> Result<Vec<(String, i64)>, Error> {
-        Ok(self.store.counts().await?)
+        Ok(self.store.counts(&self.caller.scope).await?)
     }
 
     /// A case with everything around it.
@@ -131,15 +179,18 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn show(&self, case_id: &str) -> Result<Shown, Error> {
-        let case = self
-            .store
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        let case = self.visible(self.store.case(case_id).await?, case_id)?;
         let events = self.store.events_of(case_id).await?;
         let next = self.desk.next_steps(&case);
+        let acts = self.acts_of(case_id).await?;
+        let mut merged = Vec::new();
+        for id in merged_into(&events) {
+            let part = self.store.case(id).await?;
+            merged.extend(part.filter(|part| self.caller.scope.covers_case(part)));
+        }
         let timer = case
-            .timer_at
+            .due_at
+            .filter(|_| !case.overdue)
             .and_then(|_| self.desk.timer_of(&case))
             .map(str::to_owned);
         Ok(Shown {
@@ -147,6 +198,8 @@ impl Service {
             events,
             next,
             timer,
+            acts,
+            merged,
         })
     }
 
@@ -173,6 +226,29 @@ impl Service {
         }
     }
 
+    /// Applies the deadlines of a case that have passed, so that what is printed of it is what a
+    /// change finds.
+    pub(super) async fn catch_up(&self, case_id: &str) -> Result<(), Error> {
+        self.run_checks(case_id).await?;
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now_micros();
+        let Some(before) = tx.case(case_id).await? else {
+            return Ok(());
+        };
+        let mut case = before.clone();
+        while now >= case.updated_at && case.timer_at.is_some_and(|at| at <= now) {
+            if Desk::check_waits(&case, now) {
+                return Err(case.has_to_be_checked());
+            }
+            let moves = self.desk.expire(&case)?;
+            case = self.record(tx.as_mut(), &case, moves, now).await?;
+        }
+        if case.version != before.version {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// One change of one case in a transaction, tried again when another writer was faster.
     pub(super) async fn change(
         &self,
@@ -181,6 +257,7 @@ impl Service {
     ) -> Result<Case, Error> {
         let mut attempt = 1;
         loop {
+            self.run_checks(case_id).await?;
             match self.try_change(case_id, &decide).await {
                 Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
                     attempt += 1
@@ -198,10 +275,10 @@ impl Service {
         let mut tx = self.store.begin().await?;
         // The clock is read inside the transaction: the order of the chain is the order of time.
         let now = self.clock.now_micros();
-        let mut case = tx
-            .case(case_id)
-            .await?
-            .ok_or_else(|| Error::NotFound(case_id.to_owned()))?;
+        if let Some(done) = self.done_before(tx.as_mut()).await? {
+            return Ok(done);
+        }
+        let mut case = self.visible(tx.case(case_id).await?, case_id)?;
         if now < case.updated_at {
             return Err(Error::ClockBehind {
                 case_id: case.case_id,
@@ -210,12 +287,17 @@ impl Service {
             });
         }
         while case.timer_at.is_some_and(|at| at <= now) {
-            let moves = self.expire(&case)?;
+            if Desk::check_waits(&case, now) {
+                return Err(case.has_to_be_checked());
+            }
+            let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
         }
-        match decide(&case, now) {
+        let decided = self.check_version(&case).and_then(|()| decide(&case, now));
+        match decided {
             Ok(moves) => {
                 let after = self.record(tx.as_mut(), &case, moves, now).await?;
+                self.remember(tx.as_mut(), &after, now).await?;
                 tx.commit().await?;
                 Ok(after)
             }
@@ -224,31 +306,6 @@ impl Service {
                 tx.commit().await?;
                 Err(refusal)
             }
-        }
-    }
-
-    /// What the engine does when a case's timer is due, as of the moment it was due.
-    pub(super) fn expire(&self, case: &Case) -> Result<Vec<Moved>, Error> {
-        let due = case
-            .timer_at
-            .unwrap_or(case.entered_at)
-            .max(case.entered_at);
-        let engine = Actor::engine();
-        match self.desk.timer_of(case) {
-            Some(action) => self
-                .desk
-                .step(case, action, &engine, &Input::default(), due),
-            None => Ok(vec![Desk::mark(
-                case,
-                "overdue",
-                &engine,
-                Input::default(),
-                due,
-                |after| {
-                    after.overdue = true;
-                    after.timer_at = None;
-                },
-            )]),
         }
     }
 
@@ -272,9 +329,10 @@ impl Service {
         &self,
         tx: &mut dyn Tx,
         before: Option<&Case>,
-        moved: Moved,
+        mut moved: Moved,
         now: i64,
     ) -> Result<Case, Error> {
+        let acts = self.make_acts(tx, before, &mut moved, now).await?;
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx
@@ -321,6 +379,10 @@ impl Service {
                 })
                 .await?;
             }
+        }
+        for mut act in acts {
+            act.seq = seq;
+            tx.put_act(&act).await?;
         }
         Ok(case)
     }

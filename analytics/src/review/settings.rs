@@ -4,12 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use nonsite_schemas::wire::inspection::OrgLevel;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Calendar;
 use super::case::Case;
 use super::error::Error;
 use super::parts::UnitKind;
+
+/// An enforcement body, as its acts name it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Body {
+    /// Name.
+    pub name: Option<String>,
+    /// Level: sub_bureau, county, city, province or ministry.
+    pub level: Option<OrgLevel>,
+}
 
 /// Settings of the review queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +51,20 @@ pub struct Config {
     pub incineration_units: BTreeSet<String>,
     /// Owner of each rule, who may not dismiss its findings.
     pub rule_owners: BTreeMap<String, String>,
+    /// Certificate numbers of officers by their id, for the acts they are named in.
+    pub officers: BTreeMap<String, String>,
+    /// Enforcement bodies by their code.
+    pub bodies: BTreeMap<String, Body>,
+    /// Level of bodies that `bodies` does not name. Default `sub_bureau`.
+    pub body_level: OrgLevel,
+    /// File of document bundles, see `docs/review.md`; the built-in placeholders when left out.
+    pub bundles: Option<PathBuf>,
+    /// How far back cases and acts of the same outlet are pointed out where a clue is decided on, days;
+    /// 1 to 366, default 30.
+    pub checked_days: u32,
+    /// Kafka topic by which the acts of the workflow reach table `inspections`; empty (the default)
+    /// writes them there directly.
+    pub acts_topic: String,
 }
 
 impl Default for Config {
@@ -57,6 +82,12 @@ impl Default for Config {
             key_units: BTreeSet::new(),
             incineration_units: BTreeSet::new(),
             rule_owners: BTreeMap::new(),
+            officers: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+            body_level: OrgLevel::SubBureau,
+            bundles: None,
+            checked_days: 30,
+            acts_topic: String::new(),
         }
     }
 }
@@ -113,6 +144,12 @@ impl Config {
             return fault(
                 "tick_interval_s",
                 format!("{} is out of range: 1 to 3600", self.tick_interval_s),
+            );
+        }
+        if !(1..=366).contains(&self.checked_days) {
+            return fault(
+                "checked_days",
+                format!("{} is out of range: 1 to 366", self.checked_days),
             );
         }
         if let Some(day) = self.holidays.intersection(&self.workdays).next() {

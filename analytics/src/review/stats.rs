@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use nonsite_schemas::time::beijing_day;
 use serde::Serialize;
 
+use super::bundle::Bundle;
 use super::calendar::HOUR;
 use super::error::Error;
 use super::event::Event;
@@ -144,15 +145,23 @@ const TARGETS: [Definition; 6] = [
     },
 ];
 
+/// Read with the configured bundles.
+const SERVED: Definition = Definition {
+    code: "served_same_day",
+    zh: "告知同达率",
+    text: "acts and decisions whose document bundle was served on the same day",
+    read: |_| Seen::default(),
+};
+
 impl Service {
-    /// All targets over the decisions that took effect in `period`, up to `as_of` (microseconds UTC).
+    /// All targets over the decisions on the caller's cases that took effect in `period`, up to `as_of` (microseconds UTC).
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn stats(&self, period: &Period, as_of: i64) -> Result<Vec<Figure>, Error> {
         let orgs: BTreeMap<String, Option<String>> = self
             .store
-            .cases(&Filter::default())
+            .cases(&self.bounded(&Filter::default()))
             .await?
             .into_iter()
             .map(|case| (case.case_id, case.org_code))
@@ -167,16 +176,30 @@ impl Service {
         }
         let mut by_case: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
         for event in &events {
-            by_case.entry(&event.case_id).or_default().push(event);
+            if orgs.contains_key(&event.case_id) {
+                by_case.entry(&event.case_id).or_default().push(event);
+            }
         }
-        let figure = |target: &Definition| figure(target, &by_case, &orgs, period);
-        Ok(TARGETS.iter().map(figure).collect())
+        let mut figures: Vec<Figure> = TARGETS
+            .iter()
+            .map(|target| figure(target, target.read, &by_case, &orgs, period))
+            .collect();
+        let bundles = self.bundles().all();
+        figures.push(figure(
+            &SERVED,
+            |rows| served(rows, bundles, as_of),
+            &by_case,
+            &orgs,
+            period,
+        ));
+        Ok(figures)
     }
 }
 
-fn figure(
+fn figure<'e>(
     target: &Definition,
-    by_case: &BTreeMap<&str, Vec<&Event>>,
+    read: impl Fn(&[&'e Event]) -> Seen<'e>,
+    by_case: &BTreeMap<&str, Vec<&'e Event>>,
     orgs: &BTreeMap<String, Option<String>>,
     period: &Period,
 ) -> Figure {
@@ -192,7 +215,7 @@ fn figure(
         rows: Vec::new(),
     };
     for (case_id, events) in by_case {
-        let seen = (target.read)(events);
+        let seen = read(events);
         figure.undecided += seen.undecided;
         let org_code = orgs.get(*case_id).cloned().flatten();
         for (event, hit, began) in seen.decided {
@@ -324,6 +347,33 @@ fn lasting<'e>(events: &[&'e Event]) -> Seen<'e> {
             (Some(relapse), _) => seen.decided.push((relapse, false, None)),
             (None, Some(end)) => seen.decided.push((end, true, None)),
             (None, None) => seen.undecided += 1,
+        }
+    }
+    seen
+}
+
+/// Every action after which a bundle is due, once per bundle; that very day it may still come.
+fn served<'e>(events: &[&'e Event], bundles: &[Bundle], as_of: i64) -> Seen<'e> {
+    let mut seen = Seen::default();
+    for (index, event) in events.iter().enumerate() {
+        let day = beijing_day(event.effective_at);
+        for bundle in bundles
+            .iter()
+            .filter(|bundle| bundle.when.contains(&event.action))
+        {
+            let hit = events[index..].iter().find(|later| {
+                later.action == "serve"
+                    && later.fields.get("bundle") == Some(&bundle.kind)
+                    && beijing_day(later.effective_at) == day
+            });
+            match hit {
+                Some(hit) => {
+                    let took = Some(event.effective_at.min(hit.effective_at));
+                    seen.decided.push((hit, true, took));
+                }
+                None if day == beijing_day(as_of) => seen.undecided += 1,
+                None => seen.decided.push((event, false, None)),
+            }
         }
     }
     seen

@@ -73,6 +73,22 @@ impl Input {
             .filter(|value| !value.is_empty())
     }
 
+    /// The first text with characters that no database keeps in a text and no person types.
+    pub(super) fn unwritable(&self) -> Option<&str> {
+        let bad = |text: &str| {
+            text.chars()
+                .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        };
+        let field = self
+            .fields
+            .iter()
+            .find(|(name, text)| bad(name) || bad(text))
+            .map(|(name, _)| name.as_str());
+        let note = self.note.as_deref().filter(|note| bad(note));
+        let file = self.attachments.iter().find(|file| bad(&file.name));
+        field.or(note.map(|_| "note")).or(file.map(|_| "file name"))
+    }
+
     /// The different entries of a comma list.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
         let mut entries: Vec<&str> = self

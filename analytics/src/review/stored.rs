@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
-use super::store::{FileRow, StoreError};
+use super::store::{ActRow, Answered, FileRow, SendIntent, StoreError};
 
 /// Id and document of a case's row.
 pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
@@ -24,6 +24,48 @@ pub(super) fn case(database: &str, id: String, document: &str) -> Result<Case, S
         id,
         problem: error.to_string(),
     })
+}
+
+/// Whether the columns a case is searched and sorted by say what the case says.
+pub(super) fn columns_agree<R>(row: &R, case: &Case, is_open: bool) -> Result<bool, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> bool: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    let text = |column: &str| -> Result<Option<String>, sqlx::Error> { row.try_get(column) };
+    let number = |column: &str| -> Result<Option<i64>, sqlx::Error> { row.try_get(column) };
+    let texts = [
+        ("case_id", Some(&case.case_id)),
+        ("anomaly_id", Some(&case.anomaly_id)),
+        ("state", Some(&case.state)),
+        ("subject", Some(&case.subject)),
+        ("rule_group", Some(&case.rule_group)),
+        ("org_code", case.org_code.as_ref()),
+        ("assignee", case.assignee.as_ref()),
+    ];
+    let numbers = [
+        ("version", Some(case.version)),
+        ("claimed_until", case.claimed_until),
+        ("due_at", case.due_at),
+        ("timer_at", case.timer_at),
+        ("opened_at", Some(case.opened_at)),
+        ("look_back_until", case.look_back_until),
+    ];
+    for (column, said) in texts {
+        if text(column)?.as_ref() != said {
+            return Ok(false);
+        }
+    }
+    for (column, said) in numbers {
+        if number(column)? != said {
+            return Ok(false);
+        }
+    }
+    let open: bool = row.try_get("is_open")?;
+    Ok(open == is_open && text("severity")?.as_deref() == Some(case.severity.code()))
 }
 
 /// An audit row.
@@ -64,6 +106,24 @@ where
     })
 }
 
+/// A request with a key.
+pub(super) fn answered<R>(row: &R) -> Result<Answered, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(Answered {
+        user: row.try_get("owner")?,
+        key: row.try_get("key")?,
+        fingerprint: row.try_get("fingerprint")?,
+        document: row.try_get("document")?,
+        at: row.try_get("at")?,
+    })
+}
+
 /// A row of the index of files.
 pub(super) fn file<R>(row: &R) -> Result<FileRow, sqlx::Error>
 where
@@ -79,6 +139,43 @@ where
         name: row.try_get("name")?,
         sha256: row.try_get("sha256")?,
         picture: row.try_get("picture")?,
+        at: row.try_get("at")?,
+    })
+}
+
+/// A row of an act.
+pub(super) fn act<R>(row: &R) -> Result<ActRow, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i32: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(ActRow {
+        seq: row.try_get("seq")?,
+        act_id: row.try_get("act_id")?,
+        act_version: row.try_get("act_version")?,
+        case_id: row.try_get("case_id")?,
+        document: row.try_get("document")?,
+        sha256: row.try_get("sha256")?,
+        at: row.try_get("at")?,
+    })
+}
+
+/// A row of an intent to send.
+pub(super) fn intent<R>(row: &R) -> Result<SendIntent, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(SendIntent {
+        topic: row.try_get("topic")?,
+        last_seq: row.try_get("last_seq")?,
+        marks: row.try_get("marks")?,
+        until: row.try_get("held_until")?,
         at: row.try_get("at")?,
     })
 }

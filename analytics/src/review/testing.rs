@@ -1,6 +1,6 @@
 //! Findings, people and a queue for tests.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nonsite_schemas::time::ManualClock;
@@ -8,10 +8,11 @@ use tempfile::TempDir;
 
 use super::calendar::HOUR;
 use super::case::Case;
-use super::desk::Desk;
+use super::error::Error;
 use super::intake::Finding;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
+use super::recheck::{Recheck, Rechecked, Verdict as RecheckVerdict};
 use super::service::Service;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
@@ -72,6 +73,10 @@ pub(super) fn papers() -> Input {
         ("officers", "o-1, o-2"),
         ("approval", "approval-1"),
         ("measures", "pump replaced"),
+        ("owner", "manager, 13800000000"),
+        ("minutes", "minutes-1"),
+        ("evidence_list", "hourly values, photo"),
+        ("list", "case file, evidence"),
         ("measure_date", "2026-03-02"),
         ("promise", "manager"),
         ("opinion", "complete"),
@@ -103,19 +108,42 @@ pub(super) fn papers_for(action: &str) -> Input {
     papers().with("items", &items.join("; "))
 }
 
-/// A case in triage, without a store.
-pub(super) fn triaged(desk: &Desk, severity: Severity, now: i64) -> Case {
-    let case = super::intake::new_case(&finding("x", severity), "detected", now);
-    let moves = desk
-        .step(&case, "accept", &Actor::engine(), &Input::default(), now)
-        .unwrap();
-    moves.into_iter().last().unwrap().case
+/// What running a rule again came to.
+pub(super) fn rechecked(verdict: RecheckVerdict) -> Rechecked {
+    let fires = verdict == RecheckVerdict::StillFailing;
+    Rechecked {
+        verdict,
+        why: format!("the rule: {}", verdict.code()),
+        hours: 48,
+        findings: u64::from(fires),
+        first: fires.then(|| monday() + 2 * 24 * HOUR),
+        ..Rechecked::not_run("")
+    }
+}
+
+/// What a rule says when it is run again: silent until told otherwise. `None`: there are no tables.
+#[derive(Debug)]
+pub(super) struct Told(pub(super) Mutex<Option<RecheckVerdict>>);
+
+#[async_trait::async_trait]
+impl Recheck for Told {
+    async fn run(&self, _case: &Case, _until: i64) -> Result<Rechecked, Error> {
+        let told = *self.0.lock().unwrap();
+        told.map(rechecked).ok_or_else(|| {
+            Error::Tables(crate::session::Error::Asked {
+                what: "the tables are away".to_owned(),
+            })
+        })
+    }
 }
 
 /// A queue on a store of its own, with a clock that stands at [`monday`].
 pub(super) struct Bench {
     pub(super) service: Service,
     pub(super) clock: Arc<ManualClock>,
+    pub(super) told: Arc<Told>,
+    /// The schema of a PostgreSQL queue.
+    pub(super) schema: Option<String>,
     /// Keeps what the store lives in.
     pub(super) folder: Option<TempDir>,
     /// Holds the evidence, and files a test makes up.
@@ -130,10 +158,14 @@ impl Bench {
             evidence_dir: files.path().join("evidence"),
             ..config.clone()
         };
-        let service = Service::on(store, &config, Arc::<ManualClock>::clone(&clock));
+        let told = Arc::new(Told(Mutex::new(Some(RecheckVerdict::Silent))));
+        let service = Service::on(store, &config, Arc::<ManualClock>::clone(&clock))
+            .with_recheck(Arc::<Told>::clone(&told));
         Self {
             service,
             clock,
+            told,
+            schema: None,
             folder,
             files,
         }
@@ -152,7 +184,10 @@ impl Bench {
         let schema = super::testing_postgres::schema().await;
         let address = super::testing_postgres::address();
         let store = super::testing_postgres::open(address, &schema).await;
-        Self::on(Arc::new(store), config, None)
+        Self {
+            schema: Some(schema),
+            ..Self::on(Arc::new(store), config, None)
+        }
     }
 
     /// The file of a SQLite queue.
@@ -163,6 +198,11 @@ impl Bench {
             .path()
             .join("queue")
             .join("review.sqlite")
+    }
+
+    /// From now on this is what rules say when they are run again.
+    pub(super) fn tell(&self, verdict: Option<RecheckVerdict>) {
+        *self.told.0.lock().unwrap() = verdict;
     }
 
     pub(super) fn clock_now(&self) -> i64 {

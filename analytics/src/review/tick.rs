@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::desk::Desk;
 use super::error::Error;
 use super::service::Service;
 use super::store::StoreError;
 
-/// One timer that was applied.
+/// One timer or reminder that was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fired {
     /// The case.
@@ -22,8 +23,11 @@ pub struct Fired {
     pub due_at: i64,
     /// State before.
     pub from: String,
-    /// State after; the same when the case was only marked overdue.
+    /// State after; the same when the case was only marked or its holder reminded.
     pub to: String,
+    /// What was done: a timer of the workflow, `overdue`, `reminder`, or the latter two and `lapsed`
+    /// with the name of a clock after a colon.
+    pub action: String,
 }
 
 impl Service {
@@ -45,22 +49,27 @@ impl Service {
             match self.tick().await {
                 Ok(fired) if fired.is_empty() => {}
                 Ok(fired) => tracing::info!(deadlines = fired.len(), "deadlines passed"),
-                Err(error) if error.retry_helps() => tracing::warn!(%error, "deadlines wait"),
+                // A clock that is behind catches up.
+                Err(error) if error.retry_helps() || matches!(error, Error::ClockBehind { .. }) => {
+                    tracing::warn!(%error, "deadlines wait");
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Applies all timers due by the clock's instant.
+    /// Applies all timers due by the clock's instant. A check of a look-back whose tables cannot be
+    /// read waits for the next tick and keeps nothing else from being applied.
     ///
     /// # Errors
     /// [`Error::Store`]; what was applied before stays applied.
     pub async fn tick(&self) -> Result<Vec<Fired>, Error> {
         let mut fired = Vec::new();
+        let mut waiting = 0;
         loop {
             let mut tx = self.store.begin().await?;
             let now = self.clock.now_micros();
-            let Some(case) = tx.next_timer(now).await? else {
+            let Some(case) = tx.next_timer(now, waiting).await? else {
                 return Ok(fired);
             };
             if now < case.updated_at {
@@ -70,8 +79,24 @@ impl Service {
                     last: case.updated_at,
                 });
             }
+            if Desk::check_waits(&case, now) {
+                drop(tx);
+                match self.check(&case).await {
+                    Ok(done) => fired.extend(done),
+                    Err(Error::Tables(error)) => {
+                        tracing::warn!(case = case.case_id, %error, "a check of the look-back waits");
+                        waiting += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
             let due_at = case.timer_at.unwrap_or(now);
-            let moves = self.expire(&case)?;
+            let moves = self.desk.expire(&case)?;
+            let action = moves
+                .first()
+                .map(|moved| moved.action.clone())
+                .unwrap_or_default();
             let after = match self.record(tx.as_mut(), &case, moves, now).await {
                 Err(Error::Store(StoreError::Conflict { .. })) => continue,
                 other => other?,
@@ -82,6 +107,7 @@ impl Service {
                 due_at,
                 from: case.state,
                 to: after.state,
+                action,
             });
         }
     }

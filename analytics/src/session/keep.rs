@@ -104,7 +104,7 @@ impl Session {
 }
 
 /// A planned schema as a table's: any column may be null, whatever the plan knew about it.
-fn plain(schema: &Schema) -> SchemaRef {
+pub(crate) fn plain(schema: &Schema) -> SchemaRef {
     let fields: Vec<Field> = schema
         .fields()
         .iter()
@@ -114,7 +114,7 @@ fn plain(schema: &Schema) -> SchemaRef {
 }
 
 /// A batch under another schema of the same columns.
-fn recast(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn recast(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = schema
         .fields()
         .iter()

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, StructType, Transaction};
@@ -37,13 +38,28 @@ fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
         .map_err(|()| fault("the folder has no absolute path".to_owned()))
 }
 
+/// Refuses a store whose folder is not there: a mistyped path must neither answer like a store in
+/// which nothing ever happened nor come into being as one.
+///
+/// # Errors
+/// [`Error::Store`] names the path.
+pub fn present(store: &Path) -> Result<(), Error> {
+    if store.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Store {
+        path: store.to_owned(),
+        what: "there is no such folder".to_owned(),
+    })
+}
+
 /// The table at its latest version, or nothing when it was never created.
 pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
     load_at(store, name, None).await
 }
 
 /// The table at a version, the latest one when none is given; nothing when it was never created.
-pub(super) async fn load_at(
+pub(crate) async fn load_at(
     store: &Path,
     name: &str,
     version: Option<u64>,
@@ -59,6 +75,23 @@ pub(super) async fn load_at(
     let table = builder.with_version(version).load().await;
     table.map(Some).map_err(|error| Error::Gone {
         what: format!("table `{name}` has no version {version} any more ({error})"),
+    })
+}
+
+/// The table as it was at an instant; nothing when it was never created.
+pub(super) async fn load_when(
+    store: &Path,
+    name: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<DeltaTable>, Error> {
+    let url = table_url(store, name)?;
+    if !has_log_entry(store, name)? {
+        return Ok(None);
+    }
+    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let table = builder.with_timestamp(at).load().await;
+    table.map(Some).map_err(|error| Error::Gone {
+        what: format!("table `{name}` has no state of {at} ({error})"),
     })
 }
 
@@ -99,8 +132,10 @@ async fn appears(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> 
     Ok(None)
 }
 
-/// The table, created from its definition when it does not exist.
+/// The table, created from its definition when it does not exist. The store's own folder is made by
+/// who ingests, never here.
 pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
+    present(store)?;
     if let Some(table) = load(store, def.name).await? {
         return Ok(table);
     }

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::document_tests::{documents, with_tables};
 use crate::fixtures::{PERMIT_NO, Permit, at, object, permits, query, reading, table};
+use crate::session::{Config, in_memory};
 
 /// The document with some fields replaced.
 fn with(document: &Value, changes: Value) -> Value {
@@ -242,4 +243,66 @@ async fn facility_values_know_what_they_are_measured_at() {
     assert_eq!(rows[1]["running"], json!(true));
     assert_eq!(rows[2]["running"], json!(false));
     assert_eq!(rows[3]["value_text"], json!("St"));
+}
+
+/// Corrections of an act close each other whatever the order of arrival; a copy adds nothing, and a
+/// version with faults has its place, too.
+#[tokio::test]
+async fn versions_of_an_inspection_close_each_other_whatever_the_order_of_arrival() {
+    let act = |version: i32, recorded: &str, offset: i64, valid: bool| {
+        json!({
+            "act_id": "ACT-1", "act_version": version, "recorded_at": at(recorded),
+            "doc_valid": valid, "received_at": at("2026-06-09 00:00") + offset,
+            "kafka_topic": "i", "kafka_offset": offset,
+        })
+    };
+    let session = async |rows: Vec<Value>| {
+        let def = nonsite_schemas::tables::inspections();
+        let given = vec![("inspections", table(&def, rows))];
+        in_memory(given, &Config::default()).await.expect("session")
+    };
+    let sql = "SELECT act_version, latest, doc_valid, arrow_cast(known_from, 'Int64') AS f,
+                      arrow_cast(known_to, 'Int64') AS t FROM inspections_history ORDER BY act_version";
+    let straight = session(vec![
+        act(1, "2026-06-01 10:00", 0, true),
+        act(2, "2026-06-02 10:00", 1, false),
+        act(3, "2026-06-03 10:00", 2, true),
+        act(1, "2026-06-01 10:00", 3, true),
+    ])
+    .await;
+    let expected = query(&straight, sql).await;
+    let mixed = session(vec![
+        act(3, "2026-06-03 10:00", 0, true),
+        act(1, "2026-06-01 10:00", 1, true),
+        act(1, "2026-06-01 10:00", 2, true),
+        act(2, "2026-06-02 10:00", 3, false),
+    ])
+    .await;
+    assert_eq!(query(&mixed, sql).await, expected);
+    let told: Vec<_> = expected
+        .iter()
+        .map(|row| (&row["f"], &row["latest"], &row["doc_valid"]))
+        .collect();
+    let from = ["2026-06-01 10:00", "2026-06-02 10:00", "2026-06-03 10:00"].map(|t| json!(at(t)));
+    assert_eq!(
+        told,
+        [
+            (&from[0], &json!(false), &json!(true)),
+            (&from[1], &json!(false), &json!(false)),
+            (&from[2], &json!(true), &json!(true)),
+        ]
+    );
+    assert_eq!(expected[0]["t"], from[1]);
+    assert_eq!(expected[1]["t"], from[2]);
+    // A correction that was recorded before what it corrects was never preceded by it.
+    let backdated = session(vec![
+        act(1, "2026-06-05 10:00", 0, true),
+        act(2, "2026-06-02 10:00", 1, true),
+    ])
+    .await;
+    let never = "SELECT act_version FROM inspections_history WHERE known_from < known_to";
+    assert_eq!(
+        query(&backdated, never).await,
+        [object(json!({"act_version": 2}))]
+    );
 }

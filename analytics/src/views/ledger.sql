@@ -1,15 +1,15 @@
--- What is in the tables, by origin: one row per table, topic and partition. Offsets may have holes
--- (other tables, quarantine, transaction markers); `nonsite verify` adds them up over all tables.
-WITH origins AS (
-  SELECT 'readings_raw' AS table_name, kafka_topic, kafka_partition, kafka_offset, received_at FROM readings_raw
-  UNION ALL SELECT 'device_states', kafka_topic, kafka_partition, kafka_offset, received_at FROM device_states
-  UNION ALL SELECT 'quarantine', kafka_topic, kafka_partition, kafka_offset, received_at FROM quarantine
-  UNION ALL SELECT 'permits', kafka_topic, kafka_partition, kafka_offset, received_at FROM permits
-  UNION ALL SELECT 'inspections', kafka_topic, kafka_partition, kafka_offset, received_at FROM inspections
+-- What is in the tables, by origin: one row per table, topic and partition. `next_offset` is where the
+-- partition stands over all tables: the offset after the last record that has rows anywhere. Offsets
+-- that a table lacks are in others; `ledger_findings` adds them up.
+SELECT table_name, kafka_topic, kafka_partition, first_offset, last_offset,
+       max(last_offset) OVER (PARTITION BY kafka_topic, kafka_partition) + 1 AS next_offset,
+       records, row_count, quarantined, first_received_at, last_received_at
+FROM (
+  SELECT table_name, kafka_topic, kafka_partition,
+         min(kafka_offset) AS first_offset, max(kafka_offset) AS last_offset,
+         count(*) AS records, sum(row_count) AS row_count,
+         sum(CASE WHEN quarantined THEN 1 ELSE 0 END) AS quarantined,
+         min(received_at) AS first_received_at, max(received_at) AS last_received_at
+  FROM ledger_records
+  GROUP BY table_name, kafka_topic, kafka_partition
 )
-SELECT table_name, kafka_topic, kafka_partition,
-       min(kafka_offset) AS first_offset, max(kafka_offset) AS last_offset,
-       count(DISTINCT kafka_offset) AS records, count(*) AS row_count,
-       min(received_at) AS first_received_at, max(received_at) AS last_received_at
-FROM origins
-GROUP BY table_name, kafka_topic, kafka_partition

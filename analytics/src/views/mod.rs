@@ -3,6 +3,11 @@
 //! Analysts query them; rules see the same views, with the large ones computed once per run and
 //! kept as tables under the same name. Each file opens with what one row means.
 //!
+//! `off_site_ratio` and `off_site_ratio_acts` are not among them: they are no queries over the tables
+//! alone, but counted under the policies of `[ratio]` by the clock, and a session has neither. The
+//! engine of `nonsite sql` and of the servers has both and registers them
+//! ([`crate::ratio::register_view`]); everything else counts through [`crate::ratio::compute()`].
+//!
 //! Cost: `hourly` and `daily` walk every reading of the dates asked for, so restrict them by
 //! `date`; the restriction reaches the scan.
 
@@ -11,7 +16,7 @@ use datafusion::prelude::SessionContext;
 use crate::session::Error;
 
 /// Name and query of every view, each after the ones it reads.
-pub const VIEWS: [(&str, &str); 27] = [
+pub const VIEWS: [(&str, &str); 31] = [
     ("readings", include_str!("readings.sql")),
     ("series_hours", include_str!("series_hours.sql")),
     ("hour_companions", include_str!("hour_companions.sql")),
@@ -23,8 +28,14 @@ pub const VIEWS: [(&str, &str); 27] = [
     ("reference_oxygen", include_str!("reference_oxygen.sql")),
     ("hourly", include_str!("hourly.sql")),
     ("daily", include_str!("daily.sql")),
+    ("ledger_records", include_str!("ledger_records.sql")),
     ("ledger", include_str!("ledger.sql")),
+    ("ledger_findings", include_str!("ledger_findings.sql")),
     ("anomalies_current", include_str!("anomalies_current.sql")),
+    (
+        "inspections_history",
+        include_str!("inspections_history.sql"),
+    ),
     ("marks_history", include_str!("marks_history.sql")),
     ("marks_in_force", include_str!("marks_in_force.sql")),
     (
@@ -45,6 +56,7 @@ pub const VIEWS: [(&str, &str); 27] = [
         include_str!("process_points_in_force.sql"),
     ),
     ("facility_values", include_str!("facility_values.sql")),
+    ("orders", include_str!("orders.sql")),
 ];
 
 /// Views over documents and equipment states, in dependency order. They are small next to the
@@ -92,5 +104,7 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
 mod document_kinds_tests;
 #[cfg(test)]
 mod document_tests;
+#[cfg(test)]
+mod ledger_tests;
 #[cfg(test)]
 mod tests;

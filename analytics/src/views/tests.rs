@@ -414,6 +414,10 @@ async fn every_example_of_the_guide_runs() {
     let mut count = 0;
     for block in guide.split("```sql\n").skip(1) {
         let sql = block.split("```").next().expect("a block ends");
+        // What only a server has is run there, with the rest once more (tests/e2e/sql.rs).
+        if sql.contains("nonsite_meta.") || sql.contains("at('") {
+            continue;
+        }
         session
             .read(sql)
             .await

@@ -317,7 +317,7 @@ fn point(scale: &Scale, unit: &Unit, at: usize, json_every: usize, noise: &mut N
 
 /// A unified social credit code (GB 32100-2015) whose organisation part (GB 11714) and whole carry
 /// valid check characters.
-fn credit_code(admin_code: &str, noise: &mut Noise) -> String {
+pub(crate) fn credit_code(admin_code: &str, noise: &mut Noise) -> String {
     // Of the organisation part `MA......c` the first two characters count 22 and 10.
     const WEIGHTS: [u32; 6] = [9, 10, 5, 8, 4, 2];
     let mut code = format!("91{admin_code}MA");

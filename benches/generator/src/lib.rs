@@ -18,6 +18,7 @@
 //! ([`ScaleError`]); producing to Kafka fails with topic and cause ([`produce::ProduceError`]).
 
 pub mod business;
+pub mod city_year;
 mod delivery;
 pub mod factor;
 pub mod files;

@@ -24,6 +24,8 @@ pub(crate) enum Domain {
     Inspections = 5,
     /// Documents of one point.
     Documents = 6,
+    /// Units and inspections of a city's year.
+    CityYear = 7,
 }
 
 /// One random stream.

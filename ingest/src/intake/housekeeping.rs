@@ -42,7 +42,9 @@ impl Intake {
         let now = self.clock.now_micros();
         let (context, state) = (self.consumer.context(), &self.state);
         for (index, slot) in state.assignment.slots.iter().enumerate() {
-            let Some(reported) = context.state(&slot.topic.name, slot.partition) else {
+            let reported = context.state(&slot.topic.name, slot.partition);
+            // Nothing is known of the end before something was fetched.
+            let Some(reported) = reported.filter(|reported| reported.end >= 0) else {
                 continue;
             };
             let labels = [slot.topic.name.as_str(), &slot.partition.to_string()];
@@ -54,15 +56,19 @@ impl Intake {
                 .set(lag);
             let last = u32::try_from(index)
                 .ok()
-                .and_then(|slot| state.last_received.get(&slot));
-            let seconds = last
-                .filter(|_| lag > 0)
-                .map_or(0, |at| (now - at).max(0) / 1_000_000);
-            self.steering
-                .metrics
-                .lag_seconds
-                .with_label_values(&labels)
-                .set(seconds);
+                .and_then(|slot| state.last_received.get(&slot).copied());
+            // Before the first commit of an epoch the record that waits longest tells.
+            let since = match lag {
+                0 => Some(now),
+                _ => last.or(state.oldest[index]),
+            };
+            if let Some(since) = since {
+                self.steering
+                    .metrics
+                    .lag_seconds
+                    .with_label_values(&labels)
+                    .set((now - since).max(0) / 1_000_000);
+            }
         }
         let Until::CaughtUp(ends) = until else {
             return Ok(Progress::Open);

@@ -102,12 +102,17 @@ impl Intake {
         };
         if !Arc::ptr_eq(&assignment, &self.state.assignment) {
             self.drop_chunks();
+            // Another process tells of partitions that moved away; what stays is set again soon.
+            let metrics = &self.steering.metrics;
+            metrics.lag_records.reset();
+            metrics.lag_seconds.reset();
             let state = &mut self.state;
             state.lookup.clear();
             state.last = None;
             state.next = assignment.slots.iter().map(|slot| slot.read_from).collect();
             state.committed = assignment.slots.iter().map(|slot| slot.start).collect();
             state.last_received.clear();
+            state.oldest = vec![None; assignment.slots.len()];
             state.batch = None;
             state.publishing = false;
             state.totals.enter(&assignment);

@@ -31,7 +31,10 @@ pub(crate) struct State {
     /// Next offset to read, and next offset after the last commit, per slot.
     pub(super) next: Vec<i64>,
     pub(super) committed: Vec<i64>,
+    /// Timestamp of the last committed record, per slot that had a commit in this epoch.
     pub(super) last_received: BTreeMap<u32, i64>,
+    /// Timestamp of the first record of this epoch that no commit holds yet, per slot.
+    pub(super) oldest: Vec<Option<i64>>,
     pub(super) chunks: Vec<Option<(Chunk, Instant)>>,
     pub(super) batch: Option<Batch>,
     pub(super) publishing: bool,
@@ -69,6 +72,9 @@ impl State {
             .to_millis()
             .unwrap_or(0)
             .saturating_mul(1_000);
+        if offset >= self.committed[index] {
+            self.oldest[index].get_or_insert(received_at);
+        }
         let batch = self.batch.get_or_insert_with(|| Batch {
             opened: Instant::now(),
             since: now,

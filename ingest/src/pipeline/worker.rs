@@ -41,6 +41,8 @@ use crate::write::{self, WriteError};
 const FILE_ROWS: usize = 1 << 18;
 /// A file is cut when its rows take this share of the budget, whatever their number.
 const FILE_SHARE: usize = 6;
+/// What encoding takes for a row beside the batch: sort keys, and the row in the file.
+const ENCODING_ROW_BYTES: usize = 80;
 /// Rows that wait for a split packet may take this share of the budget.
 const CARRIED_SHARE: usize = 4;
 
@@ -109,6 +111,18 @@ struct Seen {
 struct Held {
     budget: Arc<Budget>,
     bytes: usize,
+}
+
+impl Held {
+    /// Holds another number of bytes from now on.
+    fn set(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            self.budget.hold(bytes - self.bytes);
+        } else {
+            self.budget.free(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+    }
 }
 
 impl Drop for Held {
@@ -262,6 +276,8 @@ impl Worker {
         self.cut();
         let held_back = self.decoders.held_back();
         let marks = self.decoders.marks(now, &held_back);
+        let incomplete = self.decoders.take_incomplete();
+        self.tools.metrics.split_incomplete.inc_by(incomplete);
         for (slot, next) in &self.next {
             let end = held_back
                 .get(slot)
@@ -349,14 +365,15 @@ impl Worker {
             ..
         } = self.tools.clone();
         let TableRows { table, batch } = rows;
-        // The batch, and its rows once more in order.
-        let bytes = batch.get_array_memory_size() * 2;
+        // What a file in the making holds changes: the batch while it waits; the order of its rows
+        // and the file beside it while it is encoded; the file alone until it is uploaded.
+        let bytes = batch.get_array_memory_size();
         budget.hold(bytes);
-        let held = Held { budget, bytes };
+        let mut held = Held { budget, bytes };
         self.tools.runtime.spawn(async move {
-            let _held = held;
             let count = batch.num_rows() as u64;
             let encoder = encoders.acquire_owned().await;
+            held.set(bytes + batch.num_rows() * ENCODING_ROW_BYTES);
             let now_millis = clock.now_micros().div_euclid(1_000);
             let def = table.def();
             let files = tokio::task::spawn_blocking(move || {
@@ -369,6 +386,7 @@ impl Worker {
                 detail: format!("the encoder stopped: {error}"),
             })??;
             drop(encoder);
+            held.set(files.iter().map(|file| file.bytes.len()).sum());
             let objects = store.table_objects(table.name());
             let adds = write::upload(objects.as_ref(), table.name(), files).await?;
             Ok(Written {

@@ -48,6 +48,15 @@ pub enum StoreError {
         /// What the system said.
         detail: String,
     },
+    /// There is nothing that could be read.
+    #[error(
+        "store `{path}`: there is no such folder; name the folder of the tables as store.path \
+         (`nonsite ingest` creates it)"
+    )]
+    Missing {
+        /// Path as configured.
+        path: String,
+    },
     /// The library could not do it.
     #[error("table `{table}` in {root}: {source}")]
     Table {
@@ -80,7 +89,7 @@ impl StoreError {
     /// The table it is about; empty when it is about the whole store.
     pub fn table(&self) -> &str {
         match self {
-            Self::Folder { .. } => "",
+            Self::Folder { .. } | Self::Missing { .. } => "",
             Self::Table { table, .. } | Self::Schema { table, .. } => table,
         }
     }
@@ -118,6 +127,21 @@ impl Store {
             None => files,
         };
         Ok(Self { root, objects })
+    }
+
+    /// Opens a local folder that must be there, for those who only look: a mistyped path must not
+    /// come into being as an empty store in which everything is in order.
+    ///
+    /// # Errors
+    /// There is no such folder, or as [`Store::open`].
+    pub fn open_existing(path: impl AsRef<FsPath>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if !path.is_dir() {
+            return Err(StoreError::Missing {
+                path: path.display().to_string(),
+            });
+        }
+        Self::open(path)
     }
 
     /// A store on any object store; `objects` has its "/" where `root` has it.
@@ -350,6 +374,20 @@ mod tests {
             let configuration = snapshot.metadata().configuration();
             assert!(!configuration.contains_key("delta.setTransactionRetentionDuration"));
         }
+    }
+
+    #[test]
+    fn who_only_looks_creates_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mistyped = folder.path().join("tabels");
+        let refused = Store::open_existing(&mistyped).unwrap_err().to_string();
+        assert!(
+            refused.contains("tabels") && refused.contains("store.path"),
+            "{refused}"
+        );
+        assert!(!mistyped.exists());
+        Store::open(&mistyped).unwrap();
+        Store::open_existing(&mistyped).unwrap();
     }
 
     /// Two processes that start at once: one sees what the other has only begun.

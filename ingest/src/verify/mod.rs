@@ -44,12 +44,18 @@ use crate::pipeline::publish::START_SUFFIX;
 use crate::store::{Store, StoreError};
 use crate::target::Target;
 
-/// Most findings of one kind per partition that are listed one by one.
-const LISTED: usize = 20;
-
 /// Why the proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
+    /// No table of any configured topic is there: a proof would be about nothing.
+    #[error(
+        "{root} holds none of the tables that the topics in ingest.topics feed; name the folder of \
+         the tables as store.path"
+    )]
+    Empty {
+        /// Root of the store.
+        root: String,
+    },
     /// A table cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +73,9 @@ pub enum VerifyError {
         /// What was reported.
         detail: String,
     },
+    /// The Kafka client does not take a setting.
+    #[error("{0}")]
+    Properties(String),
     /// The broker does not answer.
     #[error("{place}: the broker does not answer: {detail}; check kafka.brokers")]
     Broker {
@@ -75,6 +84,13 @@ pub enum VerifyError {
         /// What was reported.
         detail: String,
     },
+}
+
+impl VerifyError {
+    /// Whether the configuration is at fault.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Properties(_))
+    }
 }
 
 /// What a finding is about.
@@ -150,6 +166,9 @@ pub struct Proof {
 pub struct Verification {
     /// One proof per partition.
     pub partitions: Vec<Proof>,
+    /// Configured topics of which nothing has come in: nothing is said about them. A name that is
+    /// not what its sender uses shows here.
+    pub untouched: Vec<String>,
     /// Everything that must not be; empty is good.
     pub findings: Vec<Finding>,
 }
@@ -166,6 +185,7 @@ pub async fn verify(
     broker: Option<&KafkaSettings>,
 ) -> Result<Verification, VerifyError> {
     let mut verification = Verification::default();
+    let mut present = false;
     for topic in &config.topics {
         let mut tables = Vec::new();
         for table in Target::of(topic.content) {
@@ -173,6 +193,7 @@ pub async fn verify(
                 tables.push(*table);
             }
         }
+        present |= !tables.is_empty();
         let mut places = BTreeMap::new();
         for table in &tables {
             places.insert(*table, Places::read(store, *table, &topic.name).await?);
@@ -190,6 +211,9 @@ pub async fn verify(
             BTreeSet::new()
         };
         let logs = logs(config, store, clock, topic, &tables, &partitions).await?;
+        if partitions.is_empty() {
+            verification.untouched.push(topic.name.clone());
+        }
         for partition in partitions {
             let case = Case {
                 config,
@@ -201,6 +225,11 @@ pub async fn verify(
             };
             case.prove(&redriven, broker, &mut verification).await?;
         }
+    }
+    if !present {
+        return Err(VerifyError::Empty {
+            root: store.root().to_string(),
+        });
     }
     verification.findings.sort_by(|a, b| {
         (&a.topic, a.partition, a.kind, a.from).cmp(&(&b.topic, b.partition, b.kind, b.from))
@@ -316,21 +345,17 @@ impl Case<'_> {
             proof.holes = seen.holes;
             gaps = seen.unknown;
         }
-        for range in gaps.iter().take(LISTED) {
-            let detail = match broker {
-                None => {
-                    "no row; holes of transactions or compaction look the same: ask the broker with --against-broker"
-                }
-                Some(_) => {
-                    "no row, and the broker has deleted these offsets since, so that they cannot be told from holes"
-                }
-            };
-            findings.push(self.finding(Kind::Gap, None, *range, detail.to_owned()));
-        }
-        if gaps.len() > LISTED {
-            let rest = Range::new(gaps[LISTED].from, gaps[gaps.len() - 1].to);
-            let detail = format!("{} further ranges without rows", gaps.len() - LISTED);
-            findings.push(self.finding(Kind::Gap, None, rest, detail));
+        let detail = match broker {
+            None => {
+                "no row; holes of transactions or compaction look the same: ask the broker with --against-broker"
+            }
+            Some(_) => {
+                "no row, and the broker has deleted these offsets since, so that they cannot be told from holes"
+            }
+        };
+        let told = |gap: &Range| (*gap, detail.to_owned());
+        for (range, detail) in ranges::listed(&gaps, "ranges without rows", told) {
+            findings.push(self.finding(Kind::Gap, None, range, detail));
         }
         self.check_doubles(&mut findings);
         verification.partitions.push(proof);
@@ -419,8 +444,9 @@ impl Case<'_> {
                 ranges::extend(&mut both, offset);
             }
         }
-        for range in both.into_iter().take(LISTED) {
-            let detail = "rows in a data table, and quarantined as a whole".to_owned();
+        let detail = "rows in a data table, and quarantined as a whole";
+        let told = |range: &Range| (*range, detail.to_owned());
+        for (range, detail) in ranges::listed(&both, "ranges in both places", told) {
             findings.push(self.finding(Kind::Both, None, range, detail));
         }
     }
@@ -436,8 +462,9 @@ impl Case<'_> {
                     _ => doubles.push((Range::new(offset, offset + 1), copies)),
                 }
             }
-            for (range, copies) in doubles.into_iter().take(LISTED) {
-                findings.push(self.finding(Kind::Double, Some(*table), range, copies.to_string()));
+            let told = |(range, copies): &(Range, Copies)| (*range, copies.to_string());
+            for (range, detail) in ranges::listed(&doubles, "ranges with rows twice", told) {
+                findings.push(self.finding(Kind::Double, Some(*table), range, detail));
             }
         }
     }

@@ -11,16 +11,16 @@
 //! Failure modes: [`WriteError::Encode`] is a fault of the program (a batch that does not fit its
 //! table), [`WriteError::Upload`] one of the store, and worth another try.
 
-pub(crate) mod properties;
+pub mod properties;
 mod sort;
 mod stats;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Date32Type, Schema};
+use arrow::datatypes::{DataType, Date32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use deltalake::kernel::Add;
@@ -30,6 +30,9 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::errors::ParquetError;
+
+/// Rows put in order and encoded at a time.
+const PORTION_ROWS: usize = 1 << 14;
 
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -87,11 +90,12 @@ pub fn encode(
     }
     let order = sort::order(table, batch).map_err(|error| fault(error.to_string()))?;
     let runs = partitions(table, batch, &order).map_err(fault)?;
+    let stored = Stored::of(table, batch).map_err(|error| fault(error.to_string()))?;
     let mut files = Vec::with_capacity(runs.len());
     for (index, run) in runs.into_iter().enumerate() {
-        let slice = order.slice(run.start, run.len);
-        let rows = gather(table, batch, &slice).map_err(|error| fault(error.to_string()))?;
-        let (bytes, stats) = parquet(table, &rows).map_err(|error| fault(error.to_string()))?;
+        let rows = order.slice(run.start, run.len);
+        let (bytes, stats) =
+            parquet(table, &stored, &rows).map_err(|error| fault(error.to_string()))?;
         let folder = run.folder();
         let path = format!("{folder}part-{index:05}-{name}.zstd.parquet");
         let add = Add {
@@ -225,58 +229,79 @@ fn partitions(
     Ok(runs)
 }
 
-/// The rows of one run in order, without the partition columns, which Delta keeps in the log.
-fn gather(
-    table: &TableDef,
-    batch: &RecordBatch,
-    rows: &UInt32Array,
-) -> Result<RecordBatch, ArrowError> {
-    let mut fields = Vec::with_capacity(batch.num_columns());
-    let mut columns = Vec::with_capacity(batch.num_columns());
-    for field in table.schema.fields() {
-        if table.partition_columns.contains(&field.name().as_str()) {
-            continue;
-        }
-        let column = batch.column_by_name(field.name()).ok_or_else(|| {
-            ArrowError::SchemaError(format!("the batch has no column `{}`", field.name()))
-        })?;
-        let fits = match column.data_type() {
-            DataType::Dictionary(_, value) => value.as_ref() == field.data_type(),
-            other => other == field.data_type(),
-        };
-        if !fits {
-            return Err(ArrowError::SchemaError(format!(
-                "column `{}` is {} and must be {}",
-                field.name(),
-                column.data_type(),
-                field.data_type()
-            )));
-        }
-        let column = if column.null_count() == column.len() {
-            arrow::array::new_null_array(column.data_type(), rows.len())
-        } else {
-            take(column, rows, None)?
-        };
-        fields.push(
-            field
-                .as_ref()
-                .clone()
-                .with_data_type(column.data_type().clone()),
-        );
-        columns.push(column);
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+/// The columns of a batch that go into files: all but the partition columns, which Delta keeps in
+/// the log.
+struct Stored<'a> {
+    schema: SchemaRef,
+    columns: Vec<&'a ArrayRef>,
 }
 
-/// One Parquet file and its statistics as Delta wants them.
-fn parquet(table: &TableDef, rows: &RecordBatch) -> Result<(Bytes, String), ParquetError> {
+impl<'a> Stored<'a> {
+    fn of(table: &TableDef, batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        let mut fields = Vec::with_capacity(batch.num_columns());
+        let mut columns = Vec::with_capacity(batch.num_columns());
+        for field in table.schema.fields() {
+            if table.partition_columns.contains(&field.name().as_str()) {
+                continue;
+            }
+            let column = batch.column_by_name(field.name()).ok_or_else(|| {
+                ArrowError::SchemaError(format!("the batch has no column `{}`", field.name()))
+            })?;
+            let fits = match column.data_type() {
+                DataType::Dictionary(_, value) => value.as_ref() == field.data_type(),
+                other => other == field.data_type(),
+            };
+            if !fits {
+                return Err(ArrowError::SchemaError(format!(
+                    "column `{}` is {} and must be {}",
+                    field.name(),
+                    column.data_type(),
+                    field.data_type()
+                )));
+            }
+            let field = field.as_ref().clone();
+            fields.push(field.with_data_type(column.data_type().clone()));
+            columns.push(column);
+        }
+        Ok(Self {
+            schema: Arc::new(Schema::new(fields)),
+            columns,
+        })
+    }
+
+    /// These rows in order.
+    fn rows(&self, rows: &UInt32Array) -> Result<RecordBatch, ArrowError> {
+        let columns = self.columns.iter().map(|column| {
+            if column.null_count() == column.len() {
+                Ok(new_null_array(column.data_type(), rows.len()))
+            } else {
+                take(column, rows, None)
+            }
+        });
+        RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)
+    }
+}
+
+/// One Parquet file of these rows in order, and its statistics as Delta wants them.
+///
+/// Rows are put in order a portion at a time: the whole batch a second time would double what an
+/// encoder holds, and a portion stays in the processor's cache between copying and encoding.
+fn parquet(
+    table: &TableDef,
+    stored: &Stored<'_>,
+    rows: &UInt32Array,
+) -> Result<(Bytes, String), ParquetError> {
     let options = ArrowWriterOptions::new()
         .with_properties(properties::of(table))
         // The hot path's dictionary types are an affair of this process, not of readers.
         .with_skip_arrow_metadata(true);
-    let mut bytes = Vec::with_capacity(rows.num_rows() * 24 + 16 * 1024);
-    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, rows.schema(), options)?;
-    writer.write(rows)?;
+    let mut bytes = Vec::with_capacity(rows.len() * 12 + 16 * 1024);
+    let schema = Arc::clone(&stored.schema);
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, schema, options)?;
+    for start in (0..rows.len()).step_by(PORTION_ROWS) {
+        let portion = rows.slice(start, PORTION_ROWS.min(rows.len() - start));
+        writer.write(&stored.rows(&portion)?)?;
+    }
     let metadata = writer.close()?;
     let stats = stats::of(&metadata);
     Ok((Bytes::from(bytes), stats))

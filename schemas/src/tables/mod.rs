@@ -14,6 +14,7 @@
 //! Tables are append-only: history is kept by adding rows, and views choose the current ones.
 
 mod alerts;
+mod alerts_held;
 mod alerts_published;
 mod anomalies;
 mod anomaly_feedback;
@@ -25,6 +26,8 @@ mod device_states;
 mod equipment_filings;
 mod execution_report_items;
 mod execution_reports;
+mod flood_decisions;
+mod inspection_draws;
 mod inspections;
 mod maintenance_tickets;
 mod manual_results;
@@ -54,6 +57,7 @@ mod rule_texts;
 use arrow::datatypes::SchemaRef;
 
 pub use alerts::alerts;
+pub use alerts_held::alerts_held;
 pub use alerts_published::alerts_published;
 pub use anomalies::anomalies;
 pub use anomaly_feedback::anomaly_feedback;
@@ -65,6 +69,8 @@ pub use device_states::device_states;
 pub use equipment_filings::equipment_filings;
 pub use execution_report_items::execution_report_items;
 pub use execution_reports::execution_reports;
+pub use flood_decisions::flood_decisions;
+pub use inspection_draws::inspection_draws;
 pub use inspections::inspections;
 pub use maintenance_tickets::maintenance_tickets;
 pub use manual_results::manual_results;
@@ -132,6 +138,7 @@ pub fn all() -> Vec<TableDef> {
         process_points(),
         anomalies(),
         alerts(),
+        alerts_held(),
         alerts_published(),
         detect_runs(),
         detect_inputs(),
@@ -139,10 +146,12 @@ pub fn all() -> Vec<TableDef> {
         rule_outcomes(),
         anomaly_feedback(),
         rule_lifts(),
+        flood_decisions(),
         rule_params(),
         review_cases(),
         review_events(),
         ratio_snapshots(),
+        inspection_draws(),
     ]
 }
 

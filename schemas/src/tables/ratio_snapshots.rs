@@ -21,10 +21,10 @@ pub fn ratio_snapshots() -> TableDef {
             .instant("known_at", "records that arrived here later are left out")
             .instant("period_from", "start of the period counted")
             .instant("period_to", "end of the period counted (exclusive)")
-            .text("breakdown", "total, org, month, method or class")
+            .text("breakdown", "total, org, month, quarter, to_date (running sum), method or class")
             .text(
                 "key",
-                "which body, month (YYYY-MM), method or class; `all` for the total",
+                "which body, month (YYYY-MM), quarter (YYYY-Qn), method or class; `all` for the total",
             )
             .long("n_off", "number of off-site inspections counted")
             .long("n_on", "number of on-site inspections counted")

@@ -80,6 +80,24 @@ impl Message {
         }
     }
 
+    /// What such a message is, in a few words.
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Reading => "a message with readings",
+            Self::Permit => "a permit document",
+            Self::Inspection => "an inspection act",
+            Self::Mark => "a mark on data",
+            Self::Filing => "an equipment filing",
+            Self::Ticket => "a maintenance ticket",
+            Self::Window => "an emergency or staggered-production order",
+            Self::ExecutionReport => "a permit execution report",
+            Self::ManualResult => "results of manual monitoring",
+            Self::Binding => "a logger's binding to an outlet",
+            Self::ProcessPoint => "a power or process point",
+            Self::Alert => "an alert (CloudEvents)",
+        }
+    }
+
     /// The JSON Schema as text, ending in a line feed. The same for every build.
     pub fn schema(self) -> String {
         let schema = match self {

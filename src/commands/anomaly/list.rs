@@ -1,5 +1,6 @@
 //! `nonsite anomaly list`.
 
+use nonsite_analytics::detect::listed::{self, Status, Wanted};
 use nonsite_analytics::review::beijing_text;
 use nonsite_analytics::session::rows;
 use serde_json::{Map, Value};
@@ -42,59 +43,35 @@ pub(super) struct Args {
 }
 
 impl Args {
-    fn query(&self) -> anyhow::Result<String> {
-        let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
-        let mut terms = vec!["true".to_owned()];
-        if !self.rule.is_empty() {
-            let ids: Vec<String> = self.rule.iter().map(|id| text(id)).collect();
-            terms.push(format!("rule_id IN ({})", ids.join(", ")));
+    fn wanted(&self) -> anyhow::Result<Wanted> {
+        if let Some(severity) = &self.severity
+            && !["S1", "S2", "S3", "S4"].contains(&severity.as_str())
+        {
+            return Err(Usage(format!("--severity {severity}: S1, S2, S3 or S4")).into());
         }
-        for (column, wanted) in [
-            ("mn", &self.mn),
-            ("factor", &self.factor),
-            ("org_code", &self.org),
-        ] {
-            if let Some(wanted) = wanted {
-                terms.push(format!("{column} = {}", text(wanted)));
-            }
-        }
-        if let Some(severity) = &self.severity {
-            if !["S1", "S2", "S3", "S4"].contains(&severity.as_str()) {
-                return Err(Usage(format!("--severity {severity}: S1, S2, S3 or S4")).into());
-            }
-            terms.push(format!("severity <= {}", text(severity)));
-        }
-        match self.status.as_str() {
-            "all" => {}
-            "open" | "withdrawn" => terms.push(format!("status = {}", text(&self.status))),
-            other => {
-                return Err(Usage(format!("--status {other}: open, withdrawn or all")).into());
-            }
-        }
-        for (sign, day) in [(">=", self.from), ("<=", self.to)] {
-            if let Some(day) = day {
-                terms.push(format!("date {sign} DATE '{day}'"));
-            }
-        }
-        let limit = match self.limit {
-            0 => String::new(),
-            most => format!(" LIMIT {most}"),
-        };
-        Ok(format!(
-            "SELECT * EXCEPT (evidence) FROM anomalies_current WHERE {}
-             ORDER BY severity, window_start DESC, anomaly_id{limit}",
-            terms.join(" AND ")
-        ))
+        let status = Status::parse(&self.status)
+            .ok_or_else(|| Usage(format!("--status {}: open, withdrawn or all", self.status)))?;
+        Ok(Wanted {
+            rules: self.rule.clone(),
+            mn: self.mn.clone(),
+            factor: self.factor.clone(),
+            org: self.org.clone(),
+            severity: self.severity.clone(),
+            status,
+            from: self.from,
+            to: self.to,
+            limit: self.limit,
+            ..Wanted::default()
+        })
     }
 }
 
 pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> anyhow::Result<Exit> {
-    let sql = args.query()?;
+    let wanted = args.wanted()?;
     let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
         .await
         .map_err(refused)?;
-    let batches = session.read(&sql).await.map_err(refused)?;
-    let found = rows::objects(&batches)?;
+    let found = listed::list(&session, &wanted).await.map_err(refused)?;
     let mut listing = Listing::new(&[
         "id", "severity", "rule", "phase", "status", "from", "to", "subject", "factor", "observed",
         "limit", "unit",

@@ -8,6 +8,7 @@
 mod broker;
 mod feed;
 mod live;
+mod settings;
 mod settle;
 mod summary;
 
@@ -25,13 +26,11 @@ use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 
 use self::broker::{Broker, HoldBack, PARTITIONS};
-use crate::exit::{Exit, Usage};
+use crate::exit::{Exit, Unreachable, Usage};
 use crate::settings::Settings;
 
 /// File that marks a folder as made by the demo, so that it may be emptied by the next one.
 const MARKER: &str = ".nonsite-demo";
-/// Seconds between two commits: short, so that something is seen soon.
-const COMMIT_INTERVAL_S: f64 = 1.0;
 
 /// Arguments of `nonsite demo`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +53,7 @@ pub(crate) struct Args {
     /// End when everything is settled instead of staying up.
     #[arg(long)]
     exit: bool,
-    /// Print the summary as JSON.
+    /// Print nothing but the summary, as JSON; implies --exit.
     #[arg(long)]
     json: bool,
 }
@@ -63,18 +62,20 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let began = Instant::now();
     let say = Say { quiet: args.json };
     prepare(&args.data_dir)?;
-    let names = match &args.brokers {
+    let prefix = match &args.brokers {
         // A shared broker keeps what earlier demos sent; this one uses topics of its own.
-        Some(_) => Topics::with_prefix(&format!(
-            "nonsite-demo-{}",
-            SystemClock.now_micros() / 1_000_000
-        )),
-        None => Topics::default(),
+        Some(_) => format!("nonsite-demo-{}", SystemClock.now_micros() / 1_000_000),
+        None => "nonsite".to_owned(),
     };
+    let (names, alerts) = (
+        Topics::with_prefix(&prefix),
+        settings::alerts_topic(&prefix),
+    );
     let topics = feed::topics(&names, PARTITIONS);
-    let broker = Broker::start(args.brokers.as_deref(), &topics)?;
-    let settings = demo_settings(settings, args, &broker, &names);
-    write_settings(&args.data_dir, &settings)?;
+    let with_alerts = [&topics[..], &[(alerts.as_str(), 1)]].concat();
+    let broker = Broker::start(args.brokers.as_deref(), &with_alerts)?;
+    let settings = settings::demo(settings, args, &broker, &names, &prefix);
+    settings::write(&args.data_dir, &settings)?;
 
     let scale = Scale {
         seed: args.seed,
@@ -108,9 +109,16 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     )?;
     // Topics must exist before the group asks for them.
     if !broker.is_embedded() {
-        nonsite_generator::produce::create_topics(&settings.kafka, &names, PARTITIONS)?;
+        let (kafka, names) = (settings.kafka.clone(), names.clone());
+        // It waits for the broker with a runtime of its own, which this thread must not nest.
+        tokio::task::spawn_blocking(move || {
+            nonsite_generator::produce::create_topics(&kafka, &names, PARTITIONS)
+        })
+        .await?
+        .map_err(|error| Unreachable(error.to_string()))?;
     }
-    let store = Store::open(&settings.store.path)?;
+    let store =
+        Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
     store.ensure_tables(&nonsite_schemas::tables::all()).await?;
     let metrics = Metrics::new(&Registry::new())?;
     let service = Service::new(
@@ -221,49 +229,4 @@ fn prepare(dir: &Path) -> anyhow::Result<()> {
         "made by `nonsite demo`; the next demo empties this folder\n",
     )
     .with_context(|| format!("`{shown}` cannot be written"))
-}
-
-fn demo_settings(given: &Settings, args: &Args, broker: &Broker, names: &Topics) -> Settings {
-    let mut settings = given.clone();
-    settings.store.path = args.data_dir.join("tables");
-    settings.review.database = args.data_dir.join("review.sqlite");
-    settings.review.evidence_dir = args.data_dir.join("evidence");
-    settings.kafka.brokers = broker.address();
-    if broker.is_embedded() {
-        settings.kafka.properties.clear();
-    }
-    let ingest = &mut settings.ingest;
-    ingest.commit_interval_s = COMMIT_INTERVAL_S;
-    ingest.stations = args.data_dir.join("stations.toml");
-    ingest.listen = String::new();
-    for topic in &mut ingest.topics {
-        for (default, own) in [
-            ("nonsite.hj212", &names.hj212),
-            ("nonsite.readings", &names.readings),
-            ("nonsite.permits", &names.permits),
-            ("nonsite.inspections", &names.inspections),
-            ("nonsite.documents", &names.documents),
-        ] {
-            if topic.name == default {
-                topic.name.clone_from(own);
-            }
-        }
-    }
-    settings
-}
-
-/// Writes a configuration with which every other command works on the demo's tables.
-fn write_settings(dir: &Path, settings: &Settings) -> anyhow::Result<()> {
-    let quoted = |path: &Path| toml::Value::from(path.display().to_string());
-    let text = format!(
-        "# Made by `nonsite demo`: use it with `nonsite -c {}/nonsite.toml ...`\n\
-         [store]\npath = {}\n\n[kafka]\nbrokers = {}\n\n[ingest]\nstations = {}\n\n[review]\ndatabase = {}\n",
-        dir.display(),
-        quoted(&settings.store.path),
-        toml::Value::from(settings.kafka.brokers.as_str()),
-        quoted(&settings.ingest.stations),
-        quoted(&settings.review.database),
-    );
-    let path = dir.join("nonsite.toml");
-    std::fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))
 }

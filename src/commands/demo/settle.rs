@@ -1,10 +1,11 @@
 //! After the last message: final judgement, the queue, the ratio.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type};
+use nonsite_analytics::alert::publish;
 use nonsite_analytics::detect::{self, Catalogue, Options};
 use nonsite_analytics::ratio::{Cutoff, Period, RatioPolicies, compute, load_acts};
 use nonsite_analytics::review::{Finding, Intake, Service, load_findings};
@@ -22,6 +23,8 @@ pub(super) struct Settled {
     pub(super) quarantined: BTreeMap<String, i64>,
     /// Alerts in the outbox.
     pub(super) alerts: usize,
+    /// Alerts the broker took; what is held or only repeats stays in the outbox.
+    pub(super) delivered: usize,
     pub(super) intake: Intake,
     pub(super) queue: BTreeMap<String, i64>,
     pub(super) ratio: String,
@@ -44,8 +47,17 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
     let session = nonsite_analytics::session::open(store, &settings.session).await?;
     let findings = load_findings(session.ctx()).await?;
     let review = Service::open(&settings.review, Arc::new(ManualClock::at(as_of))).await?;
-    let intake = review.take_anomalies(&findings).await?;
+    let told = detect::dispatch(&session, as_of).await?;
+    let intake = review.take_with(&findings, &BTreeSet::new(), &told).await?;
     let queue = review.counts().await?.into_iter().collect();
+
+    let clock = ManualClock::at(as_of);
+    let sent = publish::publish(store, &settings.kafka, &settings.alerts, &clock).await;
+    let delivered = sent.unwrap_or_else(|error| {
+        // They stay in the outbox, from which `nonsite detect` sends them.
+        tracing::warn!(%error, "alerts were not delivered");
+        0
+    });
 
     let acts = load_acts(session.ctx()).await?;
     let policies = match &settings.ratio.policy {
@@ -66,6 +78,7 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
             .values()
             .map(|count| usize::try_from(*count).unwrap_or(0))
             .sum(),
+        delivered,
         report,
         findings,
         intake,

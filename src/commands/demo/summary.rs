@@ -34,6 +34,8 @@ pub(super) struct Summary {
     rules: Vec<RuleLine>,
     faults: FaultScore,
     alerts: usize,
+    /// Alerts the broker took.
+    alerts_delivered: usize,
     intake: Intake,
     queue: BTreeMap<String, i64>,
     ratio: String,
@@ -126,6 +128,7 @@ impl Summary {
                     .collect(),
             ),
             alerts: settled.alerts,
+            alerts_delivered: settled.delivered,
             intake: settled.intake,
             queue: settled.queue,
             ratio: settled.ratio,
@@ -186,12 +189,13 @@ impl Summary {
         writeln!(out, "{}", listing.table())?;
         writeln!(
             out,
-            "  {} of {} injected faults found; {} of {} look-alikes flagged; {} alerts",
+            "  {} of {} injected faults found; {} of {} look-alikes flagged; {} alerts, {} of them sent",
             self.faults.found,
             self.faults.injected,
             self.faults.look_alikes_flagged.len(),
             self.faults.look_alikes,
             self.alerts,
+            self.alerts_delivered,
         )?;
         for missed in &self.faults.missed {
             writeln!(out, "  missed: {missed}")?;

@@ -82,6 +82,9 @@ fn print(page: &Dossier) -> anyhow::Result<()> {
             }
         );
     }
+    for checked in &page.checked {
+        println!("  {}", super::handover::line(checked));
+    }
     println!("\n矛盾 what does not fit: {}", page.conflicts.len());
     for conflict in &page.conflicts {
         println!("  [{}] {}", conflict.item, conflict.text);

@@ -2,23 +2,26 @@
 
 mod dossier;
 mod files;
+mod handover;
 mod papers;
+mod setup;
 mod show;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use nonsite_analytics::detect::Catalogue;
+use nonsite_analytics::detect::{Catalogue, dispatch};
 use nonsite_analytics::feedback::suspended;
-use nonsite_analytics::review::{
-    Actor, Case, Config, Error, Filter, Service, StoreError, document, load_findings, mermaid,
-};
-use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
+use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_findings, mermaid};
+use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
+use self::setup::{clock, exit_code};
+pub(crate) use self::setup::{deliver, open, queue, tick};
 use crate::commands::detect::classed;
-use crate::exit::{Exit, Unreachable, Usage};
+use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// Work on the review queue: clues, rectification, review, deadlines, audit.
@@ -142,6 +145,20 @@ enum Action {
         #[command(flatten)]
         step: Step,
     },
+    /// Draft the record of an inspection: the data the clue rests on, really queried (TOML).
+    Draft {
+        /// The case; its id may be shortened.
+        case: String,
+    },
+    /// Bring the acts the workflow wrote into table `inspections` (or to `[review] acts_topic`).
+    Acts,
+    /// Print a bundle of documents with the case's data: HTML pages for print (A4).
+    Bundle(handover::Bundle),
+    /// Record that a bundle of documents was served.
+    Serve(handover::Serve),
+    /// Make a hand-over package: one ZIP with documents, evidence, audit rows and data, which its
+    /// receiver checks with `sha256sum -c`.
+    Package(handover::Package),
     /// Apply the deadlines that have passed (findings are taken first: `take`).
     Tick,
     /// Bring tables `review_cases` and `review_events` up to date for `nonsite sql`.
@@ -161,6 +178,19 @@ enum Action {
 }
 
 impl Action {
+    /// Whether it prints a list.
+    fn lists(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. }
+                | Self::Attach(_)
+                | Self::Files(_)
+                | Self::Counts
+                | Self::Bundle(_)
+                | Self::Tick
+        )
+    }
+
     /// Whether deadlines are set by it, so that a calendar without holidays matters.
     fn sets_deadlines(&self) -> bool {
         !matches!(
@@ -173,6 +203,11 @@ impl Action {
                 | Self::Counts
                 | Self::Claim { .. }
                 | Self::Release(_)
+                | Self::Draft { .. }
+                | Self::Acts
+                | Self::Bundle(_)
+                | Self::Serve(_)
+                | Self::Package(_)
                 | Self::Mirror
                 | Self::Audit { .. }
                 | Self::Workflow { .. }
@@ -182,6 +217,15 @@ impl Action {
 
 /// Runs one step and prints what came of it.
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    // Before anything is done: a step must not be taken by a command that then fails.
+    if args.format == Format::Csv && !args.action.lists() {
+        return Err(Usage(
+            "of `nonsite review`, only list, counts, files, attach, bundle and tick print lists, so \
+             there is no --format csv here; use table or json"
+                .to_owned(),
+        )
+        .into());
+    }
     let (clock, client) = clock(args.at.as_deref())?;
     if let Action::Workflow { mermaid: diagram } = args.action {
         let machine = nonsite_analytics::review::Machine::built_in();
@@ -196,7 +240,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         return Ok(Exit::Done);
     }
     let desk = Desk {
-        service: open(&settings.review, Arc::clone(&clock)).await?,
+        service: queue(settings, Arc::clone(&clock)).await?,
         clock,
         client,
         format: args.format,
@@ -223,51 +267,6 @@ pub(crate) async fn audit(
     run(args, settings).await
 }
 
-/// The instant to act at, and what the audit row says it came through.
-fn clock(at: Option<&str>) -> anyhow::Result<(Arc<dyn Clock>, String)> {
-    match at {
-        None => Ok((Arc::new(SystemClock), "cli".to_owned())),
-        Some(text) => {
-            let instant = nonsite_analytics::ratio::parse_as_of(text)
-                .map_err(|error| Usage(format!("--at: {error}")))?;
-            Ok((
-                Arc::new(ManualClock::at(instant)),
-                format!("cli --at {text}"),
-            ))
-        }
-    }
-}
-
-pub(crate) async fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
-    Service::open(config, clock)
-        .await
-        .map_err(|error| exit_code(error.into()))
-}
-
-/// Which failures are the caller's (2, a step that is not allowed included) and which are the
-/// database's (3).
-fn exit_code(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<Error>() {
-        Some(Error::Refused { why, .. }) if why.starts_with("missing: ") => Usage(format!(
-            "{error}. Give what is missing as --NAME VALUE or --field NAME=VALUE"
-        ))
-        .into(),
-        Some(
-            Error::Config { .. }
-            | Error::File { .. }
-            | Error::Refused { .. }
-            | Error::NotFound(_)
-            | Error::Ambiguous { .. }
-            | Error::NothingToClaim(_)
-            | Error::NotAPerson,
-        ) => Usage(error.to_string()).into(),
-        Some(Error::Store(
-            StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
-        )) => Unreachable(error.to_string()).into(),
-        _ => error,
-    }
-}
-
 struct Desk {
     service: Service,
     clock: Arc<dyn Clock>,
@@ -292,7 +291,7 @@ impl Desk {
                     assignee,
                     open_only: open,
                     limit,
-                    offset: 0,
+                    ..Filter::default()
                 };
                 let cases = self.service.list(&filter).await?;
                 show::list(
@@ -305,12 +304,9 @@ impl Desk {
             Action::Show { case } => {
                 let id = self.service.resolve(&case).await?;
                 let shown = self.service.show(&id).await?;
-                show::case(
-                    &shown,
-                    self.service.machine(),
-                    self.format,
-                    self.clock.now_micros(),
-                )?;
+                let checked = self.checked(&id, settings).await?;
+                let now = self.clock.now_micros();
+                show::case(&shown, &checked, self.service.machine(), self.format, now)?;
             }
             Action::Dossier { case } => self.dossier(&case, settings).await?,
             Action::Attach(args) => self.attach(args).await?,
@@ -343,9 +339,13 @@ impl Desk {
                 self.report("release", &after)?;
             }
             Action::Triage { step, decision } => {
+                self.banner(&step.case, settings).await?;
                 self.act(decision.action(), step).await?;
             }
-            Action::Dispatch(step) => self.act("dispatch", step).await?,
+            Action::Dispatch(step) => {
+                self.banner(&step.case, settings).await?;
+                self.act("dispatch", step).await?;
+            }
             Action::Deliver(step) => self.act("deliver", step).await?,
             Action::Answer(step) => self.act("answer", step).await?,
             Action::Verify(step) => self.act("verify", step).await?,
@@ -360,6 +360,11 @@ impl Desk {
             Action::Close(step) => self.act("close", step).await?,
             Action::Reopen(step) => self.act("reopen", step).await?,
             Action::Do { action, step } => self.act(&action, step).await?,
+            Action::Draft { case } => self.draft(&case, settings).await?,
+            Action::Acts => self.deliver(settings).await?,
+            Action::Bundle(args) => self.bundle(args).await?,
+            Action::Serve(args) => self.serve(args).await?,
+            Action::Package(args) => self.package(args, settings).await?,
             Action::Tick => {
                 let fired = self.service.tick().await?;
                 show::fired(&fired, self.format)?;
@@ -416,6 +421,7 @@ impl Desk {
     }
 
     async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
+        let progress = Progress::of("taking findings");
         let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
             .await
             .map_err(classed)?;
@@ -426,19 +432,25 @@ impl Desk {
         let suspended = suspended(&session, &catalogue, suspension, now)
             .await
             .map_err(classed)?;
-        let taken = self.service.take_dispatched(&findings, &suspended).await?;
+        let dispatch = dispatch(&session, now).await.map_err(classed)?;
+        let taken = self
+            .service
+            .take_with(&findings, &suspended, &dispatch)
+            .await?;
+        drop(progress);
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {
             println!(
                 "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} held, {} unchanged",
+                 {} raised, {} held, {} unchanged",
                 findings.len(),
                 taken.triage,
                 taken.reminded,
                 taken.merged,
                 taken.reopened,
                 taken.withdrawn,
+                taken.raised,
                 taken.held,
                 taken.unchanged
             );

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use nonsite_analytics::review::{Actor, Input, Role, Service};
+use nonsite_analytics::review::{Actor, Input, Record, Role, Service};
 
 use crate::exit::Usage;
 
@@ -99,15 +99,31 @@ pub(super) struct Papers {
     /// What the enterprise explains.
     #[arg(long)]
     statement: Option<String>,
-    /// `act_id` of the inspection record.
+    /// `act_id` of a record kept in the inspection system; without it the workflow writes the act.
     #[arg(long)]
     act: Option<String>,
     /// Officers of the act, comma list.
     #[arg(long)]
     officers: Option<String>,
-    /// Approval form of a visit.
+    /// Certificate numbers of the officers, OFFICER=NUMBER, comma list.
+    #[arg(long)]
+    certificates: Option<String>,
+    /// The inspection record: data reviewed with windows, checklist, findings, evidence, notice
+    /// (TOML or JSON; `nonsite review draft` writes a first one).
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Who reviewed and signed the record.
+    #[arg(long)]
+    signed_by: Option<String>,
+    /// Approval form of the check or visit.
     #[arg(long)]
     approval: Option<String>,
+    /// Who approved it.
+    #[arg(long)]
+    approved_by: Option<String>,
+    /// When it was approved.
+    #[arg(long, value_name = "T")]
+    approved_at: Option<String>,
     /// Measures ordered or taken.
     #[arg(long)]
     measures: Option<String>,
@@ -163,6 +179,17 @@ impl Papers {
             true => self.items,
             false => Some(self.item.join("; ")),
         };
+        let record = match &self.record {
+            None => None,
+            Some(path) => {
+                let place = path.display();
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Usage(format!("record `{place}`: {error}")))?;
+                let record = Record::from_text(&text)
+                    .map_err(|error| Usage(format!("record `{place}`: {error}")))?;
+                Some(record.to_json())
+            }
+        };
         let given = [
             ("reason", self.reason),
             ("channel", self.channel),
@@ -172,7 +199,12 @@ impl Papers {
             ("statement", self.statement),
             ("act", self.act),
             ("officers", self.officers),
+            ("certificates", self.certificates),
+            ("record", record),
+            ("signed_by", self.signed_by),
             ("approval", self.approval),
+            ("approved_by", self.approved_by),
+            ("approved_at", self.approved_at),
             ("measures", self.measures),
             ("due", self.due),
             ("measure_date", self.measure_date),

@@ -1,7 +1,10 @@
 //! How cases look on a terminal.
 
-use nonsite_analytics::review::{AuditReport, Case, Event, Fired, Machine, Shown, beijing_text};
+use nonsite_analytics::review::{
+    AuditReport, Case, CheckResult, Checked, Event, Fired, Machine, Shown, beijing_text,
+};
 
+use super::handover;
 use crate::exit::Exit;
 use crate::output::{Format, Listing};
 
@@ -107,14 +110,27 @@ pub(super) fn done(
     Ok(())
 }
 
+/// What `--format json` shows.
+#[derive(serde::Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    shown: &'a Shown,
+    already_checked: &'a [Checked],
+}
+
 pub(super) fn case(
     shown: &Shown,
+    checked: &[Checked],
     machine: &Machine,
     format: Format,
     now: i64,
 ) -> anyhow::Result<()> {
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(shown)?);
+        let all = Whole {
+            shown,
+            already_checked: checked,
+        };
+        println!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     let case = &shown.case;
@@ -187,6 +203,42 @@ pub(super) fn case(
     );
     line("withdrawn", text(&case.withdrawn));
     line("part of", text(&case.parent_id));
+    for other in &shown.merged {
+        line("also found", format!("{} {}", other.rule_id, other.reason));
+    }
+    for before in checked {
+        println!("  {}", handover::line(before));
+    }
+    for act in &shown.acts {
+        let counts = match &act.not_counted {
+            None => "counts".to_owned(),
+            Some(why) => format!("not counted: {why}"),
+        };
+        line(
+            "act",
+            format!(
+                "{} version {} {} {}; {counts}",
+                act.act_id,
+                act.act_version,
+                act.mode.map(|mode| mode.as_str()).unwrap_or_default(),
+                act.conclusion
+                    .map(|conclusion| conclusion.as_str())
+                    .unwrap_or_default(),
+            ),
+        );
+    }
+    for clock in &case.clocks {
+        let zh = machine
+            .clocks()
+            .iter()
+            .find(|def| def.name == clock.name)
+            .map_or("", |def| def.zh.as_str());
+        let late = if clock.overdue { " 逾期 overdue" } else { "" };
+        line(
+            "clock",
+            format!("{} {zh} until {}{late}", clock.name, due_text(clock.due_at)),
+        );
+    }
     line("held by", case.held_by(now).unwrap_or_default().to_owned());
     if let Some(due) = case.due_at {
         let then = shown.timer.as_ref().map(|timer| format!(", then {timer}"));
@@ -209,6 +261,22 @@ pub(super) fn case(
                 plural(case.extension_count, "time")
             ),
         );
+    }
+    if let Some(plan) = &case.plan {
+        line(
+            "plan",
+            format!("{} by {}, {}", plan.measures, plan.due, plan.owner),
+        );
+    }
+    for check in &case.checks {
+        let said = match check.result {
+            CheckResult::Passed => "复核通过 / the rule was silent",
+            CheckResult::NotJudged => {
+                "无可判定数据 / nothing could be judged: silence proves nothing"
+            }
+            CheckResult::Fired => "再次触发 / the rule fired again",
+        };
+        line("look-back", format!("day {}: {said}", check.day));
     }
     if let Some(first) = &case.signature {
         line(
@@ -295,18 +363,14 @@ pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
         println!("no deadline has passed");
         return Ok(());
     }
-    let mut listing = Listing::new(&["case", "due", "from", "to"]);
+    let mut listing = Listing::new(&["case", "due", "from", "to", "what"]);
     for timer in fired {
-        let to = if timer.from == timer.to {
-            "overdue".to_owned()
-        } else {
-            timer.to.clone()
-        };
         listing.row([
             timer.case_id.clone(),
             due_text(timer.due_at),
             timer.from.clone(),
-            to,
+            timer.to.clone(),
+            timer.action.clone(),
         ]);
     }
     listing.print(format, fired)

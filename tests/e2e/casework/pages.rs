@@ -88,8 +88,12 @@ pub(super) fn figures_lead_to_their_rows(sandbox: &Sandbox) {
         "json",
     ];
     let figures = sandbox.run(&year).done().json();
-    let figures = figures.as_array().unwrap();
-    assert_eq!(figures.len(), 6);
+    // The targets of the case work; those counted from tables have no rate of decisions.
+    let figures = figures.as_array().unwrap().iter();
+    let figures: Vec<&Json> = figures
+        .filter(|figure| figure["rate"].is_object())
+        .collect();
+    assert_eq!(figures.len(), 7);
     for figure in figures {
         let code = figure["code"].as_str().unwrap();
         let rows = sandbox.run(&[&year[..], &["--rows", code]].concat());

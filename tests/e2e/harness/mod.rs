@@ -2,6 +2,8 @@
 
 pub(crate) mod broker;
 pub(crate) mod data;
+pub(crate) mod files;
+pub(crate) mod http;
 pub(crate) mod packets;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -106,6 +106,12 @@ pub(crate) fn minute_packet(mn: &str, minute: u32) -> Vec<u8> {
     .bytes()
 }
 
+/// The packet of any number, different for each; stations change as days run out.
+pub(crate) fn numbered(prefix: &str, number: u32) -> Vec<u8> {
+    let mn = format!("{prefix}{:02}{:02}", number / 44_000, number % 11);
+    minute_packet(&mn, number % 44_000)
+}
+
 /// Readings in every packet of [`minute_packet`].
 pub(crate) const READINGS_PER_PACKET: usize = 3;
 

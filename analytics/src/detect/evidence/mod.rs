@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use nonsite_schemas::time::beijing_day;
@@ -48,27 +49,54 @@ pub(crate) fn beijing(micros: i64) -> String {
 /// Rows found for each finding, by its number.
 type Rows = BTreeMap<usize, Vec<Value>>;
 
+/// A finding whose evidence is wanted, with the rule that made it.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    /// The rule and its values.
+    pub(super) configured: &'a Configured,
+    /// The finding.
+    pub(super) finding: &'a Finding,
+    /// The rule's layers of parameters, if it has any.
+    pub(super) layers: Option<&'a OfRule<'a>>,
+}
+
+impl Case<'_> {
+    /// Whether the rule lists a part among its evidence.
+    fn lists(&self, part: &str) -> bool {
+        let mut listed = self.configured.rule.evidence.iter();
+        listed.any(|listed| listed == part)
+    }
+
+    fn is_daily(&self) -> bool {
+        self.configured.rule.granularity == "day"
+    }
+}
+
+/// Findings looked up together: each question is asked once for all of them, and the answers are
+/// held in memory until they are sealed.
+const TOGETHER: usize = 1_000;
+
 /// Collects the evidence of findings in a prepared session: one JSON text per finding, in order.
-pub(super) async fn collect(
-    run: &Session,
-    configured: &Configured,
-    findings: &[Finding],
-    layers: Option<&OfRule<'_>>,
-) -> Result<Vec<String>, Error> {
-    let mut parts: Vec<Map<String, Value>> = findings
-        .iter()
-        .map(|finding| head(configured, finding, layers))
-        .collect();
-    if let Some(wanted) = wanted(findings, |f| f.mn.is_some() && f.factor.is_some())? {
+pub(super) async fn collect(run: &Session, cases: &[Case<'_>]) -> Result<Vec<String>, Error> {
+    let mut all = Vec::with_capacity(cases.len());
+    for cases in cases.chunks(TOGETHER) {
+        all.extend(together(run, cases).await?);
+    }
+    Ok(all)
+}
+
+async fn together(run: &Session, cases: &[Case<'_>]) -> Result<Vec<String>, Error> {
+    let mut parts: Vec<Map<String, Value>> = cases.iter().map(head).collect();
+    if let Some(wanted) = wanted(cases, |f| f.mn.is_some() && f.factor.is_some())? {
         run.put("wanted", wanted)?;
-        of_series(run, configured, findings, &mut parts).await?;
+        of_series(run, cases, &mut parts).await?;
         of_origin(run, "r.mn = w.mn AND r.factor = w.factor", &mut parts).await?;
     }
-    if let Some(wanted) = wanted(findings, |f| f.mn.is_some() && f.factor.is_none())? {
+    if let Some(wanted) = wanted(cases, |f| f.mn.is_some() && f.factor.is_none())? {
         run.put("wanted", wanted)?;
         of_origin(run, "r.mn = w.mn", &mut parts).await?;
     }
-    if let Some(wanted) = wanted(findings, |f| f.mn.is_none() && f.permit_no.is_some())? {
+    if let Some(wanted) = wanted(cases, |f| f.mn.is_none() && f.permit_no.is_some())? {
         run.put("wanted", wanted)?;
         let permits = fetch(
             run,
@@ -88,12 +116,16 @@ pub(super) async fn collect(
 /// Hours, minutes, limit and recomputation of findings about one factor of one logger.
 async fn of_series(
     run: &Session,
-    configured: &Configured,
-    findings: &[Finding],
+    cases: &[Case<'_>],
     parts: &mut [Map<String, Value>],
 ) -> Result<(), Error> {
-    let listed = |part: &str| configured.rule.evidence.iter().any(|listed| listed == part);
-    if listed("hours") {
+    let any = |what: &dyn Fn(&Case<'_>) -> bool| {
+        cases.iter().any(|case| {
+            let worst = case.finding.worst();
+            worst.mn.is_some() && worst.factor.is_some() && what(case)
+        })
+    };
+    if any(&|case| case.lists("hours")) {
         let hours = fetch(
             run,
             "SELECT w.no, h.hour, h.value, h.converted, h.o2, h.ref_o2, h.flow, h.valid, h.mark,
@@ -102,11 +134,12 @@ async fn of_series(
              FROM wanted w
              JOIN hourly h ON h.mn = w.mn AND h.factor = w.factor
                           AND h.hour >= w.context_from AND h.hour < w.context_to
+             WHERE w.hours
              ORDER BY w.no, h.hour",
         )
         .await?;
         for (no, rows) in &hours {
-            let worst = findings[*no].worst();
+            let worst = cases[*no].finding.worst();
             let (from, to) = (beijing(worst.start), beijing(worst.end));
             let of_worst: Vec<Value> = rows
                 .iter()
@@ -121,13 +154,14 @@ async fn of_series(
         }
         give(parts, "hours", hours);
     }
-    if configured.rule.granularity == "day" {
+    if any(&|case| case.is_daily()) {
         let days = fetch(
             run,
             "SELECT w.no, arrow_cast(d.date, 'Utf8') AS day, d.value, d.converted, d.o2, d.ref_o2,
                     d.mass, d.volume_m3, d.valid, d.source, d.n_due, d.n_used, d.n_dropped, d.dropped
              FROM wanted w
              JOIN daily d ON d.mn = w.mn AND d.factor = w.factor AND d.date = w.worst_day
+             WHERE w.daily
              ORDER BY w.no, d.date",
         )
         .await?;
@@ -135,7 +169,7 @@ async fn of_series(
             recomputed(&mut parts[no], DAY_FORMULA, "days", rows);
         }
     }
-    if listed("minutes") {
+    if any(&|case| case.lists("minutes")) {
         let minutes = fetch(
             run,
             "SELECT w.no, r.data_time, r.value, r.zs_value, r.flag, r.received_at,
@@ -143,24 +177,26 @@ async fn of_series(
              FROM wanted w
              JOIN readings_raw r ON r.mn = w.mn AND r.factor = w.factor
                                 AND r.data_time >= w.worst_from AND r.data_time < w.worst_to
-             WHERE r.granularity = 'minute'
+             WHERE w.minutes AND r.granularity = 'minute'
              ORDER BY w.no, r.data_time, r.received_at, r.kafka_partition, r.kafka_offset",
         )
         .await?;
         give(parts, "minutes", minutes);
     }
-    if listed("limit") {
-        let sql = format!(
+    if any(&|case| case.lists("limit")) {
+        let limits = fetch(
+            run,
             "SELECT w.no, l.limit_value, l.unit, l.stated_value, l.stated_unit, l.basis, l.ref_o2,
                     l.averaging, l.special, l.permit_no, l.permit_version, l.outlet_uid, l.in_force_from, l.in_force_to
              FROM wanted w
              JOIN mn_limits l ON l.mn = w.mn AND l.factor = w.factor
-                             AND l.averaging = '{}'
+                             AND l.averaging = w.averaging
                              AND w.worst_from >= l.in_force_from AND w.worst_from < l.in_force_to
+             WHERE w.limits
              ORDER BY w.no, l.outlet_uid",
-            configured.rule.granularity.replace('\'', "''")
-        );
-        give(parts, "limit", fetch(run, &sql).await?);
+        )
+        .await?;
+        give(parts, "limit", limits);
     }
     Ok(())
 }
@@ -281,11 +317,12 @@ fn put(parts: &mut Map<String, Value>, name: &str, mut rows: Vec<Value>) {
 }
 
 /// Rule, windows and the query behind a finding.
-fn head(
-    configured: &Configured,
-    finding: &Finding,
-    layers: Option<&OfRule<'_>>,
-) -> Map<String, Value> {
+fn head(case: &Case<'_>) -> Map<String, Value> {
+    let Case {
+        configured,
+        finding,
+        layers,
+    } = *case;
     let rule = &configured.rule;
     let mut parts = Map::new();
     let mut told = json!({
@@ -336,18 +373,18 @@ fn head(
 
 /// The findings of one kind as a table to join with; nothing when there is none.
 fn wanted(
-    findings: &[Finding],
+    cases: &[Case<'_>],
     kind: impl Fn(&Window) -> bool,
 ) -> Result<Option<RecordBatch>, Error> {
-    let listed: Vec<(usize, &Finding)> = findings
+    let listed: Vec<(usize, &Case<'_>)> = cases
         .iter()
         .enumerate()
-        .filter(|(_, finding)| kind(finding.worst()))
+        .filter(|(_, case)| kind(case.finding.worst()))
         .collect();
     if listed.is_empty() {
         return Ok(None);
     }
-    let worst = || listed.iter().map(|(_, finding)| finding.worst());
+    let worst = || listed.iter().map(|(_, case)| case.finding.worst());
     let text = |pick: fn(&Window) -> Option<&str>| -> ArrayRef {
         Arc::new(worst().map(pick).collect::<StringArray>())
     };
@@ -386,10 +423,29 @@ fn wanted(
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     for (name, pick) in times {
         fields.push(Field::new(name, instant.clone(), false));
-        let column =
-            TimestampMicrosecondArray::from_iter_values(listed.iter().map(|(_, f)| pick(f)));
+        let column = TimestampMicrosecondArray::from_iter_values(
+            listed.iter().map(|(_, c)| pick(c.finding)),
+        );
         columns.push(Arc::new(column.with_timezone("UTC")));
     }
+    type Ask = fn(&Case<'_>) -> bool;
+    let parts: [(&str, Ask); 4] = [
+        ("hours", |case| case.lists("hours")),
+        ("daily", |case| case.is_daily()),
+        ("minutes", |case| case.lists("minutes")),
+        ("limits", |case| case.lists("limit")),
+    ];
+    for (name, asks) in parts {
+        fields.push(Field::new(name, DataType::Boolean, false));
+        let column: BooleanArray = listed.iter().map(|(_, case)| Some(asks(case))).collect();
+        columns.push(Arc::new(column));
+    }
+    fields.push(Field::new("averaging", DataType::Utf8, false));
+    columns.push(Arc::new(StringArray::from_iter_values(
+        listed
+            .iter()
+            .map(|(_, case)| case.configured.rule.granularity.as_str()),
+    )));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
         .map(Some)
         .map_err(|error| Error::query("evidence")(error.into()))

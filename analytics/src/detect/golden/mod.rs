@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
+use super::commit::stored_findings;
 use super::evaluate::{Evaluation, evaluate};
 use super::evidence::beijing;
 use super::plant::Sheets;
@@ -103,6 +104,73 @@ pub(super) fn reasons(text: &str) -> std::collections::BTreeSet<String> {
         .collect()
 }
 
+/// Exemptions of what a rule finds in its first case with a finding, once every logger of the case has
+/// filed, in time and for all time, what gives one of them.
+#[cfg(test)]
+pub(super) async fn excused(
+    catalogue: &Catalogue,
+    id: &str,
+    text: &str,
+    exemption: &str,
+) -> Result<std::collections::BTreeSet<Option<String>>, Error> {
+    let fault = |what: String| Error::Rule {
+        rule: id.to_owned(),
+        what,
+    };
+    let file: File = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+    let mut case = file
+        .case
+        .into_iter()
+        .find(|case| case.flagged > 0)
+        .ok_or_else(|| fault("no case is flagged".to_owned()))?;
+    let loggers: std::collections::BTreeSet<String> = case
+        .series
+        .iter()
+        .flat_map(|series| series.mn.split(','))
+        .map(|mn| mn.trim().to_owned())
+        .collect();
+    for mn in loggers {
+        let (table, row) = filing(&mn, exemption);
+        let row = toml::from_str(&row).map_err(|error| fault(error.to_string()))?;
+        case.tables.entry(table.to_owned()).or_default().push(row);
+    }
+    let sheets = Sheets::of(case.unit.clone())?;
+    let catalogue = catalogue.only(id, &case.params)?.with_sheets(sheets);
+    let evaluation = judged(&catalogue, &case).await?;
+    Ok(evaluation
+        .state
+        .open()
+        .filter(|anomaly| anomaly.rule_id == id)
+        .map(|anomaly| anomaly.exempt_code.clone())
+        .collect())
+}
+
+/// The row that gives an exemption to whatever a logger reports in a lifetime.
+#[cfg(test)]
+fn filing(mn: &str, exemption: &str) -> (&'static str, String) {
+    let ever = "starts_at = \"2000-01-01 00:00\"\nends_at = \"2100-01-01 00:00\"\n\
+                recorded_at = \"2000-01-01 00:00\"";
+    let (scope, code) = match exemption {
+        "M1" => ("device", "fault"),
+        "M2" => ("condition", "start_up"),
+        "M3" => ("condition", "stopped"),
+        "M6" => ("device", "communication_break"),
+        "M7" => ("device", "not_attributable"),
+        _ => {
+            let ticket = format!(
+                "ticket_id = \"{mn}\"\nversion = 1\nmn = \"{mn}\"\nkind = \"maintenance\"\n\
+                 status = \"closed\"\n{ever}"
+            );
+            return ("maintenance_tickets", ticket);
+        }
+    };
+    let mark = format!(
+        "mark_id = \"{mn}\"\nversion = 1\nmn = \"{mn}\"\nscope = \"{scope}\"\ncode = \"{code}\"\n\
+         source = \"manual\"\nmarked_at = \"2000-01-01 00:00\"\n{ever}"
+    );
+    ("marks", mark)
+}
+
 async fn judged(catalogue: &Catalogue, case: &Case) -> Result<Evaluation, Error> {
     let fault = |what: String| Error::Rule {
         rule: "inputs".to_owned(),
@@ -116,7 +184,9 @@ async fn judged(catalogue: &Catalogue, case: &Case) -> Result<Evaluation, Error>
     };
     let session = session::in_memory(tables, &settings).await?;
     let all = days(&session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-    let (config, state) = (Config::default(), State::default());
+    let config = Config::default();
+    let given = stored_findings(&session).await?;
+    let state = State::of(given);
     let all = Touched::everything(all);
     evaluate(&session, catalogue, &config, &all, state, as_of).await
 }
@@ -144,7 +214,11 @@ fn differences(
         format!("{:?}", case.not_evaluated),
         format!("{:?}", report.not_evaluated),
     );
-    let mut made: Vec<&Anomaly> = evaluation.state.open().collect();
+    let mut made: Vec<&Anomaly> = evaluation
+        .state
+        .open()
+        .filter(|anomaly| anomaly.rule_id == report.rule)
+        .collect();
     made.sort_by_key(|a| {
         let subject = (&a.mn, &a.factor, &a.permit_no, &a.outlet_uid);
         (subject, a.window_start, a.window_end, &a.anomaly_id)

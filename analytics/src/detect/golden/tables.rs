@@ -95,6 +95,8 @@ fn batch(def: &TableDef, mut given: Rows) -> Result<RecordBatch, String> {
             }
             let neutral = match (field.name().as_str(), field.data_type()) {
                 ("doc_valid", _) => json!(true),
+                ("phase", _) => json!("confirmed"),
+                ("status", _) if def.name == "anomalies" => json!("open"),
                 ("kafka_offset", _) => json!(no),
                 ("received_at", _) => json!(first.unwrap_or_default() + 5 * SECOND),
                 ("date", _) => json!(first.map_or(0, beijing_day)),

@@ -160,6 +160,11 @@ impl Layers {
         })
     }
 
+    /// Whether a rule has any layers.
+    pub(super) fn any(&self, configured: &Configured) -> bool {
+        !self.rows(configured).is_empty()
+    }
+
     fn rows(&self, configured: &Configured) -> Vec<Override> {
         let mut rows = by_cadence(configured);
         rows.extend(

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::text::Source;
 use super::{Fault, Level};
 use crate::detect::rule::{CLOSE, LONGEST_LOOKBACK_H, OPEN, Rule};
+use crate::detect::stage::Stage;
+use crate::detect::whole::AGGREGATE;
 
 /// Groups of rules; findings of different groups are evidence of different kinds.
 const GROUPS: [&str; 6] = [
@@ -147,6 +149,10 @@ fn of_words(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
     };
     refuse("group", &rule.group, &GROUPS);
     refuse("granularity", &rule.granularity, &GRANULARITIES);
+    if rule.stage > Stage::Tables {
+        // Or else rules over findings would feed on each other.
+        refuse("group", &rule.group, &[AGGREGATE]);
+    }
     for part in &rule.evidence {
         refuse("evidence", part, &["hours", "minutes", "limit"]);
     }

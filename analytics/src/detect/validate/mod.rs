@@ -178,6 +178,7 @@ async fn bench() -> Result<crate::session::Session, Error> {
     let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
     super::plant::prepare(&run, &super::plant::Sheets::default()).await?;
     super::shared::register(&run).await?;
+    super::whole::bench(&run).await?;
     run.rows(
         "places of the parser",
         "SET datafusion.sql_parser.collect_spans = true",

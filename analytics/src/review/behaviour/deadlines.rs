@@ -45,8 +45,10 @@ pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) 
     assert_eq!(
         steps,
         [
+            ("2026-03-03 21:30".to_owned(), "self_check"),
             ("2026-03-04 09:30".to_owned(), "no_answer"),
             ("2026-03-05 09:30".to_owned(), "to_onsite"),
+            ("2026-03-11 00:00".to_owned(), "to_onsite"),
             ("2026-03-12 00:00".to_owned(), "to_onsite"),
         ]
     );

@@ -4,6 +4,7 @@ use super::super::calendar::beijing_text;
 use super::super::case::Case;
 use super::super::intake::{Finding, Intake};
 use super::super::parts::{Role, Severity};
+use super::super::recheck::Verdict;
 use super::super::testing::{Bench, finding, monday, papers, person};
 use super::{DAY, sound, state, submitted};
 
@@ -72,23 +73,103 @@ pub(super) async fn silence_closes_when_the_look_back_is_over(bench: Bench) {
     bench.clock.set(monday() + 7 * DAY);
     assert_eq!(bench.service.tick().await.unwrap(), []);
     bench.clock.set(monday() + 20 * DAY);
-    bench.service.tick().await.unwrap();
-    let closed = bench.service.show(&light).await.unwrap().case;
-    assert_eq!(closed.state, "closed");
+    let fired = bench.service.tick().await.unwrap();
+    assert!(
+        fired.iter().all(|fired| fired.action == "check"),
+        "{fired:?}"
+    );
+    assert_eq!(fired.len(), 2);
+    let checked = bench.service.show(&light).await.unwrap();
+    assert_eq!(checked.case.state, "look_back", "30 days");
+    let row = checked.events.last().unwrap();
     assert_eq!(
-        beijing_text(closed.closed_at.unwrap()),
+        (row.action.as_str(), row.fields["check"].as_str()),
+        ("check", "7")
+    );
+    assert_eq!(
+        (
+            row.fields["result"].as_str(),
+            row.fields["recheck_hours"].as_str()
+        ),
+        ("passed", "48")
+    );
+    assert_eq!(
+        beijing_text(row.effective_at),
         "2026-03-10 00:00",
         "as of the end of the seventh day, however late the engine was"
     );
-    assert_eq!(state(&bench, &serious).await, "look_back", "30 days");
     bench.clock.set(monday() + 40 * DAY);
     bench.service.tick().await.unwrap();
-    let closed = bench.service.show(&serious).await.unwrap().case;
-    assert_eq!(beijing_text(closed.closed_at.unwrap()), "2026-04-02 00:00");
+    for case in [&light, &serious] {
+        let closed = bench.service.show(case).await.unwrap().case;
+        assert_eq!(closed.state, "closed");
+        assert_eq!(beijing_text(closed.closed_at.unwrap()), "2026-04-02 00:00");
+        let days: Vec<u32> = closed.checks.iter().map(|check| check.day).collect();
+        assert_eq!(days, [7, 30]);
+        assert!(!closed.closed_unjudged());
+    }
 
     // What comes after the look-back is a clue of its own.
-    assert_eq!(take(&bench, &[again("light", 20)]).await.triage, 1);
+    assert_eq!(take(&bench, &[again("light", 38)]).await.triage, 1);
     assert_eq!(state(&bench, &light).await, "closed");
+    sound(&bench).await;
+}
+
+pub(super) async fn a_check_that_fires_reopens(bench: Bench) {
+    let case = looked_back_on(&bench, "fires", Severity::S3).await;
+    bench.tell(Some(Verdict::StillFailing));
+    bench.clock.set(monday() + 9 * DAY);
+    // A person who comes before the engine finds it reopened all the same.
+    let refused = bench
+        .refuses(&case, "relapse", "sup", Role::Supervisor)
+        .await;
+    assert!(refused.contains("`reopened`"), "{refused}");
+    let shown = bench.service.show(&case).await.unwrap();
+    let [.., check, relapse] = &shown.events[..] else {
+        panic!("{:?}", shown.events);
+    };
+    assert_eq!(
+        (check.action.as_str(), check.fields["result"].as_str()),
+        ("check", "fired")
+    );
+    assert_eq!(
+        (relapse.action.as_str(), relapse.role.as_str()),
+        ("relapse", "engine")
+    );
+    assert_eq!(relapse.fields["relapse_at"], "2026-03-04 09:00");
+    assert!(relapse.note.as_deref().unwrap().contains("day 7"));
+    assert!(shown.case.due_at.is_some(), "the analyst has a deadline");
+    sound(&bench).await;
+}
+
+pub(super) async fn what_nobody_could_judge_is_told(bench: Bench) {
+    let case = looked_back_on(&bench, "unjudged", Severity::S3).await;
+    bench.tell(Some(Verdict::NothingJudged));
+    bench.clock.set(monday() + 40 * DAY);
+    bench.service.tick().await.unwrap();
+    let closed = bench.service.show(&case).await.unwrap().case;
+    assert_eq!(closed.state, "closed");
+    assert!(closed.closed_unjudged());
+    sound(&bench).await;
+}
+
+pub(super) async fn a_check_waits_for_tables_and_holds_nothing_else_up(bench: Bench) {
+    let case = looked_back_on(&bench, "waits", Severity::S3).await;
+    let other = looked_back_on(&bench, "waits-too", Severity::S3).await;
+    let clue = bench.open("waits-not", Severity::S3).await;
+    bench.tell(None);
+    bench.clock.set(monday() + 40 * DAY);
+    let fired = bench.service.tick().await.unwrap();
+    assert!(fired.iter().all(|fired| fired.case_id == clue), "{fired:?}");
+    assert!(bench.service.show(&clue).await.unwrap().case.overdue);
+    for case in [&case, &other] {
+        assert_eq!(state(&bench, case).await, "look_back");
+    }
+    bench.tell(Some(Verdict::Silent));
+    bench.service.tick().await.unwrap();
+    for case in [&case, &other] {
+        assert_eq!(state(&bench, case).await, "closed");
+    }
     sound(&bench).await;
 }
 
@@ -121,13 +202,13 @@ pub(super) async fn a_relapse_is_found_in_either_order_after_downtime(bench: Ben
     let findings_first = looked_back_on(&bench, "first", Severity::S3).await;
     let ticks_first = looked_back_on(&bench, "second", Severity::S3).await;
     let quiet = looked_back_on(&bench, "quiet", Severity::S3).await;
-    bench.clock.set(monday() + 25 * DAY);
+    bench.clock.set(monday() + 45 * DAY);
     // Nothing ran for weeks. On one case the findings come before the deadlines, on another after.
-    let taken = take(&bench, &[again("first", 3), again("first", 20)]).await;
+    let taken = take(&bench, &[again("first", 3), again("first", 40)]).await;
     assert_eq!((taken.reopened, taken.merged, taken.triage), (1, 1, 0));
     bench.service.tick().await.unwrap();
     assert_eq!(state(&bench, &ticks_first).await, "closed");
-    let taken = take(&bench, &[again("second", 3), again("second", 20)]).await;
+    let taken = take(&bench, &[again("second", 3), again("second", 40)]).await;
     assert_eq!((taken.reopened, taken.merged, taken.triage), (1, 1, 0));
     for case in [&findings_first, &ticks_first] {
         let case = bench.service.show(case).await.unwrap().case;
@@ -135,7 +216,7 @@ pub(super) async fn a_relapse_is_found_in_either_order_after_downtime(bench: Ben
     }
 
     // Only after its end: the look-back was quiet, and ends before the new clue begins.
-    let late = take(&bench, &[again("quiet", 20)]).await;
+    let late = take(&bench, &[again("quiet", 40)]).await;
     assert_eq!((late.reopened, late.merged, late.triage), (0, 0, 1));
     assert_eq!(state(&bench, &quiet).await, "closed");
     sound(&bench).await;

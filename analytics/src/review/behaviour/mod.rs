@@ -1,10 +1,19 @@
 //! What the queue does, whatever it is stored in: every test here is written against [`Bench`] and
 //! runs once per store (`suite!` at the end).
 
+mod acts;
+mod bodies;
+mod bundles;
+mod clocks;
 mod deadlines;
+mod decision;
+mod endings;
 mod evidence;
 mod look_back;
+mod one_order;
+mod papers;
 mod queue;
+mod rises;
 mod stats;
 
 use super::calendar::HOUR;
@@ -14,10 +23,19 @@ use super::settings::Config;
 use super::step::Input;
 use super::testing::{Bench, papers, person};
 
+use acts::*;
+use bodies::*;
+use bundles::*;
+use clocks::*;
 use deadlines::*;
+use decision::*;
+use endings::*;
 use evidence::*;
 use look_back::*;
+use one_order::*;
+use papers::*;
 use queue::*;
+use rises::*;
 use stats::*;
 
 const DAY: i64 = 24 * HOUR;
@@ -70,6 +88,10 @@ pub(super) async fn the_core_path_runs_to_the_end(bench: Bench) {
     assert!(early.contains("it belongs to: engine"), "{early}");
     bench.clock.advance(8 * DAY);
     let fired = bench.service.tick().await.unwrap();
+    assert_eq!((fired.len(), fired[0].action.as_str()), (1, "check"));
+    assert_eq!(state(&bench, &case).await, "look_back");
+    bench.clock.advance(24 * DAY);
+    let fired = bench.service.tick().await.unwrap();
     assert_eq!(fired.last().unwrap().to, "closed");
     let shown = bench.service.show(&case).await.unwrap();
     assert_eq!(shown.case.rule_match.as_deref(), Some("match"));
@@ -96,6 +118,8 @@ pub(super) async fn the_core_path_runs_to_the_end(bench: Bench) {
             "submit",
             "approve",
             "look_back",
+            "check",
+            "check",
             "close"
         ]
     );
@@ -353,10 +377,41 @@ suite! {
     the_worst_and_most_urgent_is_handed_out_first,
     findings_are_taken_once,
     a_worse_finding_makes_its_case_worse,
+    a_rise_is_told_once_and_taken_back,
+    a_merged_case_passes_its_rise_on,
+    reminders_and_closed_cases_are_not_raised,
+    what_is_held_opens_no_case,
     lists_filter_and_ids_can_be_shortened,
     a_clock_that_runs_backwards_writes_nothing,
     files_added_before_count_as_evidence,
     a_file_seen_before_is_pointed_out,
     what_is_no_evidence_is_refused_by_name,
     figures_count_decisions_and_lead_to_their_rows,
+    off_site_verification_becomes_an_act_that_counts,
+    an_act_that_lacks_something_is_kept_and_not_counted,
+    an_act_that_turns_on_site_names_its_visit,
+    an_act_of_the_inspection_system_is_not_written_again,
+    two_who_dismiss_are_the_officers_of_the_act,
+    fifty_findings_of_one_cause_make_one_order,
+    another_time_or_another_outlet_is_another_cause,
+    the_clocks_of_a_penalty_run_side_by_side,
+    a_hearing_is_announced_in_time_and_rights_lapse,
+    reminders_come_once_before_the_end,
+    bundles_are_printed_served_and_counted,
+    what_was_checked_of_late_is_pointed_out,
+    a_check_that_fires_reopens,
+    what_nobody_could_judge_is_told,
+    a_check_waits_for_tables_and_holds_nothing_else_up,
+    an_approval_asks_whether_the_rule_is_silent,
+    an_approval_says_what_the_rule_said,
+    a_body_acts_on_its_own_cases,
+    a_body_sees_nothing_of_others,
+    every_step_asks_for_its_papers,
+    codes_are_those_of_the_table,
+    an_enterprise_plans_what_it_will_do,
+    penalties_are_barred_after_two_years,
+    who_investigates_does_not_decide,
+    reminders_end_by_themselves,
+    finished_cases_are_filed_in_ten_working_days,
+    an_s1_goes_on_site_by_itself,
 }

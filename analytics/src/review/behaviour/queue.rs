@@ -100,6 +100,9 @@ pub(super) async fn findings_are_taken_once(bench: Bench) {
     let mut other_group = finding("c", Severity::S3);
     other_group.outlet_uid = first.outlet_uid.clone();
     other_group.rule_group = "quality".to_owned();
+    // Another time: another cause.
+    other_group.window_start -= 5 * HOUR;
+    other_group.window_end -= 5 * HOUR;
     let mut provisional = finding("d", Severity::S2);
     provisional.confirmed = false;
     let mild = finding("e", Severity::S4);

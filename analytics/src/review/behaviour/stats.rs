@@ -53,6 +53,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
             ("passed_first_time", 0, 1, 0),
             ("rectified_for_good", 0, 0, 1),
             ("chain_closed", 0, 1, 0),
+            ("served_same_day", 0, 0, 0),
         ]
     );
     let precision = &now[1];
@@ -76,7 +77,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
 
     // A submission nobody looks at, and time: the review is overdue, the look-back over.
     let late = submitted(&bench, "late", Severity::S3).await;
-    bench.clock.advance(12 * DAY);
+    bench.clock.advance(35 * DAY);
     bench.service.tick().await.unwrap();
     bench.act(&late, "approve", "rev", Role::Reviewer).await;
     let then = figures(&bench).await;
@@ -89,6 +90,7 @@ pub(super) async fn figures_count_decisions_and_lead_to_their_rows(bench: Bench)
             ("passed_first_time", 1, 2, 0),
             ("rectified_for_good", 1, 1, 1),
             ("chain_closed", 1, 2, 0),
+            ("served_same_day", 0, 0, 0),
         ]
     );
     let before = Period::year(2025).unwrap();

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 pub use self::conflicts::Conflict;
 use super::case::Case;
+use super::checked::Checked;
 use super::checklist::{self, Answer};
 use super::error::Error;
 use super::event::Event;
@@ -59,6 +60,8 @@ pub struct Dossier {
     pub files: Vec<CaseFile>,
     /// Other cases of the unit in the last 24 months, the latest first.
     pub history: Vec<PastCase>,
+    /// What was checked on the same outlet of late.
+    pub checked: Vec<Checked>,
     /// What does not fit together.
     pub conflicts: Vec<Conflict>,
     /// The checklist, with what machine and earlier reviewers say of each item.
@@ -144,6 +147,7 @@ impl Service {
             no_rerun,
             files,
             history: self.history(&case, now).await?,
+            checked: self.already_checked(case_id, Some(session)).await?,
             conflicts: Vec::new(),
             checklist: Vec::new(),
             next: shown.next,
@@ -162,7 +166,7 @@ impl Service {
         let cases = self.store.cases_of_unit(permit, now - HISTORY).await?;
         Ok(cases
             .into_iter()
-            .filter(|past| past.case_id != case.case_id)
+            .filter(|past| past.case_id != case.case_id && self.caller.scope.covers_case(past))
             .map(|past| PastCase {
                 same_trouble: past.subject == case.subject && past.rule_group == case.rule_group,
                 case_id: past.case_id,
@@ -225,7 +229,7 @@ fn last(events: &[Event], action: &str) -> Option<Submission> {
 }
 
 /// The rule once more over the data since the measures, or why not.
-async fn rerun(
+pub(super) async fn rerun(
     case: &Case,
     session: &Session,
     config: &Config,
@@ -261,7 +265,7 @@ async fn rerun(
 }
 
 /// The finding as the table has it, its evidence as an object.
-async fn finding(case: &Case, session: &Session) -> Result<Option<Value>, Error> {
+pub(super) async fn finding(case: &Case, session: &Session) -> Result<Option<Value>, Error> {
     let anomaly = match replay::find(session, &case.anomaly_id).await {
         Ok(anomaly) => anomaly,
         Err(session::Error::Asked { .. }) => return Ok(None),

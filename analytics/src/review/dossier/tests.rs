@@ -7,6 +7,7 @@ use crate::detect::{Catalogue, Config};
 use crate::fixtures::{PERMIT_NO, Permit, at, minutes, permits, table};
 use crate::review::evidence::fixture;
 use crate::review::parts::{Role, Severity};
+use crate::review::recheck::{Verdict, rechecked};
 use crate::review::settings::Config as Queue;
 use crate::review::testing::{Bench, finding, papers_for, person};
 use crate::review::{Case, Service};
@@ -124,6 +125,38 @@ async fn the_page_says_what_does_not_fit(bench: Bench) {
     );
 }
 
+async fn a_rule_is_run_again_over_hours_of_normal_operation(bench: Bench) {
+    let case = submitted(&bench).await;
+    let case = bench.service.show(&case).await.unwrap().case;
+    let config = Config::default();
+    let catalogue = Catalogue::load(&config).unwrap();
+    let asked = async |rows: Vec<Value>| {
+        let tables = session(rows, (37.4348, 118.6747)).await;
+        let until = at("2026-03-06 00:00");
+        rechecked(&case, &tables, &config, &catalogue, until)
+            .await
+            .unwrap()
+    };
+    let failing = asked(readings(80.0)).await;
+    assert_eq!(failing.verdict, Verdict::StillFailing);
+    assert!(
+        failing
+            .first
+            .is_some_and(|first| first >= at("2026-03-03 00:00"))
+    );
+    let short = asked(readings(20.0)).await;
+    assert_eq!(
+        (short.verdict, short.hours, short.needed),
+        (Verdict::TooShort, 12, 24)
+    );
+    let long = minutes(MN, "a21026", at("2026-03-03 00:00"), 1, 26 * 60, 20.0);
+    let long = asked(long).await;
+    assert_eq!((long.verdict, long.hours), (Verdict::Silent, 26));
+    assert!(long.passed >= 24, "{long:?}");
+    assert_eq!(long.mean_after, Some(20.0));
+    assert_eq!(asked(Vec::new()).await.verdict, Verdict::NothingJudged);
+}
+
 async fn a_page_knows_the_units_past_and_earlier_answers(bench: Bench) {
     let case = submitted(&bench).await;
     for id in ["p-1", "p-2", "p-3"] {
@@ -206,6 +239,7 @@ macro_rules! on_both {
 
 on_both! {
     the_page_says_what_does_not_fit,
+    a_rule_is_run_again_over_hours_of_normal_operation,
     a_page_knows_the_units_past_and_earlier_answers,
     the_checklist_decides_and_two_persons_answer_it,
 }

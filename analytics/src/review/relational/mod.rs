@@ -14,17 +14,26 @@ pub(super) fn json_list(texts: &[String]) -> String {
     serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())
 }
 
+/// The permits of a scope as a JSON array; `None` when they do not matter.
+pub(super) fn permits(scope: &super::caller::Scope) -> Option<String> {
+    let permits: Vec<String> = scope.permits.as_ref()?.iter().cloned().collect();
+    Some(json_list(&permits))
+}
+
 /// The transaction and the reading half of a store; see the module.
 macro_rules! relational {
     ($store:ident, $tx:ident, $database:ty, $row:ty) => {
         use sha2::Digest as _;
         use sqlx::Row as _;
 
+        use super::caller::Scope;
         use super::case::Case;
         use super::event::Event;
-        use super::machine::Machine;
-        use super::relational::{json_list, sql as common};
-        use super::store::{FileRow, Filter, Store, Tx};
+        use super::relational::{json_list, permits, sql as common};
+        use super::store::{
+            ActRow, Answered, FileRow, Filter, Fingerprint, Order, SendIntent, SentRow, Store, Tx,
+            is_open,
+        };
         use super::stored;
 
         /// The writing transaction; dropped without commit it rolls back.
@@ -52,21 +61,106 @@ macro_rules! relational {
                 row.map(|row| case_of(&self.database, &row)).transpose()
             }
 
-            async fn open_case_on(
+            async fn open_cases_on(
                 &mut self,
                 subject: &str,
-                rule_group: &str,
                 except: &str,
-            ) -> Result<Option<Case>, StoreError> {
-                let fault = self.fault("look for an open case");
-                let row = sqlx::query(common::OPEN_ON)
+            ) -> Result<Vec<Case>, StoreError> {
+                let fault = self.fault("look for open cases");
+                let rows = sqlx::query(common::OPEN_ON)
                     .bind(subject)
-                    .bind(rule_group)
                     .bind(except)
-                    .fetch_optional(&mut *self.inner)
+                    .fetch_all(&mut *self.inner)
                     .await
                     .map_err(fault)?;
-                row.map(|row| case_of(&self.database, &row)).transpose()
+                cases_of(&self.database, &rows)
+            }
+
+            async fn events_of(&mut self, case_id: &str) -> Result<Vec<Event>, StoreError> {
+                let fault = self.fault("read the audit rows of a case");
+                let rows = sqlx::query(common::EVENTS_OF)
+                    .bind(case_id)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                rows.iter()
+                    .map(|row| event_of(&self.database, row))
+                    .collect()
+            }
+
+            async fn acts_of(&mut self, case_id: &str) -> Result<Vec<ActRow>, StoreError> {
+                let fault = self.fault("read acts");
+                let rows = sqlx::query(common::ACTS_OF)
+                    .bind(case_id)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                acts_from(&rows).map_err(fault)
+            }
+
+            async fn acts_waiting(&mut self, after: i64) -> Result<Vec<ActRow>, StoreError> {
+                let fault = self.fault("read acts");
+                let rows = sqlx::query(common::ACTS_WAITING)
+                    .bind(after)
+                    .fetch_all(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                acts_from(&rows).map_err(fault)
+            }
+
+            async fn put_act(&mut self, act: &ActRow) -> Result<(), StoreError> {
+                let fault = self.fault("note an act");
+                sqlx::query(common::PUT_ACT)
+                    .bind(act.seq)
+                    .bind(&act.act_id)
+                    .bind(act.act_version)
+                    .bind(&act.case_id)
+                    .bind(&act.document)
+                    .bind(&act.sha256)
+                    .bind(act.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn last_intent(&mut self, topic: &str) -> Result<Option<SendIntent>, StoreError> {
+                let fault = self.fault("read what is being sent");
+                let row = sqlx::query(common::LAST_INTENT)
+                    .bind(topic)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                row.as_ref().map(stored::intent).transpose().map_err(fault)
+            }
+
+            async fn put_intent(&mut self, intent: &SendIntent) -> Result<(), StoreError> {
+                let fault = self.fault("note what is being sent");
+                sqlx::query(common::PUT_INTENT)
+                    .bind(&intent.topic)
+                    .bind(intent.last_seq)
+                    .bind(&intent.marks)
+                    .bind(intent.until)
+                    .bind(intent.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn put_sent(&mut self, sent: &SentRow) -> Result<(), StoreError> {
+                let fault = self.fault("note what was sent");
+                sqlx::query(common::PUT_SENT)
+                    .bind(sent.seq)
+                    .bind(&sent.act_id)
+                    .bind(&sent.topic)
+                    .bind(sent.partition)
+                    .bind(sent.offset)
+                    .bind(sent.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
             }
 
             async fn looked_back_on(
@@ -107,10 +201,15 @@ macro_rules! relational {
                 cases_of(&self.database, &rows)
             }
 
-            async fn next_timer(&mut self, now: i64) -> Result<Option<Case>, StoreError> {
+            async fn next_timer(
+                &mut self,
+                now: i64,
+                waiting: u32,
+            ) -> Result<Option<Case>, StoreError> {
                 let fault = self.fault("look for the next timer");
                 let row = sqlx::query(common::NEXT_TIMER)
                     .bind(now)
+                    .bind(i64::from(waiting))
                     .fetch_optional(&mut *self.inner)
                     .await
                     .map_err(fault)?;
@@ -123,9 +222,6 @@ macro_rules! relational {
                 replaces: Option<&Case>,
             ) -> Result<(), StoreError> {
                 let fault = self.fault("store a case");
-                let is_open = Machine::built_in()
-                    .state(&case.state)
-                    .is_none_or(|state| !state.is_final);
                 let statement = if replaces.is_some() {
                     common::UPDATE
                 } else {
@@ -136,7 +232,7 @@ macro_rules! relational {
                     .bind(&case.anomaly_id)
                     .bind(case.version)
                     .bind(&case.state)
-                    .bind(is_open)
+                    .bind(is_open(case))
                     .bind(case.severity.code())
                     .bind(&case.subject)
                     .bind(&case.rule_group)
@@ -226,6 +322,47 @@ macro_rules! relational {
                 Ok(())
             }
 
+            async fn answer_of(
+                &mut self,
+                user: &str,
+                key: &str,
+            ) -> Result<Option<Answered>, StoreError> {
+                let fault = self.fault("look a request up");
+                let row = sqlx::query(common::ANSWER_OF)
+                    .bind(user)
+                    .bind(key)
+                    .fetch_optional(&mut *self.inner)
+                    .await
+                    .map_err(&fault)?;
+                row.map(|row| stored::answered(&row))
+                    .transpose()
+                    .map_err(fault)
+            }
+
+            async fn put_answer(&mut self, answered: &Answered) -> Result<(), StoreError> {
+                let fault = self.fault("note a request");
+                sqlx::query(common::PUT_ANSWER)
+                    .bind(&answered.user)
+                    .bind(&answered.key)
+                    .bind(&answered.fingerprint)
+                    .bind(answered.document.as_deref())
+                    .bind(answered.at)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(())
+            }
+
+            async fn forget_answers(&mut self, before: i64) -> Result<u64, StoreError> {
+                let fault = self.fault("forget requests");
+                let done = sqlx::query(common::FORGET_ANSWERS)
+                    .bind(before)
+                    .execute(&mut *self.inner)
+                    .await
+                    .map_err(fault)?;
+                Ok(done.rows_affected())
+            }
+
             async fn commit(self: Box<Self>) -> Result<(), StoreError> {
                 let Self { inner, database } = *self;
                 inner
@@ -247,6 +384,10 @@ macro_rules! relational {
 
         fn event_of(database: &str, row: &$row) -> Result<Event, StoreError> {
             stored::event(row).map_err(|error| stored::bad_event(database, row, &error))
+        }
+
+        fn acts_from(rows: &[$row]) -> Result<Vec<ActRow>, sqlx::Error> {
+            rows.iter().map(stored::act).collect()
         }
 
         impl $store {
@@ -287,13 +428,36 @@ macro_rules! relational {
                     0 => i64::from(u32::MAX),
                     limit => i64::from(limit),
                 };
-                let rows = sqlx::query(sql::CASES)
+                let statement = match filter.order {
+                    Order::Urgency => sql::CASES,
+                    Order::Opened => sql::CASES_OPENED,
+                };
+                let severities: Vec<String> = filter
+                    .severities
+                    .iter()
+                    .map(|severity| severity.code().to_owned())
+                    .collect();
+                let after = filter.after.as_ref();
+                let rows = sqlx::query(statement)
                     .bind(json_list(&filter.states))
                     .bind(filter.org_code.as_deref())
                     .bind(filter.assignee.as_deref())
                     .bind(filter.open_only)
                     .bind(limit)
                     .bind(i64::from(filter.offset))
+                    .bind(filter.scope.org_prefix())
+                    .bind(permits(&filter.scope))
+                    .bind(json_list(&severities))
+                    .bind(filter.permit_no.as_deref())
+                    .bind(filter.subject.as_deref())
+                    .bind(filter.rule_id.as_deref())
+                    .bind(filter.due_before)
+                    .bind(after.map(|place| i64::from(!place.is_open)))
+                    .bind(after.map(|place| place.severity.as_str()))
+                    .bind(after.map(|place| i64::from(place.due_at.is_none())))
+                    .bind(after.map(|place| place.due_at.unwrap_or(0)))
+                    .bind(after.map(|place| place.opened_at))
+                    .bind(after.map(|place| place.case_id.as_str()))
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("list cases"))?;
@@ -314,8 +478,10 @@ macro_rules! relational {
                 cases_of(&self.database, &rows)
             }
 
-            async fn counts(&self) -> Result<Vec<(String, i64)>, StoreError> {
-                let rows = sqlx::query(common::COUNTS)
+            async fn counts(&self, scope: &Scope) -> Result<Vec<(String, i64)>, StoreError> {
+                let rows = sqlx::query(sql::COUNTS)
+                    .bind(scope.org_prefix())
+                    .bind(permits(scope))
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("count cases"))?;
@@ -369,19 +535,78 @@ macro_rules! relational {
                     .map_err(self.fault("look for earlier files"))
             }
 
-            async fn fingerprints(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
+            async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_WAITING)
+                    .bind(after)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
+            }
+
+            async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_OF)
+                    .bind(case_id)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
+            }
+
+            async fn fingerprints(&self) -> Result<Vec<Fingerprint>, StoreError> {
                 let rows = sqlx::query(common::FINGERPRINTS)
                     .fetch_all(self.reader())
                     .await
                     .map_err(self.fault("read the cases"))?;
                 rows.iter()
                     .map(|row| {
-                        let document: String = row.try_get(2)?;
-                        let hash = hex::encode(sha2::Sha256::digest(document.as_bytes()));
-                        Ok((row.try_get(0)?, row.try_get(1)?, hash))
+                        let (case_id, document) = stored::case_document(row)?;
+                        // A document that cannot be read is altered, and the hash says so, too.
+                        let case = stored::case(&self.database, case_id.clone(), &document).ok();
+                        let columns_agree = match &case {
+                            Some(case) => stored::columns_agree(row, case, is_open(case))?,
+                            None => false,
+                        };
+                        Ok(Fingerprint {
+                            version: row.try_get("version")?,
+                            sha256: hex::encode(sha2::Sha256::digest(document.as_bytes())),
+                            columns_agree,
+                            case_id,
+                        })
                     })
                     .collect::<Result<_, sqlx::Error>>()
                     .map_err(self.fault("read the cases"))
+            }
+
+            async fn acts_between(
+                &self,
+                after: i64,
+                until: i64,
+            ) -> Result<Vec<ActRow>, StoreError> {
+                let rows = sqlx::query(common::ACTS_BETWEEN)
+                    .bind(after)
+                    .bind(until)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read acts"))?;
+                acts_from(&rows).map_err(self.fault("read acts"))
+            }
+
+            async fn files_between(
+                &self,
+                after: i64,
+                until: i64,
+            ) -> Result<Vec<FileRow>, StoreError> {
+                let rows = sqlx::query(common::FILES_BETWEEN)
+                    .bind(after)
+                    .bind(until)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read the index of files"))?;
+                rows.iter()
+                    .map(stored::file)
+                    .collect::<Result<_, sqlx::Error>>()
+                    .map_err(self.fault("read the index of files"))
             }
         }
     };

@@ -7,20 +7,16 @@ pub(in crate::review) const CASE: &str =
 pub(in crate::review) const IDS_LIKE: &str = "SELECT case_id FROM review_cases WHERE substr(case_id, 1, length($1)) = $1 \
      ORDER BY case_id LIMIT $2";
 
-pub(in crate::review) const COUNTS: &str =
-    "SELECT state, count(*) FROM review_cases GROUP BY state ORDER BY state";
-
 pub(in crate::review) const OPEN_ON: &str = "SELECT case_id, document FROM review_cases \
-     WHERE subject = $1 AND rule_group = $2 AND case_id <> $3 AND is_open \
-       AND state NOT IN ('detected', 'reminded') \
-     ORDER BY opened_at, case_id LIMIT 1";
+     WHERE subject = $1 AND case_id <> $2 AND is_open AND state NOT IN ('detected', 'reminded') \
+     ORDER BY opened_at, case_id";
 
 pub(in crate::review) const LOOKED_BACK_ON: &str = "SELECT case_id, document FROM review_cases \
      WHERE subject = $1 AND rule_group = $2 AND look_back_until > $3 AND state = 'closed' \
      ORDER BY look_back_until DESC, case_id LIMIT 1";
 
 pub(in crate::review) const NEXT_TIMER: &str = "SELECT case_id, document FROM review_cases \
-     WHERE timer_at <= $1 ORDER BY timer_at, case_id LIMIT 1";
+     WHERE timer_at <= $1 ORDER BY timer_at, case_id LIMIT 1 OFFSET $2";
 
 pub(in crate::review) const INSERT: &str = "INSERT INTO review_cases \
      (case_id, anomaly_id, version, state, is_open, severity, subject, rule_group, org_code, \
@@ -49,8 +45,22 @@ pub(in crate::review) const EVENTS_OF: &str =
 pub(in crate::review) const EVENTS: &str =
     "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
 
-pub(in crate::review) const FINGERPRINTS: &str =
-    "SELECT case_id, version, document FROM review_cases ORDER BY case_id";
+pub(in crate::review) const FINGERPRINTS: &str = "SELECT * FROM review_cases ORDER BY case_id";
+
+pub(in crate::review) const ACTS_BETWEEN: &str =
+    "SELECT * FROM review_acts WHERE seq > $1 AND seq <= $2 ORDER BY seq, act_id";
+
+pub(in crate::review) const FILES_BETWEEN: &str =
+    "SELECT * FROM review_files WHERE seq > $1 AND seq <= $2 ORDER BY seq, position";
+
+pub(in crate::review) const ANSWER_OF: &str = "SELECT owner, key, fingerprint, document, at \
+     FROM review_requests WHERE owner = $1 AND key = $2";
+
+pub(in crate::review) const PUT_ANSWER: &str = "INSERT INTO review_requests \
+     (owner, key, fingerprint, document, at) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (owner, key) DO UPDATE SET document = excluded.document";
+
+pub(in crate::review) const FORGET_ANSWERS: &str = "DELETE FROM review_requests WHERE at < $1";
 
 pub(in crate::review) const PUT_FILE: &str = "INSERT INTO review_files \
      (seq, position, case_id, name, sha256, picture, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -59,3 +69,23 @@ pub(in crate::review) const FILES_BEFORE: &str = "SELECT * FROM review_files \
      WHERE (seq < $1 OR (seq = $1 AND position < $2)) \
        AND (sha256 = $3 OR ($4 AND picture IS NOT NULL)) \
      ORDER BY seq, position";
+
+pub(in crate::review) const PUT_ACT: &str = "INSERT INTO review_acts \
+     (seq, act_id, act_version, case_id, document, sha256, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+pub(in crate::review) const ACTS_OF: &str =
+    "SELECT * FROM review_acts WHERE case_id = $1 ORDER BY seq, act_id";
+
+pub(in crate::review) const ACTS_WAITING: &str = "SELECT a.* FROM review_acts a \
+     WHERE a.seq > $1 AND NOT EXISTS (SELECT 1 FROM review_acts_sent s \
+       WHERE s.seq = a.seq AND s.act_id = a.act_id) \
+     ORDER BY a.seq, a.act_id";
+
+pub(in crate::review) const LAST_INTENT: &str =
+    "SELECT * FROM review_acts_intents WHERE topic = $1 ORDER BY id DESC LIMIT 1";
+
+pub(in crate::review) const PUT_INTENT: &str = "INSERT INTO review_acts_intents \
+     (topic, last_seq, marks, held_until, at) VALUES ($1, $2, $3, $4, $5)";
+
+pub(in crate::review) const PUT_SENT: &str = "INSERT INTO review_acts_sent \
+     (seq, act_id, topic, partition, position, at) VALUES ($1, $2, $3, $4, $5, $6)";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use nonsite_generator::city_year::CityYear;
 use nonsite_generator::files::{Files, Format};
 use nonsite_generator::replay::Replay;
 use nonsite_generator::{Message, ProduceOptions, Produced, Province, Scale, Topics, produce};
@@ -77,6 +78,10 @@ struct Args {
     /// Throughput mode: replay one hour of minute packets until this many readings are made.
     #[arg(long, conflicts_with = "truth")]
     replay: Option<u64>,
+    /// Instead of a province: a city's year of inspections (to Kafka or --out) with city_truth.json
+    /// and clues.json in --truth.
+    #[arg(long, value_name = "YEAR", conflicts_with = "replay")]
+    city_year: Option<i32>,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -156,7 +161,25 @@ impl Args {
 
 fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
     let mut out = std::io::stdout().lock();
-    let produced = if let Some(readings) = args.replay {
+    let produced = if let Some(year) = args.city_year {
+        let city = CityYear::new(year, args.seed);
+        let produced = args.deliver(city.messages.into_iter())?;
+        if let Some(dir) = &args.truth {
+            std::fs::create_dir_all(dir)?;
+            std::fs::write(
+                dir.join("city_truth.json"),
+                serde_json::to_string_pretty(&city.truth)?,
+            )?;
+            std::fs::write(
+                dir.join("clues.json"),
+                serde_json::to_string_pretty(&city.clues)?,
+            )?;
+        }
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string_pretty(&produced)?)?;
+        }
+        produced
+    } else if let Some(readings) = args.replay {
         let mut left = readings;
         let messages = Replay::new(&args.scale())?.take_while(|message| {
             let more = left > 0;

@@ -87,7 +87,7 @@ impl Writer {
             checklist: vec![ChecklistAnswer {
                 item_id: format!("{}-01", unit.business.industry()),
                 answer: Some(AnswerCode::Pass),
-                remark: None,
+                ..ChecklistAnswer::default()
             }],
             findings: vec![Finding {
                 finding_id: format!("F{number:06}-1"),

@@ -87,6 +87,12 @@ pub struct Inspection {
     /// Data sources reviewed, each with its exact window.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<DataSource>,
+    /// Which checklist was answered, when it is one of the permit checklists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checklist_form: Option<ChecklistForm>,
+    /// The drawing of lots (双随机) that chose the unit, id in table `inspection_draws`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_id: Option<String>,
     /// Answers to the permit checklist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checklist: Vec<ChecklistAnswer>,
@@ -237,9 +243,29 @@ pub struct ChecklistAnswer {
     /// The answer.
     #[schemars(with = "AnswerCode")]
     pub answer: Option<AnswerCode>,
-    /// Remark.
+    /// Remark; why, when the item fails or does not apply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
+    /// What the data had suggested, as it was shown to the officer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggested: Option<AnswerCode>,
+    /// Evidence the answer rests on, ids of `evidence`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence_ids: Vec<String>,
+}
+
+/// The permit checklist an act answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["checklist_id", "version"]))]
+pub struct ChecklistForm {
+    /// Id of the checklist.
+    pub checklist_id: String,
+    /// Its version, from 1.
+    pub version: i32,
+    /// Version of the permit its items were made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permit_version: Option<i32>,
 }
 
 /// One finding.

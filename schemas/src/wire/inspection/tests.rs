@@ -62,7 +62,7 @@ fn act() -> Inspection {
         checklist: vec![ChecklistAnswer {
             item_id: "3.1".to_owned(),
             answer: Some(AnswerCode::Fail),
-            remark: None,
+            ..ChecklistAnswer::default()
         }],
         findings: vec![Finding {
             finding_id: "f1".to_owned(),
@@ -353,4 +353,38 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_answer_names_evidence_that_is_there_and_a_form_has_a_version() {
+    let faults = |change: fn(&mut Inspection)| -> Vec<String> {
+        let faults = changed(change).validate();
+        faults.iter().map(ToString::to_string).collect()
+    };
+    let good = |a: &mut Inspection| {
+        a.checklist[0].evidence_ids = vec!["e1".to_owned()];
+        a.checklist[0].suggested = Some(AnswerCode::Pass);
+        a.checklist_form = Some(ChecklistForm {
+            checklist_id: "cement".to_owned(),
+            version: 1,
+            permit_version: Some(2),
+        });
+    };
+    assert_eq!(faults(good), Vec::<String>::new());
+    assert_eq!(
+        faults(|a| a.checklist[0].evidence_ids = vec!["e9".to_owned()]),
+        ["checklist[0].evidence_ids[0]: `e9` is not among evidence"]
+    );
+    assert_eq!(
+        faults(|a| a.checklist_form = Some(ChecklistForm::default())),
+        [
+            "checklist_form.checklist_id: is missing",
+            "checklist_form.version: must be >= 1"
+        ]
+    );
+    // A record written before these fields existed reads as before.
+    let old = r#"{"act_id": "a", "checklist": [{"item_id": "1", "answer": "pass"}]}"#;
+    let read = decode(old.as_bytes()).unwrap().value;
+    assert_eq!(read.checklist[0].suggested, None);
+    assert_eq!((read.checklist_form, read.draw_id), (None, None));
 }

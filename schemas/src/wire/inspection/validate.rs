@@ -129,6 +129,10 @@ impl Inspection {
             faults.text(&answer.item_id, format!("checklist[{i}].item_id"));
             faults.given(answer.answer.as_ref(), format!("checklist[{i}].answer"));
         }
+        if let Some(form) = &self.checklist_form {
+            faults.text(&form.checklist_id, "checklist_form.checklist_id");
+            faults.require(form.version >= 1, "checklist_form.version", "must be >= 1");
+        }
         let mut evidence = HashSet::new();
         for (i, item) in self.evidence.iter().enumerate() {
             let at = format!("evidence[{i}]");
@@ -147,6 +151,16 @@ impl Inspection {
                 format!("{at}.sha256"),
                 "must be 64 hexadecimal digits",
             );
+        }
+        for (i, answer) in self.checklist.iter().enumerate() {
+            for (j, id) in answer.evidence_ids.iter().enumerate() {
+                if !evidence.contains(id.as_str()) {
+                    faults.add(
+                        format!("checklist[{i}].evidence_ids[{j}]"),
+                        format!("`{id}` is not among evidence"),
+                    );
+                }
+            }
         }
         for (i, finding) in self.findings.iter().enumerate() {
             faults.text(&finding.text, format!("findings[{i}].text"));

@@ -38,6 +38,16 @@ codes! {
 }
 
 codes! {
+    /// How a pollutant is monitored.
+    MonitoringMethod {
+        /// By an instrument that reports through a data logger.
+        Auto = "auto",
+        /// By sampling.
+        Manual = "manual",
+    }
+}
+
+codes! {
     /// Management class of the unit.
     MgmtClass {
         /// Key management.

@@ -4,6 +4,10 @@
 //! follows the national permit platform's forms (HJ 608 codes, HJ 942 contents) reduced to what
 //! enforcement needs.
 //!
+//! Facilities (`MFnnnn`, `TAnnn`) are no part of it: their outlets, the facilities they are linked to,
+//! what meters them, rated power and range of operation come as documents of type `process_point`
+//! ([`ProcessPoint`](super::documents::ProcessPoint)); other design parameters have no place.
+//!
 //! Only the identity (`permit_no`, `issued_at`) decides whether a document can be stored at all.
 //! Everything else has a default in the reader, and [`Permit::validate`] says what is missing:
 //! a faulty document is kept and marked, and nothing of it is used for judging.
@@ -17,12 +21,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{self, Document, Refused};
+use super::documents::ReportPeriod;
 use super::{Day, Instant};
 
 pub(super) use codes::codes;
 pub use codes::{
     Averaging, Basis, DischargeMode, EmergencyGrade, KeyElement, MassLevel, Medium, MgmtClass,
-    OutletKind, PeriodKind, PermitStatus, WarningLevel, YearBasis,
+    MonitoringMethod, OutletKind, PeriodKind, PermitStatus, WarningLevel, YearBasis,
 };
 pub use rows::PermitRows;
 
@@ -118,6 +123,32 @@ pub struct Permit {
     /// Which data logger measures which outlet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bindings: Vec<Binding>,
+    /// What has to be monitored, how and how often.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub monitoring: Vec<MonitoringDuty>,
+    /// Execution reports the permit asks for; follow from the management class when left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub report_periods: Vec<ReportPeriod>,
+}
+
+/// A duty to monitor one pollutant at one outlet (自行监测要求).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(default)]
+#[schemars(extend("required" = ["outlet", "factor", "method"]))]
+pub struct MonitoringDuty {
+    /// Outlet code.
+    pub outlet: String,
+    /// Factor code of HJ 524/525.
+    pub factor: String,
+    /// Automatic or manual.
+    #[schemars(with = "MonitoringMethod")]
+    pub method: Option<MonitoringMethod>,
+    /// At the latest so many days after the sampling before; with method `manual`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_days: Option<i32>,
+    /// Standard of the method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standard: Option<String>,
 }
 
 /// One outlet of a permit.

@@ -417,3 +417,38 @@ proptest! {
         prop_assert!(rows.finish().is_ok());
     }
 }
+
+#[test]
+fn a_duty_to_monitor_names_an_outlet_and_how_often() {
+    let duty = |outlet: &str, method, interval_days| MonitoringDuty {
+        outlet: outlet.to_owned(),
+        factor: "a21026".to_owned(),
+        method,
+        interval_days,
+        standard: None,
+    };
+    let code = permit().outlets[0].code.clone();
+    let manual = Some(MonitoringMethod::Manual);
+    let good = [
+        duty(&code, manual, Some(90)),
+        duty(&code, Some(MonitoringMethod::Auto), None),
+    ];
+    assert_eq!(
+        faults_of(|p| p.monitoring = good.to_vec()),
+        Vec::<String>::new()
+    );
+    let bad = vec![
+        duty("DA999", manual, Some(0)),
+        duty(&code, manual, None),
+        duty(&code, None, None),
+    ];
+    assert_eq!(
+        faults_of(|p| p.monitoring = bad),
+        [
+            "monitoring[0].outlet: `DA999` is not among outlets",
+            "monitoring[0].interval_days: must be >= 1",
+            "monitoring[1].interval_days: is missing: how often must be sampled?",
+            "monitoring[2].method: is missing",
+        ]
+    );
+}

@@ -6,7 +6,10 @@
 
 use std::collections::HashSet;
 
-use super::{Averaging, Basis, Binding, Limit, MassLevel, MassLimit, Medium, Outlet, Permit};
+use super::{
+    Averaging, Basis, Binding, Limit, MassLevel, MassLimit, Medium, MonitoringDuty,
+    MonitoringMethod, Outlet, Permit,
+};
 use crate::reason::Reason;
 use crate::wire::Instant;
 use crate::wire::code::{outlet_medium, permit_no_fault, uscc_fault};
@@ -47,6 +50,9 @@ impl Permit {
         }
         for (i, binding) in self.bindings.iter().enumerate() {
             check_binding(binding, &codes, &format!("bindings[{i}]"), &mut faults);
+        }
+        for (i, duty) in self.monitoring.iter().enumerate() {
+            check_duty(duty, &codes, &format!("monitoring[{i}]"), &mut faults);
         }
         faults.into_vec()
     }
@@ -374,6 +380,20 @@ fn check_binding(binding: &Binding, codes: &HashSet<&str>, at: &str, faults: &mu
         faults.require(cadence > 0, format!("{at}.cadence_s"), "must be > 0");
     }
     check_order(binding.valid_from, binding.valid_to, at, faults);
+}
+
+fn check_duty(duty: &MonitoringDuty, codes: &HashSet<&str>, at: &str, faults: &mut Faults) {
+    check_outlet_code(&duty.outlet, codes, at, faults);
+    faults.text(&duty.factor, format!("{at}.factor"));
+    faults.given(duty.method.as_ref(), format!("{at}.method"));
+    if let Some(days) = duty.interval_days {
+        faults.require(days >= 1, format!("{at}.interval_days"), "must be >= 1");
+    } else if duty.method == Some(MonitoringMethod::Manual) {
+        faults.add(
+            format!("{at}.interval_days"),
+            "is missing: how often must be sampled?",
+        );
+    }
 }
 
 fn check_order(from: Option<Instant>, to: Option<Instant>, at: &str, faults: &mut Faults) {

@@ -1,0 +1,234 @@
+//! The reviewer's page: everything to be seen before a rectification is approved or returned.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use nonsite_analytics::review::{Conflict, Dossier, ItemView, PastCase, Submission};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::answers::{Everyone, Reading};
+use super::app::App;
+use super::cases::id;
+use super::extract::Named;
+use super::files::FileView;
+use super::identity::Principal;
+use super::problem::Problem;
+use super::view::{CaseView, StepView, time};
+
+/// What an action carried.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Submission)]
+pub(super) struct SubmissionView {
+    /// The audit row.
+    seq: i64,
+    /// Who.
+    by: String,
+    /// When it took effect.
+    at: DateTime<Utc>,
+    /// The fields.
+    fields: BTreeMap<String, String>,
+    /// Free text.
+    note: Option<String>,
+}
+
+impl From<Submission> for SubmissionView {
+    fn from(told: Submission) -> Self {
+        Self {
+            seq: told.seq,
+            by: told.by,
+            at: time(told.at),
+            fields: told.fields,
+            note: told.note,
+        }
+    }
+}
+
+/// Another case of the unit.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PastCase)]
+pub(super) struct PastView {
+    /// The case.
+    case_id: String,
+    /// When it was opened.
+    opened_at: DateTime<Utc>,
+    /// The rule.
+    rule_id: String,
+    /// Its severity.
+    severity: String,
+    /// Where it stands.
+    state: String,
+    /// How often it was returned.
+    return_count: u32,
+    /// It is about the same outlet and kind of rule.
+    same_trouble: bool,
+}
+
+impl From<PastCase> for PastView {
+    fn from(past: PastCase) -> Self {
+        Self {
+            case_id: past.case_id,
+            opened_at: time(past.opened_at),
+            rule_id: past.rule_id,
+            severity: past.severity,
+            state: past.state,
+            return_count: past.return_count,
+            same_trouble: past.same_trouble,
+        }
+    }
+}
+
+/// Something that does not fit together.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Conflict)]
+pub(super) struct ConflictView {
+    /// Stable code.
+    code: String,
+    /// The item of the checklist it concerns.
+    item: String,
+    /// What does not fit, in Chinese and in English.
+    text: String,
+}
+
+impl From<Conflict> for ConflictView {
+    fn from(conflict: Conflict) -> Self {
+        Self {
+            code: conflict.code.to_owned(),
+            item: conflict.item.to_owned(),
+            text: conflict.text,
+        }
+    }
+}
+
+/// What an earlier reviewer answered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AnsweredView {
+    /// Who.
+    by: String,
+    /// `pass`, `fail` or `na`.
+    verdict: String,
+    /// Why.
+    reason: Option<String>,
+}
+
+/// An item of the checklist.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChecklistItem)]
+pub(super) struct ItemDetail {
+    /// Name, as an action's `items` have it.
+    name: String,
+    /// Chinese name.
+    zh: String,
+    /// What has to be so.
+    text: String,
+    /// Codes of conflicts that concern it.
+    conflicts: Vec<String>,
+    /// What was answered before, the latest last.
+    answered: Vec<AnsweredView>,
+}
+
+impl From<ItemView> for ItemDetail {
+    fn from(view: ItemView) -> Self {
+        Self {
+            name: view.item.name,
+            zh: view.item.zh,
+            text: view.item.text,
+            conflicts: view.conflicts.iter().map(|&code| code.to_owned()).collect(),
+            answered: view
+                .answered
+                .into_iter()
+                .map(|(by, answer)| AnsweredView {
+                    by,
+                    verdict: match answer.verdict {
+                        nonsite_analytics::review::Verdict::Pass => "pass",
+                        nonsite_analytics::review::Verdict::Fail => "fail",
+                        nonsite_analytics::review::Verdict::Na => "na",
+                    }
+                    .to_owned(),
+                    reason: answer.reason,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The page.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Dossier)]
+pub(super) struct DossierView {
+    /// When it was put together.
+    at: DateTime<Utc>,
+    /// The case.
+    case: CaseView,
+    /// The order to rectify.
+    order: Option<SubmissionView>,
+    /// What the enterprise explained.
+    answer: Option<SubmissionView>,
+    /// What it says it did, the last time it submitted.
+    submission: Option<SubmissionView>,
+    /// How often it submitted.
+    submissions: usize,
+    /// Row of table `anomalies`; instants are microseconds UTC as in the table.
+    #[schema(value_type = Option<Object>)]
+    finding: Option<Value>,
+    /// The same rule over the data since the measures.
+    #[schema(value_type = Option<Object>)]
+    rerun: Option<Value>,
+    /// Why there is no rerun.
+    no_rerun: Option<String>,
+    /// Files in order, with earlier ones like them.
+    files: Vec<FileView>,
+    /// Other cases of the unit in the last 24 months, the latest first.
+    history: Vec<PastView>,
+    /// What does not fit together.
+    conflicts: Vec<ConflictView>,
+    /// The checklist.
+    checklist: Vec<ItemDetail>,
+    /// What can be done next.
+    next: Vec<StepView>,
+}
+
+/// Everything a reviewer has to see. Nothing is decided by it.
+#[utoipa::path(
+    get, path = "/cases/{case_id}/dossier", tag = "cases", operation_id = "case_dossier",
+    params(("case_id" = String, Path, description = "id of the case"), Everyone),
+    security(("token" = [])),
+    responses((status = 200, description = "the page", body = DossierView), Reading)
+)]
+pub(super) async fn show(
+    who: Principal,
+    State(app): State<App>,
+    Named(case_id): Named<String>,
+) -> Result<Json<DossierView>, Problem> {
+    who.of_a_body("read a reviewer's dossier")?;
+    let (queue, case_id) = (app.queue_of(&who), id(case_id)?);
+    // Not worth a place in the queue for what takes long.
+    queue.show(&case_id).await?;
+    let _place = app.heavy().await?;
+    let tables = app.tables().await?;
+    let config = app.detect_config();
+    let page: Dossier = queue
+        .dossier(&case_id, &tables.session, config, &tables.catalogue)
+        .await?;
+    Ok(Json(DossierView {
+        at: time(page.at),
+        case: CaseView::of(page.case, queue.machine(), page.at),
+        order: page.order.map(SubmissionView::from),
+        answer: page.answer.map(SubmissionView::from),
+        submission: page.submission.map(SubmissionView::from),
+        submissions: page.submissions,
+        finding: page.finding,
+        rerun: page
+            .rerun
+            .and_then(|rerun| serde_json::to_value(rerun).ok()),
+        no_rerun: page.no_rerun,
+        files: page.files.into_iter().map(FileView::from).collect(),
+        history: page.history.into_iter().map(PastView::from).collect(),
+        conflicts: page.conflicts.into_iter().map(ConflictView::from).collect(),
+        checklist: page.checklist.into_iter().map(ItemDetail::from).collect(),
+        next: page.next.into_iter().map(StepView::from).collect(),
+    }))
+}

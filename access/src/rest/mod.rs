@@ -1,0 +1,51 @@
+//! REST API of the case work: cases, files, figures, ratio, findings.
+//!
+//! The handlers have no rules of their own: they read a request strictly, ask the service that the
+//! command line asks, and say what came of it. Roles and conditions are the workflow's; whose cases
+//! somebody sees is kept by the service ([`nonsite_analytics::review::Scope`]).
+//!
+//! Invariants:
+//! - **R1** Every answer is described in the OpenAPI document, and every answer that is not what was
+//!   asked for is a problem (RFC 9457) with a stable code.
+//! - **R2** A change of a case names the version it was decided on (`If-Match`); the check and the
+//!   change are one transaction.
+//! - **R3** A request with an `Idempotency-Key` is done once; for cases the answer is written in the
+//!   transaction of the change.
+//! - **R4** A token is known by its SHA-256 alone and never written to a log.
+//!
+//! Failure modes: a database that is busy or away gives 503 with `Retry-After`; a fault inside gives
+//! 500 without its particulars, which are in the log; a handler that panics gives 500 and ends nobody
+//! else's request.
+
+mod anomalies;
+mod answers;
+mod app;
+mod cases;
+mod config;
+mod dossier;
+mod extract;
+mod fault;
+mod figures;
+mod files;
+mod identity;
+mod layer;
+mod openapi;
+mod problem;
+mod publication;
+mod ratio;
+mod routes;
+mod view;
+mod work;
+mod workflow;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use app::Parts;
+pub use config::{Config, ConfigError, User};
+pub use identity::new_token;
+pub use openapi::document;
+pub use problem::{KINDS, Kind};
+pub use routes::{forget_old_answers, router};

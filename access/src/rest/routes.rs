@@ -1,0 +1,122 @@
+//! The routes, and what surrounds all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::app::{App, Parts};
+use super::config::{Config, ConfigError};
+use super::extract::MOST_JSON;
+use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use super::{
+    anomalies, cases, dossier, figures, files, layer, openapi, publication, ratio, work, workflow,
+};
+
+/// Where the API lies.
+pub(super) const BASE: &str = "/api/v1";
+/// How often old answers are looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// Microseconds per day.
+const DAY: i64 = 86_400_000_000;
+
+/// Every operation, with its description.
+pub(super) fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(cases::list))
+        .routes(routes!(cases::show))
+        .routes(routes!(cases::events))
+        .routes(routes!(cases::counts))
+        .routes(routes!(dossier::show))
+        .routes(routes!(files::list, files::add))
+        .routes(routes!(files::get))
+        .routes(routes!(work::claim))
+        .routes(routes!(work::release))
+        .routes(routes!(work::claim_next))
+        .routes(routes!(work::act))
+        .routes(routes!(figures::stats))
+        .routes(routes!(figures::rows))
+        .routes(routes!(figures::audit))
+        .routes(routes!(ratio::figure))
+        .routes(routes!(ratio::acts_behind))
+        .routes(routes!(publication::add))
+        .routes(routes!(publication::reproduce))
+        .routes(routes!(anomalies::list))
+        .routes(routes!(anomalies::show))
+        .routes(routes!(anomalies::feedback))
+        .routes(routes!(workflow::show))
+        .routes(routes!(workflow::me))
+}
+
+/// The API under `/api/v1`, for a server that listens on `address`.
+///
+/// # Errors
+/// [`ConfigError`], naming the key.
+pub fn router(
+    config: &Config,
+    parts: Parts,
+    address: &str,
+    tls: bool,
+) -> Result<Router, ConfigError> {
+    config.validate(address, tls)?;
+    let places = Arc::new(Semaphore::new(config.concurrency as usize));
+    let (routes, _) = operations().split_for_parts();
+    let text: Arc<str> = openapi::document().into();
+    let described = get(move || {
+        let text = Arc::clone(&text);
+        async move {
+            (
+                [(header::CONTENT_TYPE, "application/json")],
+                text.to_string(),
+            )
+                .into_response()
+        }
+    });
+    let api = routes
+        .route("/openapi.json", described)
+        .fallback(nowhere)
+        .method_not_allowed_fallback(no_method)
+        .with_state(App::new(config, parts))
+        .layer(DefaultBodyLimit::max(MOST_JSON))
+        .layer(from_fn_with_state(places, layer::take_turns))
+        .layer(from_fn(layer::dress));
+    Ok(Router::new().nest(BASE, api))
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    Problem::new(
+        &NOT_FOUND,
+        format!("there is nothing at {BASE}{}", uri.path()),
+    )
+}
+
+async fn no_method(method: Method) -> Problem {
+    Problem::new(&METHOD_NOT_ALLOWED, format!("{method} is not allowed here"))
+}
+
+/// Forgets the answers to requests with a key that are older than configured, every hour, until
+/// dropped. What fails is tried again an hour later.
+pub async fn forget_old_answers(config: &Config, parts: &Parts) {
+    let keep = i64::from(config.keep_answers_days) * DAY;
+    let mut ticks = tokio::time::interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        match parts
+            .review
+            .forget_requests(parts.clock.now_micros() - keep)
+            .await
+        {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "old answers of the API"),
+            Err(error) => tracing::warn!(%error, "old answers of the API stay for now"),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The API from outside: requests and answers over the real routes and stores.
+
+mod access;
+mod documents;
+mod figures;
+mod files;
+mod lists;
+mod writes;

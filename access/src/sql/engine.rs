@@ -1,0 +1,237 @@
+//! What all connections share: the state of the tables, the threads and turns of queries, the log.
+//!
+//! The tables are opened once and shared; a new query looks whether any of them changed, at most
+//! every `serve.sql.refresh_s`, by the newest entry of its log. A query keeps the state it began
+//! with, a transaction that of its BEGIN.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::record_batch::RecordBatch;
+use nonsite_analytics::ratio::{RatioPolicies, register_view};
+use nonsite_analytics::session::{self, Session, travel};
+use nonsite_schemas::time::Clock;
+use parking_lot::Mutex;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::catalogue::{Catalogue, Ground};
+use super::config::Config;
+use super::log::QueryLog;
+use super::users::{User, Users};
+use super::{Fault, FaultKind};
+use crate::Error;
+
+/// How much lower than the rest of the process the threads of queries stand (Linux niceness).
+const NICE: i32 = 10;
+/// Queries of one user that wait for a turn; more are turned away.
+const WAITING: usize = 32;
+
+/// What the engine is made from.
+#[derive(Debug)]
+pub struct Setup {
+    /// Folder of the tables.
+    pub store: PathBuf,
+    /// `[session]`.
+    pub session: session::Config,
+    /// `[serve.sql]`.
+    pub config: Config,
+    /// Policies of the ratio.
+    pub policies: RatioPolicies,
+    /// The rules as rows, from [`super::catalogue::rules`].
+    pub rules: RecordBatch,
+    /// Who may ask.
+    pub users: Users,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Engine {
+    setup: Setup,
+    log: QueryLog,
+    pool: Option<Runtime>,
+    handle: Handle,
+    turns: Arc<Semaphore>,
+    turns_of: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+    known: tokio::sync::Mutex<Option<Known>>,
+}
+
+/// The state of the tables, and the catalogues over it.
+#[derive(Debug)]
+struct Known {
+    fingerprint: BTreeMap<&'static str, String>,
+    looked: Instant,
+    session: Session,
+    catalogues: BTreeMap<User, Arc<Catalogue>>,
+}
+
+impl Engine {
+    /// Starts the threads of queries.
+    ///
+    /// # Errors
+    /// A setting outside its range, or threads that cannot be started.
+    pub fn start(setup: Setup) -> Result<Arc<Self>, Error> {
+        setup.config.validate()?;
+        let pool = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(setup.config.worker_threads())
+            .max_blocking_threads(setup.config.worker_threads() + 4)
+            .thread_name("nonsite-query")
+            .on_thread_start(step_back)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Part {
+                part: "sql",
+                what: format!("threads of queries: {error}"),
+            })?;
+        Ok(Arc::new(Self {
+            log: QueryLog::new(setup.config.log_queries, Arc::clone(&setup.clock)),
+            handle: pool.handle().clone(),
+            pool: Some(pool),
+            turns: Arc::new(Semaphore::new(setup.config.at_once())),
+            turns_of: Mutex::default(),
+            known: tokio::sync::Mutex::default(),
+            setup,
+        }))
+    }
+
+    /// `[serve.sql]`.
+    pub fn config(&self) -> &Config {
+        &self.setup.config
+    }
+
+    /// The query log.
+    pub fn log(&self) -> &QueryLog {
+        &self.log
+    }
+
+    /// Who may ask.
+    pub fn users(&self) -> &Users {
+        &self.setup.users
+    }
+
+    /// The threads queries run on.
+    pub fn pool(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// What a user finds now.
+    ///
+    /// # Errors
+    /// The tables cannot be read.
+    pub async fn catalogue(self: &Arc<Self>, user: &User) -> Result<Arc<Catalogue>, Fault> {
+        let (engine, user) = (Arc::clone(self), user.clone());
+        let looking = self.handle.spawn(async move { engine.look(&user).await });
+        looking
+            .await
+            .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?
+    }
+
+    async fn look(&self, user: &User) -> Result<Arc<Catalogue>, Fault> {
+        let mut known = self.known.lock().await;
+        let every = Duration::from_secs(self.setup.config.refresh_s);
+        let old = known
+            .as_ref()
+            .is_none_or(|known| known.looked.elapsed() >= every);
+        if old {
+            let fingerprint = travel::fingerprint(&self.setup.store);
+            match known.as_mut() {
+                Some(known) if known.fingerprint == fingerprint => known.looked = Instant::now(),
+                _ => {
+                    *known = Some(Known {
+                        fingerprint,
+                        looked: Instant::now(),
+                        session: self.open().await?,
+                        catalogues: BTreeMap::new(),
+                    });
+                }
+            }
+        }
+        let Some(known) = known.as_mut() else {
+            return Err(Fault::new(FaultKind::Engine, "the tables are not open"));
+        };
+        let key = user.clone();
+        if let Some(catalogue) = known.catalogues.get(&key) {
+            return Ok(Arc::clone(catalogue));
+        }
+        let ground = Ground {
+            session: &known.session,
+            session_config: &self.setup.session,
+            config: &self.setup.config,
+            policies: &self.setup.policies,
+            rules: &self.setup.rules,
+            log: &self.log,
+            clock: &self.setup.clock,
+        };
+        let catalogue = Arc::new(Catalogue::build(&ground, user).await?);
+        known.catalogues.insert(key, Arc::clone(&catalogue));
+        Ok(catalogue)
+    }
+
+    async fn open(&self) -> Result<Session, Fault> {
+        let session = session::open_early(&self.setup.store, &self.setup.session)
+            .await
+            .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?;
+        let clock = Arc::clone(&self.setup.clock);
+        register_view(session.ctx(), &self.setup.policies, clock).await?;
+        Ok(session)
+    }
+
+    /// A turn among all queries.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        taken(Arc::clone(&self.turns)).await
+    }
+
+    /// A turn among the queries of one user.
+    pub(super) async fn turn_of(&self, user: &str) -> Result<OwnedSemaphorePermit, Fault> {
+        let at_once = self.setup.config.queries_per_user;
+        let turns = {
+            let mut all = self.turns_of.lock();
+            let turns = all
+                .entry(user.to_owned())
+                .or_insert_with(|| Arc::new(Semaphore::new(at_once)));
+            Arc::clone(turns)
+        };
+        // Every waiting or running query of the user holds a clone.
+        if Arc::strong_count(&turns) > at_once + WAITING + 1 {
+            return Err(Fault::new(
+                FaultKind::Busy,
+                format!(
+                    "user {user} has {at_once} queries running and {WAITING} waiting; wait for them or cancel some"
+                ),
+            ));
+        }
+        taken(turns).await
+    }
+}
+
+async fn taken(turns: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+    turns
+        .acquire_owned()
+        .await
+        .map_err(|_| Fault::new(FaultKind::Cancelled, "the server is stopping"))
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.take() {
+            // Waiting for queries inside an asynchronous task is not allowed, and not wanted.
+            pool.shutdown_background();
+        }
+    }
+}
+
+/// Puts the calling thread behind those that ingest and detect when all want the processor.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: no memory is touched; 0 is the calling thread on Linux.
+        let done = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+        if done != 0 {
+            tracing::debug!("the threads of queries keep the priority of the process");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What one connection remembers: its user, its settings, its transaction, its prepared statements.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::Statement;
+use parking_lot::Mutex;
+
+use super::NAME;
+use crate::sql::catalogue::{Catalogue, META, TABLES};
+use crate::sql::guard::{Setting, canonical};
+use crate::sql::log::Asked;
+use crate::sql::run::{Answer, Run, Stop};
+use crate::sql::users::User;
+use crate::sql::{Engine, Fault, FaultKind};
+
+/// A connection after its login.
+#[derive(Debug)]
+pub(super) struct Connection {
+    engine: Arc<Engine>,
+    peer: SocketAddr,
+    stop: Stop,
+    user: OnceLock<(User, i32)>,
+    settings: Mutex<BTreeMap<&'static str, String>>,
+    timeout: Mutex<Option<Duration>>,
+    /// The catalogue of the transaction that is open.
+    pinned: Mutex<Option<Arc<Catalogue>>>,
+    kept: Mutex<BTreeMap<String, Statement>>,
+    cursors: Mutex<BTreeMap<String, Cursor>>,
+}
+
+/// A cursor between two FETCHes.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) answer: Option<Answer>,
+    pub(super) schema: SchemaRef,
+    /// What is left of the batch that was cut last.
+    pub(super) rest: Option<arrow::record_batch::RecordBatch>,
+}
+
+impl Connection {
+    pub(super) fn new(engine: Arc<Engine>, peer: SocketAddr) -> Self {
+        Self {
+            engine,
+            peer,
+            stop: Stop::default(),
+            user: OnceLock::new(),
+            settings: Mutex::default(),
+            timeout: Mutex::default(),
+            pinned: Mutex::default(),
+            kept: Mutex::default(),
+            cursors: Mutex::default(),
+        }
+    }
+
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// What stops the queries of this connection.
+    pub(super) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Number clients cancel by, once logged in.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.user.get().map(|(_, pid)| *pid)
+    }
+
+    /// Notes who it is, and the settings sent along with the login.
+    pub(super) fn logged_in(&self, user: User, pid: i32, sent: &HashMap<String, String>) {
+        let _ = self.user.set((user, pid));
+        let options = sent.get("options").map(|text| options(text));
+        let sent = sent
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .chain(options.into_iter().flatten());
+        for (name, value) in sent {
+            if canonical(&name).is_some()
+                && let Ok(setting) = crate::sql::guard::assign(&name, &value)
+            {
+                self.set(&setting);
+            }
+        }
+    }
+
+    pub(super) fn user(&self) -> Result<&User, Fault> {
+        self.user
+            .get()
+            .map(|(user, _)| user)
+            .ok_or_else(|| Fault::new(FaultKind::Denied, "not logged in"))
+    }
+
+    /// Changes a setting.
+    pub(super) fn set(&self, setting: &Setting) {
+        if setting.name == "statement_timeout" {
+            *self.timeout.lock() = setting.timeout;
+        }
+        let mut settings = self.settings.lock();
+        match &setting.value {
+            Some(value) => settings.insert(setting.name, value.clone()),
+            None => settings.remove(setting.name),
+        };
+    }
+
+    /// Value of a setting that was set.
+    pub(super) fn setting(&self, name: &str) -> Option<String> {
+        self.settings.lock().get(name).cloned()
+    }
+
+    /// All settings that were set.
+    pub(super) fn settings(&self) -> BTreeMap<&'static str, String> {
+        self.settings.lock().clone()
+    }
+
+    /// Forgets settings and prepared statements.
+    pub(super) fn reset(&self) {
+        self.settings.lock().clear();
+        *self.timeout.lock() = None;
+        self.kept.lock().clear();
+        self.cursors.lock().clear();
+    }
+
+    /// The catalogue statements are planned in.
+    pub(super) async fn catalogue(&self) -> Result<Arc<Catalogue>, Fault> {
+        if let Some(pinned) = self.pinned.lock().clone() {
+            return Ok(pinned);
+        }
+        self.engine.catalogue(self.user()?).await
+    }
+
+    /// From here on the tables stay as they are.
+    pub(super) async fn pin(&self) -> Result<(), Fault> {
+        let now = self.catalogue().await?;
+        *self.pinned.lock() = Some(now);
+        Ok(())
+    }
+
+    /// The transaction is over; so are its cursors.
+    pub(super) fn unpin(&self) {
+        *self.pinned.lock() = None;
+        self.cursors.lock().clear();
+    }
+
+    /// The state of a catalogue with this connection's search path.
+    pub(super) fn state(&self, catalogue: &Catalogue) -> SessionState {
+        let mut state = catalogue.state();
+        if let Some(path) = self.setting("search_path") {
+            let first = path
+                .split(',')
+                .map(|name| name.trim().trim_matches(['"', '\'']))
+                .find(|name| [TABLES, META].contains(name));
+            if let Some(first) = first {
+                state.config_mut().options_mut().catalog.default_schema = first.to_owned();
+            }
+        }
+        state
+    }
+
+    /// Who asks this.
+    pub(super) fn asked(&self, text: &str) -> Asked {
+        Asked {
+            user: self
+                .user
+                .get()
+                .map(|(user, _)| user.name.clone())
+                .unwrap_or_default(),
+            via: NAME,
+            client: self.peer.to_string(),
+            application: self.setting("application_name").unwrap_or_default(),
+            text: text.to_owned(),
+        }
+    }
+
+    /// Runs a plan.
+    pub(super) async fn run(
+        &self,
+        text: &str,
+        state: SessionState,
+        plan: LogicalPlan,
+    ) -> Result<Answer, Fault> {
+        let timeout = *self.timeout.lock();
+        self.engine
+            .run(Run {
+                asked: self.asked(text),
+                state,
+                plan,
+                timeout,
+                stop: self.stop(),
+            })
+            .await
+    }
+
+    pub(super) fn keep(&self, name: String, query: Statement) {
+        self.kept.lock().insert(name, query);
+    }
+
+    pub(super) fn kept(&self, name: &str) -> Option<Statement> {
+        self.kept.lock().get(name).cloned()
+    }
+
+    /// Forgets one kept statement, or all; whether there was one.
+    pub(super) fn forget(&self, name: Option<&str>) -> bool {
+        let mut kept = self.kept.lock();
+        match name {
+            Some(name) => kept.remove(name).is_some(),
+            None => {
+                kept.clear();
+                true
+            }
+        }
+    }
+
+    pub(super) fn put_cursor(&self, name: String, cursor: Cursor) {
+        self.cursors.lock().insert(name, cursor);
+    }
+
+    pub(super) fn take_cursor(&self, name: &str) -> Option<Cursor> {
+        self.cursors.lock().remove(name)
+    }
+
+    /// Columns of a cursor.
+    pub(super) fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
+        let cursors = self.cursors.lock();
+        cursors.get(name).map(|cursor| Arc::clone(&cursor.schema))
+    }
+
+    /// Closes one cursor, or all.
+    pub(super) fn close_cursor(&self, name: Option<&str>) {
+        let mut cursors = self.cursors.lock();
+        match name {
+            Some(name) => {
+                cursors.remove(name);
+            }
+            None => cursors.clear(),
+        }
+    }
+}
+
+/// `-c name=value -c name=value`, as drivers send it.
+fn options(text: &str) -> Vec<(String, String)> {
+    let mut words = text.split_whitespace().peekable();
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let pair = match word.strip_prefix("-c").or_else(|| word.strip_prefix("--")) {
+            Some("") => words.next(),
+            Some(pair) => Some(pair),
+            None => None,
+        };
+        if let Some((name, value)) = pair.and_then(|pair| pair.split_once('=')) {
+            found.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    found
+}

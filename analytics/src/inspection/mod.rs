@@ -1,0 +1,31 @@
+//! Inspections before and after they are counted: who is drawn, what is asked, what is sampled.
+//!
+//! - [`draw`]: lots (双随机) that anybody can draw again from a published seed;
+//! - [`checklist`]: permit checklists (清单式执法检查) as data, one per industry;
+//! - [`form`]: the checklist of one permit, made from its own content, with what the data already
+//!   answer as a suggestion; officers decide;
+//! - [`record`]: whether an act answers its checklist;
+//! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk.
+//!
+//! Invariants:
+//! - a drawing follows from its list, its seed and its rules alone, and every drawing that was kept
+//!   can be drawn again;
+//! - a suggestion never is an answer: without data there is none, and what was suggested is kept
+//!   beside what was answered.
+
+pub mod casebook;
+pub mod checklist;
+mod config;
+pub mod draw;
+mod error;
+pub mod facts;
+pub mod form;
+pub mod kept;
+pub mod lists;
+pub mod permit;
+pub mod record;
+pub mod reports;
+pub mod sample;
+
+pub use config::{Config, EmissionBasis};
+pub use error::Error;

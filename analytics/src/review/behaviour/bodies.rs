@@ -1,0 +1,104 @@
+//! Bodies: whoever names one acts on its cases and those of the bodies below, and sees no others.
+
+use super::super::caller::{Caller, Scope};
+use super::super::case::Case;
+use super::super::recheck::Verdict;
+use super::super::step::Actor;
+use super::super::testing::{finding, papers, person};
+use super::*;
+
+fn of(org: Option<&str>, role: Role) -> Actor {
+    Actor {
+        org: org.map(str::to_owned),
+        ..person("somebody", role)
+    }
+}
+
+pub(super) async fn a_body_acts_on_its_own_cases(bench: Bench) {
+    bench.tell(Some(Verdict::Silent));
+    let case = bench.open("own", Severity::S3).await;
+    let stranger = of(Some("370601"), Role::Analyst);
+    let service = &bench.service;
+    let files = [papers().attachments[0].clone()];
+    let serving = super::super::bundle::Serving::default();
+    let tried = [
+        service.act(&case, "dispatch", &stranger, &papers()).await,
+        service.claim(&case, &stranger).await,
+        service.release(&case, &stranger).await,
+        service.attach(&case, &stranger, &files, None).await,
+        service
+            .serve_bundle(&case, "four_notices", &stranger, &serving)
+            .await,
+    ];
+    for refused in tried {
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("body `370601` may not: the case is in the charge of 370522"),
+            "{refused}"
+        );
+    }
+    let next = service.claim_next(&stranger, &[], None).await.unwrap();
+    assert_eq!(next, None, "work of others is not handed out");
+    // Its city, and whoever names no body.
+    let city = of(Some("370500"), Role::Analyst);
+    assert!(service.claim(&case, &city).await.is_ok());
+    let done = service
+        .act(&case, "dispatch", &of(None, Role::Analyst), &papers())
+        .await;
+    assert_eq!(done.unwrap().state, "dispatched");
+    sound(&bench).await;
+}
+
+pub(super) async fn a_body_sees_nothing_of_others(bench: Bench) {
+    // On one outlet: a case of another body that was closed, one of ours, and one merged into ours.
+    let mut theirs = finding("shared", Severity::S3);
+    theirs.org_code = Some("370601".to_owned());
+    bench
+        .service
+        .take_anomalies(&[theirs.clone()])
+        .await
+        .unwrap();
+    let closed = Case::id_of(&theirs.anomaly_id);
+    for name in ["ana", "bo"] {
+        let analyst = Actor {
+            org: None,
+            ..person(name, Role::Analyst)
+        };
+        let done = bench
+            .service
+            .act(&closed, "dismiss", &analyst, &papers())
+            .await;
+        done.unwrap();
+    }
+    let archivist = of(None, Role::Archivist);
+    bench
+        .service
+        .act(&closed, "close", &archivist, &papers())
+        .await
+        .unwrap();
+    let mut ours = finding("shared", Severity::S3);
+    ours.anomaly_id.push_str("-ours");
+    let mut part = finding("shared", Severity::S3);
+    part.anomaly_id.push_str("-part");
+    part.org_code = Some("370601".to_owned());
+    bench.service.take_anomalies(&[ours.clone()]).await.unwrap();
+    let taken = bench.service.take_anomalies(&[part]).await.unwrap();
+    assert_eq!(taken.merged, 1);
+
+    let case = Case::id_of(&ours.anomaly_id);
+    let whole = bench.service.show(&case).await.unwrap();
+    assert_eq!(whole.merged.len(), 1);
+    let checked = bench.service.already_checked(&case, None).await.unwrap();
+    assert_eq!(checked.len(), 1);
+    let scope = Scope {
+        org: Some("370522".to_owned()),
+        permits: None,
+    };
+    let bounded = bench.service.on_behalf(Caller {
+        scope,
+        ..Caller::default()
+    });
+    assert_eq!(bounded.show(&case).await.unwrap().merged, []);
+    assert_eq!(bounded.already_checked(&case, None).await.unwrap(), []);
+    sound(&bench).await;
+}

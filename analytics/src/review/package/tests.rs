@@ -1,0 +1,233 @@
+//! A package as its receiver opens it: with `unzip` and `sha256sum`.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Package;
+use crate::fixtures::{PERMIT_NO, Permit, at, minutes, permits, table};
+use crate::review::evidence::fixture;
+use crate::review::parts::{Role, Severity};
+use crate::review::settings::Config;
+use crate::review::testing::{Bench, finding, person};
+use crate::review::{Case, Error};
+use crate::session::{Session, in_memory};
+use nonsite_schemas::tables;
+
+const MN: &str = "A";
+
+async fn session() -> Session {
+    let mut given = permits(&[Permit::of(MN, "a21026", 50.0)]);
+    let readings = minutes(MN, "a21026", at("2026-03-01 08:00"), 1, 180, 80.0);
+    given.push(("readings_raw", table(&tables::readings_raw(), readings)));
+    in_memory(given, &crate::session::Config::default())
+        .await
+        .unwrap()
+}
+
+/// A filed case with a photo.
+async fn filed(bench: &Bench) -> String {
+    let mut found = finding("package", Severity::S2);
+    found.mn = Some(MN.to_owned());
+    found.permit_no = Some(PERMIT_NO.to_owned());
+    found.outlet_uid = Some(format!("{PERMIT_NO}DA001"));
+    bench
+        .service
+        .take_anomalies(&[found.clone()])
+        .await
+        .unwrap();
+    let case = Case::id_of(&found.anomaly_id);
+    bench.act(&case, "verify", "ana", Role::Analyst).await;
+    let photo = bench.service.keep(&fixture("pump.jpg")).await.unwrap();
+    let officer = person("o-1", Role::Officer);
+    bench
+        .service
+        .attach(&case, &officer, &[photo], None)
+        .await
+        .unwrap();
+    for (action, name, role) in [
+        ("file", "o-1", Role::Officer),
+        ("accept_case", "law", Role::Legal),
+    ] {
+        // The papers' own photo is a hash alone.
+        bench.act(&case, action, name, role).await;
+    }
+    case
+}
+
+async fn hand_over(
+    bench: &Bench,
+    case: &str,
+    session: &Session,
+    out: &Path,
+) -> Result<Package, Error> {
+    let legal = person("law", Role::Legal);
+    bench.clock.advance(60_000_000);
+    bench
+        .service
+        .package(case, "transfer", "市公安局", &legal, session, out)
+        .await
+}
+
+/// Runs a tool in a folder; its output.
+fn tool(folder: &Path, words: &[&str]) -> String {
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!(
+                "{}: {error}; deploy/dev/setup.sh test installs it",
+                words[0]
+            )
+        });
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{words:?}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+async fn a_receiver_checks_a_package(bench: Bench) {
+    let case = filed(&bench).await;
+    let session = session().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("案件.zip");
+    let made = hand_over(&bench, &case, &session, &out).await.unwrap();
+
+    let inside = folder.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    tool(folder.path(), &["unzip", "-q", "案件.zip", "-d", "inside"]);
+    let checked = tool(&inside, &["sha256sum", "-c", "--strict", "SHA256SUMS"]);
+    // All but the sums themselves.
+    assert_eq!(checked.lines().count(), made.files - 1);
+    assert!(
+        checked.lines().all(|line| line.ends_with(": OK")),
+        "{checked}"
+    );
+    for path in [
+        "documents/01-transfer_letter.html",
+        "audit/events.jsonl",
+        "evidence/02-pump.jpg",
+        "data/readings.csv",
+        "case.json",
+    ] {
+        assert!(checked.contains(path), "no {path} in\n{checked}");
+    }
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(inside.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["receiver"], "市公安局");
+    assert_eq!(manifest["documents_confirmed"], false);
+    let absent = manifest["absent"].as_array().unwrap();
+    assert_eq!(
+        absent.len(),
+        4,
+        "three photos known by hash, one finding: {absent:?}"
+    );
+    let letter = std::fs::read_to_string(inside.join("documents/01-transfer_letter.html")).unwrap();
+    for text in [
+        "案件移送书",
+        "市公安局",
+        "待本局确认",
+        PERMIT_NO,
+        "size: A4",
+    ] {
+        assert!(letter.contains(text), "no `{text}`");
+    }
+    let csv = std::fs::read_to_string(inside.join("data/readings.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 180);
+    let parquet = std::fs::File::open(inside.join("data/readings.parquet")).unwrap();
+    let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(parquet)
+        .unwrap()
+        .build()
+        .unwrap();
+    assert_eq!(
+        rows.map(|batch| batch.unwrap().num_rows()).sum::<usize>(),
+        180
+    );
+
+    let shown = bench.service.show(&case).await.unwrap();
+    let row = shown.events.last().unwrap();
+    assert_eq!(
+        (row.action.as_str(), &row.fields["sha256"]),
+        ("package", &made.sha256)
+    );
+    assert_eq!(row.fields["receiver"], "市公安局");
+    let whole = tool(folder.path(), &["sha256sum", "案件.zip"]);
+    assert!(whole.starts_with(&made.sha256));
+    assert_eq!(bench.service.audit(None).await.unwrap().fault, None);
+}
+
+async fn the_same_state_gives_the_same_bytes(bench: Bench) {
+    let case = filed(&bench).await;
+    let session = session().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+    let first = hand_over(&bench, &case, &session, &one).await.unwrap();
+    let second = hand_over(&bench, &case, &session, &two).await.unwrap();
+    assert_eq!(
+        first.sha256, second.sha256,
+        "packages say nothing of packages"
+    );
+    bench.act(&case, "notify", "law", Role::Legal).await;
+    let third = hand_over(&bench, &case, &session, &two).await.unwrap();
+    assert_ne!(first.sha256, third.sha256);
+}
+
+async fn a_package_is_whole_or_is_not_made(bench: Bench) {
+    let case = filed(&bench).await;
+    let session = session().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.zip");
+    let officer = person("o-1", Role::Officer);
+    let refused = bench
+        .service
+        .package(&case, "transfer", "police", &officer, &session, &out)
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("it belongs to: legal"),
+        "{refused}"
+    );
+    let files = bench.service.files(&case).await.unwrap();
+    let photo = files.iter().find(|file| file.file.facts.is_some()).unwrap();
+    std::fs::write(bench.service.file_path(&photo.file), b"another").unwrap();
+    let refused = hand_over(&bench, &case, &session, &out).await.unwrap_err();
+    assert!(refused.to_string().contains("is altered"), "{refused}");
+    let open = bench.open("open", Severity::S3).await;
+    let refused = hand_over(&bench, &open, &session, &out).await.unwrap_err();
+    assert!(refused.to_string().contains("state `triage`"), "{refused}");
+    assert!(!out.exists());
+    let shown = bench.service.show(&case).await.unwrap();
+    assert!(shown.events.iter().all(|event| event.action != "package"));
+}
+
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::sqlite(&super::Config::default()).await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::postgres(&super::Config::default()).await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    a_receiver_checks_a_package,
+    the_same_state_gives_the_same_bytes,
+    a_package_is_whole_or_is_not_made,
+}

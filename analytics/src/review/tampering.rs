@@ -1,0 +1,405 @@
+//! What no sequence of actions leads to: somebody who changes the database behind the queue's back. The
+//! audit sees every column of every table it vouches for.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+
+use super::event::{ChainFault, ChainWalk, Event, GENESIS};
+use super::evidence::fixture;
+use super::parts::{Role, Severity};
+use super::settings::Config;
+use super::testing::{Bench, papers, person};
+
+/// Runs SQL behind the queue's back.
+async fn by_hand(bench: &Bench, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    match &bench.schema {
+        Some(schema) => {
+            let address: PgConnectOptions = super::testing_postgres::address().parse()?;
+            let mut connection = address
+                .options([("search_path", schema.as_str())])
+                .connect()
+                .await?;
+            sqlx::raw_sql(sql).execute(&mut connection).await?;
+            connection.close().await
+        }
+        None => {
+            let path = format!("sqlite://{}", bench.path().display());
+            let mut connection = SqliteConnection::connect(&path).await?;
+            sqlx::raw_sql(sql).execute(&mut connection).await?;
+            connection.close().await
+        }
+    }
+}
+
+/// The same by somebody who takes the locks off first.
+async fn tamper(bench: &Bench, sql: &str) {
+    let unlocked = match bench.schema {
+        Some(_) => format!("SET session_replication_role = replica; {sql}"),
+        None => format!("{UNLOCK} PRAGMA foreign_keys = OFF; {sql}"),
+    };
+    by_hand(bench, &unlocked)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+const UNLOCK: &str = "DROP TRIGGER IF EXISTS review_events_unchanged; \
+     DROP TRIGGER IF EXISTS review_events_stay; DROP TRIGGER IF EXISTS review_cases_stay; \
+     DROP TRIGGER IF EXISTS review_acts_unchanged; DROP TRIGGER IF EXISTS review_acts_stay; \
+     DROP TRIGGER IF EXISTS review_files_unchanged; DROP TRIGGER IF EXISTS review_files_stay;";
+
+const TABLES: [&str; 4] = [
+    "review_events",
+    "review_cases",
+    "review_acts",
+    "review_files",
+];
+
+/// Two cases: one with a photo (row 4) and an act (row 5), one that waits for its answer (rows 6 to 9).
+async fn filled(bench: Bench) -> Bench {
+    let first = bench.open("a", Severity::S3).await;
+    bench.act(&first, "verify", "ana", Role::Analyst).await;
+    let photo = bench.service.keep(&fixture("pump.jpg")).await.unwrap();
+    let officer = person("o-1", Role::Officer);
+    bench
+        .service
+        .attach(&first, &officer, &[photo], Some("before"))
+        .await
+        .unwrap();
+    let mut input = papers();
+    input.fields.remove("act");
+    bench.clock.advance(60_000_000);
+    bench
+        .service
+        .act(&first, "rectify", &officer, &input)
+        .await
+        .unwrap();
+    let second = bench.open("b", Severity::S3).await;
+    bench.act(&second, "dispatch", "ana", Role::Analyst).await;
+    bench.act(&second, "deliver", "ana", Role::Analyst).await;
+    let report = bench.service.audit(None).await.unwrap();
+    assert_eq!((report.rows, report.fault), (9, None));
+    bench
+}
+
+async fn fault(bench: &Bench) -> Option<ChainFault> {
+    bench.service.audit(None).await.unwrap().fault
+}
+
+/// Every way of tampering, each on the queue as it was.
+async fn the_audit_sees_it(bench: Bench) {
+    let bench = filled(bench).await;
+    for table in TABLES {
+        tamper(
+            &bench,
+            &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}"),
+        )
+        .await;
+    }
+    for sql in tamperings() {
+        tamper(&bench, &sql).await;
+        let found = fault(&bench).await;
+        assert!(found.is_some(), "nobody noticed: {sql}");
+        for table in TABLES {
+            let back =
+                format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}");
+            tamper(&bench, &back).await;
+        }
+        assert_eq!(fault(&bench).await, None, "put back after: {sql}");
+    }
+}
+
+fn tamperings() -> Vec<String> {
+    let mut all = Vec::new();
+    let texts = [
+        (
+            "review_events",
+            "seq = 5",
+            &[
+                "from_state",
+                "to_state",
+                "action",
+                "actor",
+                "actor_certificate",
+                "role",
+                "org_code",
+                "reason_code",
+                "note",
+                "client",
+                "policy_version",
+                "case_sha256",
+                "prev_hash",
+                "hash",
+            ][..],
+        ),
+        (
+            "review_cases",
+            "anomaly_id = 'anomaly-a'",
+            &[
+                "case_id",
+                "anomaly_id",
+                "state",
+                "severity",
+                "subject",
+                "rule_group",
+                "org_code",
+                "assignee",
+            ][..],
+        ),
+        (
+            "review_acts",
+            "seq = 5",
+            &["act_id", "case_id", "sha256"][..],
+        ),
+        (
+            "review_files",
+            "seq = 4",
+            &["case_id", "name", "sha256", "picture"][..],
+        ),
+    ];
+    for (table, row, columns) in texts {
+        for column in columns {
+            all.push(format!(
+                "UPDATE {table} SET {column} = 'x' || coalesce({column}, '') WHERE {row}"
+            ));
+        }
+    }
+    let numbers = [
+        (
+            "review_events",
+            "seq = 5",
+            &["case_version", "at", "effective_at", "rule_version"][..],
+        ),
+        (
+            "review_cases",
+            "anomaly_id = 'anomaly-a'",
+            &[
+                "version",
+                "claimed_until",
+                "due_at",
+                "timer_at",
+                "opened_at",
+                "look_back_until",
+            ][..],
+        ),
+        ("review_acts", "seq = 5", &["seq", "act_version", "at"][..]),
+        ("review_files", "seq = 4", &["seq", "position", "at"][..]),
+    ];
+    for (table, row, columns) in numbers {
+        for column in columns {
+            all.push(format!(
+                "UPDATE {table} SET {column} = coalesce({column}, 0) + 1 WHERE {row}"
+            ));
+        }
+    }
+    let others = [
+        // A row of another case, a row gone in the middle, a row gone at the end.
+        "UPDATE review_events SET case_id = (SELECT case_id FROM review_cases \
+         WHERE anomaly_id = 'anomaly-b') WHERE seq = 5",
+        "DELETE FROM review_events WHERE seq = 6",
+        "DELETE FROM review_events WHERE seq = 9",
+        // What was said, and what was read from a photo.
+        "UPDATE review_events SET fields = replace(fields, 'pump replaced', 'nothing') WHERE seq = 5",
+        "UPDATE review_events SET fields = replace(fields, 'documented', 'other'), \
+         reason_code = 'other' WHERE seq = 3",
+        "UPDATE review_events SET fields = '{' WHERE seq = 5",
+        "UPDATE review_events SET attachments = replace(attachments, 'pump.jpg', 'x.jpg') \
+         WHERE seq = 4",
+        "UPDATE review_events SET attachments = replace(attachments, 'Huawei P60', 'Nokia') \
+         WHERE seq = 4",
+        "UPDATE review_events SET attachments = replace(attachments, '\"taken_at\":1', \
+         '\"taken_at\":2') WHERE seq = 4",
+        // Cases: the document, the list it is in, the case itself.
+        "UPDATE review_cases SET document = replace(document, 'outlet-a', 'outlet-c') \
+         WHERE anomaly_id = 'anomaly-a'",
+        "UPDATE review_cases SET is_open = NOT is_open WHERE anomaly_id = 'anomaly-a'",
+        "DELETE FROM review_cases WHERE anomaly_id = 'anomaly-a'",
+        // Acts and files that were put in, changed, or taken away.
+        "UPDATE review_acts SET document = replace(document, 'anomaly-a', 'anomaly-c')",
+        "DELETE FROM review_acts",
+        "INSERT INTO review_acts SELECT 6, 'put-in', 1, case_id, document, sha256, at \
+         FROM review_acts",
+        "INSERT INTO review_acts SELECT -1, 'put-in', 1, case_id, document, sha256, at \
+         FROM review_acts",
+        "DELETE FROM review_files",
+        "INSERT INTO review_files SELECT 2, 0, case_id, name, sha256, picture, at \
+         FROM review_files",
+    ];
+    all.extend(others.map(str::to_owned));
+    all
+}
+
+async fn the_database_refuses_to_change_history(bench: Bench) {
+    let bench = filled(bench).await;
+    for statement in [
+        "UPDATE review_events SET actor = 'nobody' WHERE seq = 3",
+        "DELETE FROM review_events WHERE seq = 3",
+        "DELETE FROM review_cases",
+        "UPDATE review_acts SET at = 0",
+        "DELETE FROM review_files",
+    ] {
+        let refused = by_hand(&bench, statement).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("append-only") || refused.contains("never deleted"),
+            "{refused}"
+        );
+    }
+    assert_eq!(fault(&bench).await, None);
+}
+
+async fn an_audit_names_the_first_broken_row(bench: Bench) {
+    let bench = filled(bench).await;
+    // From the last row to the first: each is found before the ones that were broken earlier.
+    tamper(&bench, "UPDATE review_events SET at = at - 1 WHERE seq = 9").await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        matches!(found, ChainFault::Altered { seq: 9, .. }),
+        "{found}"
+    );
+    tamper(&bench, "DELETE FROM review_events WHERE seq = 7").await;
+    let missing = ChainFault::Missing { seq: 7, found: 8 };
+    assert_eq!(fault(&bench).await, Some(missing));
+    tamper(
+        &bench,
+        "UPDATE review_events SET prev_hash = 'x' WHERE seq = 6",
+    )
+    .await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        matches!(found, ChainFault::Unlinked { seq: 6, .. }),
+        "{found}"
+    );
+    tamper(&bench, "UPDATE review_acts SET sha256 = 'x'").await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        matches!(found, ChainFault::ActAltered { seq: 5, .. }),
+        "{found}"
+    );
+    tamper(&bench, "DELETE FROM review_files").await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        matches!(found, ChainFault::FilesAltered { seq: 4, .. }),
+        "{found}"
+    );
+    tamper(
+        &bench,
+        "UPDATE review_events SET fields = '{' WHERE seq = 2",
+    )
+    .await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        found.to_string().contains("audit row 2 cannot be read"),
+        "{found}"
+    );
+}
+
+async fn a_kept_head_shows_that_the_end_was_cut_off(bench: Bench) {
+    let bench = filled(bench).await;
+    let head = bench.service.audit(None).await.unwrap().head;
+    let case = bench.open("c", Severity::S3).await;
+    assert_eq!(bench.service.audit(Some(&head)).await.unwrap().fault, None);
+    let later = bench.service.audit(None).await.unwrap().head;
+    let cut = format!(
+        "DELETE FROM review_events WHERE case_id = '{case}'; \
+         DELETE FROM review_cases WHERE case_id = '{case}'"
+    );
+    tamper(&bench, &cut).await;
+    assert_eq!(fault(&bench).await, None, "the chain alone is sound");
+    let report = bench.service.audit(Some(&later)).await.unwrap();
+    let found = report.fault.unwrap();
+    assert!(matches!(found, ChainFault::HeadMissing { .. }), "{found}");
+}
+
+#[tokio::test]
+async fn rows_of_earlier_versions_are_sound_and_none_contradicts_itself() {
+    let bench = filled(Bench::sqlite(&Config::default()).await).await;
+    let rows = bench.service.store.events(0, 100).await.unwrap();
+    // The chain as an earlier version would have written it.
+    let mut walk = ChainWalk::new();
+    let mut head = GENESIS.to_owned();
+    let mut earlier: Vec<Event> = Vec::new();
+    for row in &rows {
+        let mut row = row.clone();
+        row.prev_hash.clone_from(&head);
+        row.hash = row.first_hash();
+        head.clone_from(&row.hash);
+        walk.step(&row).unwrap();
+        earlier.push(row);
+    }
+    assert!(
+        earlier
+            .iter()
+            .zip(&rows)
+            .all(|(old, new)| old.hash != new.hash)
+    );
+    // Whoever writes rows and their hashes still has to say the same thing twice.
+    let mut first = rows[0].clone();
+    first.fields.insert("reason".to_owned(), "one".to_owned());
+    first.reason_code = Some("another".to_owned());
+    first.hash = first.expected_hash();
+    let found = ChainWalk::new().step(&first).unwrap_err();
+    assert!(
+        matches!(found, ChainFault::Contradicts { seq: 1, .. }),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_left_alone() {
+    let bench = filled(Bench::sqlite(&Config::default()).await).await;
+    by_hand(&bench, "PRAGMA user_version = 99").await.unwrap();
+    let refused = super::sqlite::SqliteStore::open(&bench.path(), Duration::from_secs(1))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("schema version 99, this program knows 6"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_lock_is_told_as_busy() {
+    let bench = filled(Bench::sqlite(&Config::default()).await).await;
+    let url = format!("sqlite://{}", bench.path().display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let store = super::sqlite::SqliteStore::open(&bench.path(), Duration::from_millis(50)).await;
+    let refused = store.unwrap_err().to_string();
+    assert!(refused.contains("is busy"), "{refused}");
+}
+
+/// Every test once per store.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::sqlite(&super::Config::default()).await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::postgres(&super::Config::default()).await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    the_audit_sees_it,
+    the_database_refuses_to_change_history,
+    an_audit_names_the_first_broken_row,
+    a_kept_head_shows_that_the_end_was_cut_off,
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Asks a running REST API everything its description allows, and much that it does not.
+#
+#   schemathesis.sh fetch        only install, into a cache outside the clone
+#   schemathesis.sh run ADDRESS  against http://ADDRESS/api/v1, with the token in NONSITE_TOKEN
+#
+# No answer of 500 or above, none that the description does not name, no body or header that is not
+# as described, none without a token. Exit code 1 when there is one, 3 when this machine lacks what
+# it takes.
+#
+# Environment: NONSITE_TOKEN            bearer token of a caller
+#              NONSITE_SCHEMATHESIS_EXAMPLES  generated requests per operation  [15]
+#              NONSITE_CACHE            parent folder of the installation  [~/.cache/nonsite]
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${NONSITE_CACHE:-${HOME:?HOME is not set; name a cache folder in NONSITE_CACHE}/.cache/nonsite}
+wanted=$(sha256sum "$here/requirements.txt" | cut -c 1-12)
+venv=$cache/schemathesis-$wanted
+
+say() { printf 'schemathesis: %s\n' "$*" >&2; }
+usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
+
+# Under its final name once it is whole; a lock lets several callers arrive at the same time.
+fetch() {
+    [[ -e $venv/whole ]] && return
+    mkdir -p "$cache"
+    exec 9>"$cache/.schemathesis.lock"
+    flock 9
+    if [[ ! -e $venv/whole ]]; then
+        say "installing $(grep '^schemathesis==' "$here/requirements.txt") into $venv"
+        rm -rf "$venv"
+        python3 -m venv "$venv" || { say "python3 with its module venv is missing: apt-get install python3-venv"; exit 3; }
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+            -r "$here/requirements.txt" >&2 || { say "the packages cannot be installed"; exit 3; }
+        touch "$venv/whole"
+    fi
+    exec 9>&-
+}
+
+case ${1:-} in
+    fetch) [[ $# -eq 1 ]] || usage; fetch ;;
+    run)
+        [[ $# -eq 2 ]] || usage
+        : "${NONSITE_TOKEN:?give a bearer token in NONSITE_TOKEN}"
+        fetch
+        # What it remembers of earlier runs would make runs differ.
+        scratch=$(mktemp -d)
+        trap 'rm -rf "$scratch"' EXIT
+        cd "$scratch"
+        # One worker: Python 3.11 counts how deep it is in a syntax tree once for all threads, so two
+        # workers that read source at the same time (hypothesis reads that of its own functions) end one of
+        # them with `SystemError: AST constructor recursion depth mismatch`.
+        HYPOTHESIS_STORAGE_DIRECTORY=$scratch "$venv/bin/schemathesis" \
+            --config-file "$here/schemathesis.toml" run "http://$2/api/v1/openapi.json" \
+            --url "http://$2/api/v1" \
+            --header "Authorization: Bearer $NONSITE_TOKEN" \
+            --phases examples,coverage,fuzzing,stateful \
+            --max-examples "${NONSITE_SCHEMATHESIS_EXAMPLES:-15}" \
+            --seed 212 --no-shrink --workers 1 --warnings off \
+            --request-timeout 30 --continue-on-failure
+        ;;
+    *) usage ;;
+esac

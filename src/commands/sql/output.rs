@@ -1,0 +1,140 @@
+//! Where rows go: the terminal, with a pager when they do not fit, or a file.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use clap::ValueEnum;
+use datafusion::parquet::arrow::ArrowWriter;
+use nonsite_analytics::session::render;
+
+use crate::exit::Usage;
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
+pub(crate) enum Form {
+    /// An aligned table.
+    #[default]
+    Table,
+    /// One JSON array.
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// Where rows go, and how.
+pub(super) struct Target {
+    form: Form,
+    file: Option<(PathBuf, File)>,
+    parquet: Option<ArrowWriter<File>>,
+}
+
+impl Target {
+    /// Opens the file, when there is one.
+    pub(super) fn new(form: Form, path: Option<PathBuf>) -> anyhow::Result<Self> {
+        if form == Form::Parquet && path.is_none() {
+            return Err(Usage(
+                "parquet goes to a file: name it with -o (in the shell: \\o FILE)".to_owned(),
+            )
+            .into());
+        }
+        let file = match path {
+            None => None,
+            Some(path) => {
+                let file = File::create(&path)
+                    .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+                Some((path, file))
+            }
+        };
+        Ok(Self {
+            form,
+            file,
+            parquet: None,
+        })
+    }
+
+    /// Writes the rows of one query.
+    pub(super) fn write(&mut self, batches: &[RecordBatch]) -> anyhow::Result<()> {
+        if self.form == Form::Parquet {
+            return self.write_parquet(batches);
+        }
+        let mut text = match self.form {
+            Form::Json => render::json(batches)?,
+            Form::Csv => render::csv(batches)?,
+            _ => render::table(batches)?,
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        match &mut self.file {
+            Some((_, file)) => file.write_all(text.as_bytes())?,
+            None => print!("{text}"),
+        }
+        Ok(())
+    }
+
+    fn write_parquet(&mut self, batches: &[RecordBatch]) -> anyhow::Result<()> {
+        let Some(first) = batches.first() else {
+            return Ok(());
+        };
+        if self.parquet.is_none() {
+            let Some((path, file)) = &self.file else {
+                return Err(Usage("parquet goes to a file".to_owned()).into());
+            };
+            let writer = ArrowWriter::try_new(file.try_clone()?, first.schema(), None)
+                .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+            self.parquet = Some(writer);
+        }
+        if let Some(writer) = &mut self.parquet {
+            for batch in batches {
+                // Of another query's columns there can be no second part in the file.
+                let batch = batch.clone().with_schema(Arc::clone(&first.schema()))?;
+                writer.write(&batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the file.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        if let Some(writer) = self.parquet.take() {
+            writer.close()?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints a text, through a pager when it is higher or wider than the terminal.
+pub(super) fn page(text: &str, screen: Option<(usize, usize)>) -> std::io::Result<()> {
+    let fits = screen.is_none_or(|(columns, rows)| {
+        text.lines().count() < rows && text.lines().all(|line| line.chars().count() <= columns)
+    });
+    if fits || !std::io::stdout().is_terminal() {
+        return std::io::stdout().write_all(text.as_bytes());
+    }
+    let wanted = std::env::var("PAGER").unwrap_or_default();
+    let wanted = if wanted.trim().is_empty() {
+        // Long lines are cut and can be scrolled to; what fits on one screen is just printed.
+        "less -SFRX".to_owned()
+    } else {
+        wanted
+    };
+    let child = Command::new("sh")
+        .arg("-c")
+        .arg(&wanted)
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        return std::io::stdout().write_all(text.as_bytes());
+    };
+    if let Some(mut stdin) = child.stdin.take() {
+        // Whoever leaves the pager early closes the pipe.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    child.wait().map(drop)
+}
