@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nonsite_analytics::ratio::{
-    Act, Cutoff, Decision, Dimension, Outcome, Period, RatioReport, compute, forecast, load_acts,
+    Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioReport, compute, forecast,
+    load_judged,
 };
 use nonsite_analytics::session::Session;
 use serde::{Deserialize, Serialize};
@@ -23,26 +24,33 @@ use super::view::{Page, time};
 
 /// How a figure is broken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum By {
     /// Body the act is credited to.
     Org,
     /// Month of completion.
     Month,
+    /// Quarter of completion.
+    Quarter,
+    /// Running sums: from the start of the period to the end of each month. They are no breakdown:
+    /// they do not add up to the figure.
+    ToDate,
     /// Method.
     Method,
     /// Class.
     Class,
 }
 
-impl From<By> for Dimension {
-    fn from(by: By) -> Self {
-        match by {
-            By::Org => Self::Org,
-            By::Month => Self::Month,
-            By::Method => Self::Method,
-            By::Class => Self::Class,
-        }
+impl By {
+    fn groups(self, report: &RatioReport<'_>) -> Vec<Group> {
+        report.by(match self {
+            Self::Org => Dimension::Org,
+            Self::Month => Dimension::Month,
+            Self::Quarter => Dimension::Quarter,
+            Self::ToDate => return report.to_date(),
+            Self::Method => Dimension::Method,
+            Self::Class => Dimension::Class,
+        })
     }
 }
 
@@ -52,7 +60,7 @@ impl From<By> for Dimension {
 #[into_params(parameter_in = Query)]
 pub(super) struct FigureWanted {
     /// Calendar year; the period of the policy when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]
@@ -75,6 +83,7 @@ pub(super) struct Basis {
 impl Basis {
     /// Reads what was asked; `now` stands in for what was left out.
     pub(super) async fn read(
+        app: &App,
         session: &Session,
         asked_year: Option<i32>,
         as_of: Option<&str>,
@@ -88,7 +97,9 @@ impl Basis {
         Ok(Self {
             year: year(asked_year)?,
             cutoff,
-            acts: acts(session).await?,
+            acts: load_judged(session.ctx(), app.policies().checklists())
+                .await
+                .map_err(|error| internal(&error))?,
         })
     }
 
@@ -103,13 +114,6 @@ impl Basis {
             .unwrap_or_else(|| Period::containing(policy.period, self.cutoff.as_of));
         Ok(compute(&self.acts, policy, self.cutoff, &period))
     }
-}
-
-/// All acts.
-pub(super) async fn acts(session: &Session) -> Result<Vec<Act>, Problem> {
-    load_acts(session.ctx())
-        .await
-        .map_err(|error| internal(&error))
 }
 
 /// Two counts.
@@ -135,7 +139,7 @@ impl From<nonsite_analytics::ratio::Share> for ShareView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RatioGroup)]
 pub(super) struct GroupView {
-    /// Body, month, method or class.
+    /// Body, month, quarter, method or class; the month a running sum ends with.
     key: String,
     /// Its counted acts.
     share: ShareView,
@@ -196,7 +200,7 @@ pub(super) struct RatioView {
     flags: Vec<String>,
     /// SHA-256 over every version of an act that the two instants let through.
     acts_digest: String,
-    /// The breakdown asked for; its sums are the figure.
+    /// The breakdown asked for; its sums are the figure, except for `to_date`.
     groups: Vec<GroupView>,
 }
 
@@ -204,7 +208,7 @@ impl RatioView {
     pub(super) fn of(report: &RatioReport<'_>, by: Option<By>) -> Result<Self, Problem> {
         let value = |part: Result<Value, serde_json::Error>| part.map_err(|error| internal(&error));
         let outlook = forecast(report);
-        let groups = by.map(|by| report.by(by.into())).unwrap_or_default();
+        let groups = by.map(|by| by.groups(report)).unwrap_or_default();
         let target = report.policy.target_percent;
         Ok(Self {
             from: report.period.from,
@@ -260,7 +264,7 @@ pub(super) async fn figure(
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     Ok(Json(RatioView::of(&report, wanted.by)?))
 }
@@ -284,7 +288,7 @@ pub(super) enum Fate {
 #[into_params(parameter_in = Query)]
 pub(super) struct ActsWanted {
     /// Calendar year; the period of the policy when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then; now when left out.
     #[serde(deserialize_with = "plain")]
@@ -385,7 +389,7 @@ pub(super) async fn acts_behind(
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     let scope = who.scope();
     let mut found: Vec<&Decision<'_>> = report

@@ -13,7 +13,8 @@
 //! Invariants:
 //! - **W1** A case changes only along a way of the machine, by a role that may, under its guards.
 //! - **W2** Every change is one new version of the case and one row of the chain, in one
-//!   transaction; rows are never changed or removed (triggers refuse it, hashes prove it).
+//!   transaction; rows and versions are never changed or removed (triggers refuse it, hashes prove it).
+//!   What is searched is an index of the newest versions, which can be written anew from them.
 //! - **W3** A case is claimed by at most one person at a time.
 //! - **W4** Deadlines run from their clock's start and end after it; one that passed takes effect as
 //!   of the moment it passed, before anything else happens to the case.
@@ -48,13 +49,18 @@ mod guard;
 mod intake;
 mod look_back;
 mod machine;
+mod manifest;
+mod messages;
 mod mirror;
 mod package;
 mod parts;
+mod penalty;
 mod postgres;
 mod recheck;
+mod registry;
 mod relapse;
 mod relational;
+mod review_row;
 mod rise;
 mod service;
 mod settings;
@@ -69,9 +75,15 @@ mod tick;
 #[cfg(test)]
 mod behaviour;
 #[cfg(test)]
+mod by_hand;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
+mod earlier;
+#[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod migrations;
 #[cfg(test)]
 mod mirror_tests;
 #[cfg(test)]
@@ -85,6 +97,8 @@ mod testing;
 #[cfg(test)]
 mod testing_postgres;
 #[cfg(test)]
+mod versions_tests;
+#[cfg(test)]
 mod walk;
 
 pub use act::{ActView, Record, Target};
@@ -92,25 +106,33 @@ pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, CheckResult, LookBackCheck, Plan, RunningClock, Signature};
+pub use case::{Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
-pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
+pub use dossier::{
+    Conflict, Curve, CurveHour, Dossier, ItemView, Papers, PastCase, Penalty, Problem, Proofs,
+    Risk, Running, Submission,
+};
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
+pub(crate) use evidence::near;
 pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
+pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
     ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
     UnitKind,
 };
+pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
+pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
+pub use review_row::Reviewed;
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
 pub use source::{findings_from_batches, load_findings};
@@ -119,5 +141,6 @@ pub use stats::{Figure, Rate, StatRow};
 pub use step::{Actor, Attachment, Input, NextStep};
 pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
+    VersionRow,
 };
 pub use tick::Fired;

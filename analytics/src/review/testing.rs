@@ -8,16 +8,19 @@ use tempfile::TempDir;
 
 use super::calendar::HOUR;
 use super::case::Case;
+use super::dossier::CODES;
 use super::error::Error;
 use super::intake::Finding;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
 use super::recheck::{Recheck, Rechecked, Verdict as RecheckVerdict};
+use super::registry::{Registered, Registry};
 use super::service::Service;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Attachment, Input};
 use super::store::Store;
+use crate::fixtures::PERMIT_NO;
 
 /// Monday, 2 March 2026, 09:00 in Beijing.
 pub(super) fn monday() -> i64 {
@@ -62,7 +65,11 @@ pub(super) fn person(name: &str, role: Role) -> Actor {
 
 /// Every field any action needs, with an attachment.
 pub(super) fn papers() -> Input {
-    let mut input = Input::default();
+    let resolved: Vec<String> = CODES
+        .iter()
+        .map(|code| format!("{code}=looked into"))
+        .collect();
+    let mut input = Input::default().with("resolved", &resolved.join("; "));
     for (name, value) in [
         ("reason", "documented"),
         ("channel", "client"),
@@ -74,6 +81,7 @@ pub(super) fn papers() -> Input {
         ("approval", "approval-1"),
         ("measures", "pump replaced"),
         ("owner", "manager, 13800000000"),
+        ("plan_due", "2026-03-03"),
         ("minutes", "minutes-1"),
         ("evidence_list", "hourly values, photo"),
         ("list", "case file, evidence"),
@@ -83,6 +91,10 @@ pub(super) fn papers() -> Input {
         ("facts", "limit exceeded"),
         ("case_no", "case-1"),
         ("decision", "decision-1"),
+        ("major", "no"),
+        ("finding", "first, minor and corrected"),
+        ("education", "education-1"),
+        ("closing", "false_alarm"),
     ] {
         input = input.with(name, value);
     }
@@ -108,6 +120,16 @@ pub(super) fn papers_for(action: &str) -> Input {
     papers().with("items", &items.join("; "))
 }
 
+/// The same, with the reason for closing that fits the state.
+pub(super) fn papers_in(state: &str, action: &str) -> Input {
+    let way = Machine::built_in().way(state, action);
+    let codes = way.and_then(|way| way.codes.get("closing"));
+    match codes.and_then(|codes| codes.first()) {
+        Some(code) => papers_for(action).with("closing", code),
+        None => papers_for(action),
+    }
+}
+
 /// What running a rule again came to.
 pub(super) fn rechecked(verdict: RecheckVerdict) -> Rechecked {
     let fires = verdict == RecheckVerdict::StillFailing;
@@ -129,11 +151,28 @@ pub(super) struct Told(pub(super) Mutex<Option<RecheckVerdict>>);
 impl Recheck for Told {
     async fn run(&self, _case: &Case, _until: i64) -> Result<Rechecked, Error> {
         let told = *self.0.lock().unwrap();
-        told.map(rechecked).ok_or_else(|| {
-            Error::Tables(crate::session::Error::Asked {
-                what: "the tables are away".to_owned(),
-            })
-        })
+        told.map(rechecked).ok_or_else(away)
+    }
+}
+
+fn away() -> Error {
+    Error::Tables(crate::session::Error::Asked {
+        what: "the tables are away".to_owned(),
+    })
+}
+
+/// Knows the permit of the fixtures while there are tables.
+#[async_trait::async_trait]
+impl Registry for Told {
+    async fn look_up(&self, permit_no: &str, _at: i64) -> Result<Option<Registered>, Error> {
+        if self.0.lock().unwrap().is_none() {
+            return Err(away());
+        }
+        Ok((permit_no == PERMIT_NO).then(|| Registered {
+            permit_version: 3,
+            admin_code: Some("130200".to_owned()),
+            positive_list: true,
+        }))
     }
 }
 
@@ -160,7 +199,8 @@ impl Bench {
         };
         let told = Arc::new(Told(Mutex::new(Some(RecheckVerdict::Silent))));
         let service = Service::on(store, &config, Arc::<ManualClock>::clone(&clock))
-            .with_recheck(Arc::<Told>::clone(&told));
+            .with_recheck(Arc::<Told>::clone(&told))
+            .with_registry(Arc::<Told>::clone(&told));
         Self {
             service,
             clock,
@@ -222,8 +262,10 @@ impl Bench {
     /// Acts with all papers; the state afterwards.
     pub(super) async fn act(&self, case: &str, action: &str, name: &str, role: Role) -> String {
         self.clock.advance(60_000_000);
+        let before = self.service.show(case).await.unwrap().case;
+        let input = papers_in(&before.state, action);
         self.service
-            .act(case, action, &person(name, role), &papers_for(action))
+            .act(case, action, &person(name, role), &input)
             .await
             .unwrap_or_else(|error| panic!("{error}"))
             .state

@@ -3,7 +3,9 @@
 mod dossier;
 mod files;
 mod handover;
+mod messages;
 mod papers;
+mod proofs;
 mod setup;
 mod show;
 
@@ -161,6 +163,9 @@ enum Action {
     Package(handover::Package),
     /// Apply the deadlines that have passed (findings are taken first: `take`).
     Tick,
+    /// What people and enterprises are to be told, in the order of the audit chain: orders, reminders,
+    /// overdue notices, credit repairs.
+    Messages(messages::Messages),
     /// Bring tables `review_cases` and `review_events` up to date for `nonsite sql`.
     Mirror,
     /// Verify the audit chain; exit code 1 names the first broken row.
@@ -169,6 +174,8 @@ enum Action {
         #[arg(long, value_name = "HASH")]
         expect_head: Option<String>,
     },
+    /// Write the index that lists and searches read anew from the kept versions of the cases.
+    Reindex,
     /// Print the workflow: states, actions, roles, deadlines.
     Workflow {
         /// The diagram alone, in Mermaid.
@@ -208,8 +215,10 @@ impl Action {
                 | Self::Bundle(_)
                 | Self::Serve(_)
                 | Self::Package(_)
+                | Self::Messages(_)
                 | Self::Mirror
                 | Self::Audit { .. }
+                | Self::Reindex
                 | Self::Workflow { .. }
         )
     }
@@ -369,13 +378,14 @@ impl Desk {
                 let fired = self.service.tick().await?;
                 show::fired(&fired, self.format)?;
             }
+            Action::Messages(args) => self.messages(args).await?,
             Action::Mirror => {
                 let done = self.service.mirror(&settings.store.path).await?;
                 if self.format == Format::Json {
                     println!("{}", serde_json::to_string_pretty(&done)?);
                 } else {
                     println!(
-                        "mirrored {} audit rows and {} cases",
+                        "mirrored {} audit rows and {} versions of cases",
                         done.events, done.cases
                     );
                 }
@@ -383,6 +393,14 @@ impl Desk {
             Action::Audit { expect_head } => {
                 let report = self.service.audit(expect_head.as_deref()).await?;
                 return show::audit(&report, self.format);
+            }
+            Action::Reindex => {
+                let cases = self.service.rebuild_index().await?;
+                if self.format == Format::Json {
+                    println!("{}", serde_json::json!({ "cases": cases }));
+                } else {
+                    println!("index of {cases} cases written from their newest versions");
+                }
             }
             Action::Workflow { .. } => {}
         }

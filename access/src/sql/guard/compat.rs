@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArguments, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor,
-    Value, Visit, Visitor, visit_expressions_mut,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
+    Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -58,34 +59,264 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
 
 /// Reads a question about the catalogue.
 fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
-    let mut statements = CATALOGUE.parse(text)?;
+    let qualified = qualified(text);
+    let mut statements = CATALOGUE.parse(qualified.as_deref().unwrap_or(text))?;
     for statement in &mut statements {
-        // psql lists roles and policies with ARRAY(SELECT ...); there are no memberships and no
-        // policies of PostgreSQL's kind here, so such a list has nothing in it.
-        // Nor are there options of storage, which the catalogue has no column for.
         let _ = visit_expressions_mut(statement, |expr| {
-            if let Expr::CompoundIdentifier(parts) = expr
-                && parts.last().is_some_and(|part| part.value == "reloptions")
-            {
+            if is_nothing(expr) {
                 *expr = Expr::value(Value::Null);
-            }
-            if let Expr::Function(function) = expr
-                && function.name.to_string().eq_ignore_ascii_case("array")
-                && matches!(function.args, FunctionArguments::Subquery(_))
+            } else if let Expr::Subquery(query) = expr {
+                at_most_one_row(query);
+            } else if let Expr::Function(function) = expr
+                && function.name.to_string().ends_with("_pg_expandarray")
             {
-                *expr = Expr::value(Value::Null);
-            }
-            // What is joined from such lists is nothing, too; parts are visited before the whole.
-            if let Expr::Function(function) = expr
-                && function.name.to_string().ends_with("array_to_string")
-                && function.args.to_string().starts_with("(NULL")
+                *expr = no_key();
+            } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
+                && matches!(root.as_ref(), Expr::Nested(_))
             {
-                *expr = Expr::value(Value::Null);
+                // (value).field, which the engine writes value['field'].
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        let index = literal(field.value.clone());
+                        *access = AccessExpr::Subscript(Subscript::Index { index });
+                    }
+                }
             }
             ControlFlow::<()>::Continue(())
         });
+        named(statement);
     }
-    Ok(statements)
+    Ok(statements.into_iter().map(escaped).collect())
+}
+
+/// What JDBC takes the columns of a key apart with, of no key: a row of two numbers.
+fn no_key() -> Expr {
+    let number = || {
+        let kind = literal("Int32".to_owned());
+        call("arrow_cast", vec![Expr::value(Value::Null), kind])
+    };
+    let (x, n) = (literal("x".to_owned()), literal("n".to_owned()));
+    call("named_struct", vec![x, number(), n, number()])
+}
+
+/// Names columns that are null: the engine wants all names to differ.
+fn named(statement: &mut Statement) {
+    let Statement::Query(query) = statement else {
+        return;
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    for (at, item) in select.projection.iter_mut().enumerate() {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && matches!(expr, Expr::Value(value) if value.value == Value::Null)
+        {
+            *item = SelectItem::ExprWithAlias {
+                expr: Expr::value(Value::Null),
+                alias: Ident::new(format!("null_{}", at + 1)),
+            };
+        }
+    }
+}
+
+/// The text with the schema in names of catalogue tables that are looked up (`'pg_class'::regclass`):
+/// PostgreSQL looks there first, whatever the search path; functions stay names. None when there are no
+/// such casts.
+fn qualified(text: &str) -> Option<String> {
+    let mut statements = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(DEPTH)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .ok()?;
+    let mut found = false;
+    for statement in &mut statements {
+        let _ = visit_expressions_mut(statement, |expr| {
+            let Expr::Cast {
+                expr: of,
+                data_type,
+                ..
+            } = expr
+            else {
+                return ControlFlow::<()>::Continue(());
+            };
+            let kind = data_type.to_string().to_ascii_lowercase();
+            let Expr::Value(value) = of.as_mut() else {
+                return ControlFlow::Continue(());
+            };
+            let Value::SingleQuotedString(name) = &mut value.value else {
+                return ControlFlow::Continue(());
+            };
+            if kind.ends_with("regclass") && name.starts_with("pg_") {
+                name.insert_str(0, "pg_catalog.");
+                found = true;
+            } else if kind.ends_with("regproc") {
+                // Types name their functions here and do not number them.
+                let last = name.rsplit('.').next().unwrap_or_default().to_owned();
+                *expr = literal(last);
+                found = true;
+            }
+            ControlFlow::Continue(())
+        });
+    }
+    let texts = statements.iter().map(ToString::to_string);
+    found.then(|| texts.collect::<Vec<_>>().join("; "))
+}
+
+/// Patterns with an escape character of their own, as the engine reads them: with a backslash.
+fn escaped(mut statement: Statement) -> Statement {
+    let _ = visit_expressions_mut(&mut statement, |expr| {
+        if let Expr::Like {
+            pattern,
+            escape_char,
+            ..
+        }
+        | Expr::ILike {
+            pattern,
+            escape_char,
+            ..
+        } = expr
+            && let Some(escape) = escape_char.as_ref().and_then(one_character)
+            && escape != '\\'
+        {
+            let was = std::mem::replace(pattern.as_mut(), Expr::value(Value::Null));
+            let swap = |of: Expr, from: String, to: String| {
+                call("replace", vec![of, literal(from), literal(to)])
+            };
+            // An escape that is escaped stands for itself, and a backslash was none.
+            let doubled = swap(was, format!("{escape}{escape}"), PUT_ASIDE.to_string());
+            let plain = swap(doubled, "\\".to_owned(), "\\\\".to_owned());
+            let escaped = swap(plain, escape.to_string(), "\\".to_owned());
+            *pattern.as_mut() = swap(escaped, PUT_ASIDE.to_string(), escape.to_string());
+            *escape_char = None;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    statement
+}
+
+/// A character that no text has: it belongs to nobody.
+const PUT_ASIDE: char = '\u{E000}';
+
+fn one_character(value: &ValueWithSpan) -> Option<char> {
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
+    let mut characters = text.chars();
+    characters.next().filter(|_| characters.next().is_none())
+}
+
+fn literal(text: String) -> Expr {
+    Expr::value(Value::SingleQuotedString(text))
+}
+
+/// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
+/// its own.
+const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];
+/// Functions that tell of what there is none of here.
+const NOTHING: [&str; 4] = [
+    "pg_database_size",
+    "pg_get_function_sqlbody",
+    "pg_get_serial_sequence",
+    "pg_tablespace_size",
+];
+/// Columns that list the columns of keys and indexes, which there are none of.
+const KEYS: [&str; 6] = [
+    "indkey",
+    "indclass",
+    "indcollation",
+    "indoption",
+    "conkey",
+    "confkey",
+];
+
+/// Whether an expression about the catalogue is null whatever is asked: rights in PostgreSQL's form
+/// (`relacl` and its like), options of storage, and what is looked up where there is nothing. Parts
+/// are visited before the whole.
+fn is_nothing(expr: &Expr) -> bool {
+    match expr {
+        Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|part| {
+            part.value == "reloptions" || part.value.len() == 6 && part.value.ends_with("acl")
+        }),
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_ascii_lowercase();
+            let name = name.rsplit('.').next().unwrap_or_default();
+            match name {
+                // psql lists roles and policies with ARRAY(SELECT ...); there are no memberships
+                // and no policies of PostgreSQL's kind here.
+                "array" => matches!(function.args, FunctionArguments::Subquery(_)),
+                // What is joined from such lists is nothing, too.
+                "array_to_string" => function.args.to_string().starts_with("(NULL"),
+                "unnest" | "generate_subscripts" => {
+                    let args = function.args.to_string().to_ascii_lowercase();
+                    let first = args.trim_matches(['(', ')']).split(',').next();
+                    let column = first.and_then(|first| first.rsplit('.').next());
+                    column.is_some_and(|column| KEYS.contains(&column.trim()))
+                }
+                _ => NOTHING.contains(&name),
+            }
+        }
+        // One of the columns of a key.
+        Expr::CompoundFieldAccess { .. } => {
+            let text = expr.to_string().to_ascii_lowercase();
+            let column = text.split_once('[').map(|(column, _)| column);
+            let column = column.and_then(|column| column.rsplit('.').next());
+            column.is_some_and(|column| KEYS.iter().any(|key| column.ends_with(key)))
+        }
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => select.from.first().is_some_and(|from| {
+                let TableFactor::Table { name, .. } = &from.relation else {
+                    return false;
+                };
+                let name = name.to_string().to_ascii_lowercase();
+                EMPTY.contains(&name.rsplit('.').next().unwrap_or_default())
+            }),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Says of a subquery that is a value what PostgreSQL checks while it runs: that there is one row at
+/// most. The engine wants to know beforehand; the least of one value is that value.
+fn at_most_one_row(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    let plain = query.limit_clause.is_none()
+        && select.having.is_none()
+        && matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
+        select.projection.as_mut_slice()
+    else {
+        return;
+    };
+    if !plain || matches!(value, Expr::Function(_)) || select.from.is_empty() {
+        return;
+    }
+    query.order_by = None;
+    let inner = std::mem::replace(value, Expr::value(Value::Null));
+    *value = call("min", vec![inner]);
+}
+
+/// A call of a function.
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args
+                .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+                .collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
 }
 
 /// Rewrites that keep the meaning.
@@ -99,9 +330,10 @@ fn rewrite(statement: Statement) -> Statement {
         &RewritePgCatalogOperator,
         &FixVersionColumnName,
     ];
-    rules
+    let rewritten = rules
         .iter()
-        .fold(statement, |statement, rule| rule.rewrite(statement))
+        .fold(statement, |statement, rule| rule.rewrite(statement));
+    escaped(rewritten)
 }
 
 /// Whether a statement asks about the catalogue.

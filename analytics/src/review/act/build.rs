@@ -15,6 +15,7 @@ use super::super::case::Case;
 use super::super::desk::Moved;
 use super::super::event::Event;
 use super::super::parts::Role;
+use super::super::registry::{ADMIN_CODE, POSITIVE_LIST};
 use super::super::service::Service;
 use super::super::step::Attachment;
 use super::super::store::ActRow;
@@ -140,7 +141,8 @@ impl Making<'_> {
                     .map(str::to_owned),
                 permit_no: permit,
                 name: case.unit_name.clone(),
-                ..Unit::default()
+                admin_code: self.text(ADMIN_CODE).map(str::to_owned),
+                positive_list: self.text(POSITIVE_LIST) == Some("true"),
             },
             org: self.org(),
             mode: Some(mode),
@@ -251,7 +253,8 @@ impl Making<'_> {
     /// Named in the record, in the field, or by their signatures; with every certificate known.
     fn officers(&self, record: &Record) -> Vec<Officer> {
         let mut ids: Vec<String> = split(self.text("officers").unwrap_or_default());
-        if ids.is_empty() {
+        // The engine, which ends a check when the case becomes S1, is no officer.
+        if ids.is_empty() && self.moved.actor.role != Role::Engine {
             ids.extend(self.before.signature.iter().map(|first| first.by.clone()));
             ids.push(self.moved.actor.name.clone());
         }
@@ -297,6 +300,7 @@ impl Making<'_> {
             .before
             .signature
             .as_ref()
+            .filter(|_| self.moved.actor.role != Role::Engine)
             .map(|_| &self.moved.actor.name);
         said.map(str::to_owned).or(second.cloned())
     }
