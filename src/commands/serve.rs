@@ -6,10 +6,14 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use nonsite_access::sql::catalogue::rules;
 use nonsite_access::sql::{Engine, Setup, Users, flight, pg};
 use nonsite_access::{Listening, Tls, http, rest};
 use nonsite_analytics::review::Service as Queue;
+use nonsite_ingest::import::{KafkaSink, MessageSink};
+use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::time::{Clock, SystemClock};
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -206,6 +210,10 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<(axum::Router, Qu
         session: settings.session.clone(),
         detect: settings.detect.clone(),
         policies: ratio::policies(settings.ratio.policy.as_deref())?,
+        inspection: settings.inspection.clone(),
+        // What was handed over is kept and backed up with the evidence it was made of.
+        packages: settings.review.evidence_dir.join("packages"),
+        records: RecordsTopic::of(settings),
     };
     if let Some(warning) = parts.review.calendar_warning() {
         tracing::warn!("{warning}");
@@ -215,6 +223,44 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<(axum::Router, Qu
     let queue = parts.review.clone();
     tokio::spawn(async move { rest::forget_old_answers(&config, &parts).await });
     Ok((routes, queue))
+}
+
+/// The topic that takes records of acts.
+#[derive(Debug)]
+struct RecordsTopic {
+    kafka: KafkaSettings,
+    topic: String,
+}
+
+impl RecordsTopic {
+    fn of(settings: &Settings) -> Option<Arc<dyn rest::Records>> {
+        let topic = super::inspection::records_topic(settings)?;
+        Some(Arc::new(Self {
+            kafka: settings.kafka.clone(),
+            topic,
+        }))
+    }
+}
+
+impl rest::Records for RecordsTopic {
+    fn send<'a>(
+        &'a self,
+        act_id: &'a str,
+        record: Vec<u8>,
+    ) -> BoxFuture<'a, Result<String, String>> {
+        let (kafka, topic, key) = (self.kafka.clone(), self.topic.clone(), act_id.to_owned());
+        let sending = tokio::task::spawn_blocking(move || {
+            let mut sink = KafkaSink::connect(&kafka, &topic)?;
+            sink.send(&key, &record)?;
+            sink.finish()
+        });
+        async move {
+            let sent = sending.await.map_err(|error| error.to_string())?;
+            sent.map_err(|error| error.to_string())?;
+            Ok(self.topic.clone())
+        }
+        .boxed()
+    }
 }
 
 /// Settings and files are for the operator to change; tables and addresses may be there later.

@@ -83,12 +83,30 @@ fn the_api_keeps_what_its_description_says() {
         sandbox.run(&["detect", "--once", "--as-of", as_of]).done();
     }
     sandbox.run(&["review", "take"]).done();
+    let prepared = Prepared::on(&sandbox);
 
     let mut callers = Vec::new();
     let analyst = ["--name", "ana", "--role", "analyst", "--role", "supervisor"];
     let analyst = caller(&sandbox, &mut callers, &analyst);
     let stranger = ["--name", "far", "--role", "officer", "--org", "110000"];
     let stranger = caller(&sandbox, &mut callers, &stranger);
+    let office = ["--name", "off", "--role", "officer", "--certificate", "c-1"];
+    let office = caller(&sandbox, &mut callers, &office);
+    let reviewer = caller(
+        &sandbox,
+        &mut callers,
+        &["--name", "rev", "--role", "reviewer"],
+    );
+    let legal = caller(
+        &sandbox,
+        &mut callers,
+        &["--name", "law", "--role", "legal"],
+    );
+    let mut plant = vec!["--name", "plant", "--role", "enterprise"];
+    for permit in &prepared.permits {
+        plant.extend(["--permit", permit]);
+    }
+    let plant = caller(&sandbox, &mut callers, &plant);
     let config = std::fs::read_to_string(sandbox.file("nonsite.toml")).unwrap();
     assert!(!config.contains(&analyst));
     sandbox.set("serve.rest.callers", callers);
@@ -100,7 +118,17 @@ fn the_api_keeps_what_its_description_says() {
 
     findings_are_proven_and_judged(&address, &analyst, &stranger);
     a_case_goes_on(&sandbox, &address, &analyst);
-    nothing_undocumented(&address, &analyst);
+    prepared.stand(&address, &analyst);
+    // The cases go on as the roles before found them possible: the order is that of the workflow.
+    for (who, token) in [
+        ("enterprise", &plant),
+        ("officer", &office),
+        ("reviewer", &reviewer),
+        ("legal", &legal),
+        ("analyst and supervisor", &analyst),
+    ] {
+        nothing_undocumented(&address, who, token, &prepared);
+    }
 
     let log = server.output();
     assert!(!log.contains(&analyst), "a token in the log");
@@ -173,18 +201,135 @@ fn a_case_goes_on(sandbox: &Sandbox, address: &str, analyst: &str) {
     assert_eq!(ask(address, analyst, &line, &headers, &body).0, 412);
 }
 
-/// Every operation with what its description allows and with much that it does not.
-fn nothing_undocumented(address: &str, token: &str) {
+/// Cases in the states that each role works in, made on the command line.
+struct Prepared {
+    /// Id and state.
+    cases: Vec<(String, &'static str)>,
+    /// Permits of their units.
+    permits: Vec<String>,
+}
+
+/// What leads a case from triage into a state.
+const WAYS: [(&str, &[(&str, &[&str])]); 6] = [
+    ("triage", &[]),
+    ("self_check", &[("dispatch", ANALYST), ("deliver", ANALYST)]),
+    ("verify_off", &[("verify", ANALYST)]),
+    ("rectify", &[("verify", ANALYST), ("rectify", OFFICER)]),
+    (
+        "submitted",
+        &[("verify", ANALYST), ("rectify", OFFICER), ("submit", PLANT)],
+    ),
+    ("filing", &[("verify", ANALYST), ("file", OFFICER)]),
+];
+const ANALYST: &[&str] = &[
+    "--by",
+    "ana",
+    "--role",
+    "analyst",
+    "--channel",
+    "client",
+    "--receipt",
+    "read",
+];
+const OFFICER: &[&str] = &[
+    "--by",
+    "o-1",
+    "--role",
+    "officer",
+    "--officers",
+    "o-1,o-2",
+    "--act",
+    "act-1",
+    "--measures",
+    "更换循环泵",
+    "--facts",
+    "监测数据超标",
+];
+const PLANT: &[&str] = &[
+    "--by",
+    "plant",
+    "--role",
+    "enterprise",
+    "--measures",
+    "已更换",
+    "--measure-date",
+    "2026-06-10",
+    "--promise",
+    "厂长",
+    "--attach",
+    "pump.jpg",
+];
+
+impl Prepared {
+    fn on(sandbox: &Sandbox) -> Self {
+        let photo = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
+        std::fs::write(sandbox.file("pump.jpg"), photo).unwrap();
+        let listed = ["review", "list", "--state", "triage", "--limit", "0"];
+        let listed = sandbox
+            .run(&[&listed[..], &["--format", "json"]].concat())
+            .done()
+            .json();
+        let waiting = listed.as_array().unwrap();
+        let text = |case: &Json, name: &str| case[name].as_str().map(str::to_owned);
+        // The enterprise is known by its permits. The least severe ones come first: nothing escalates
+        // them while the test runs.
+        let mut waiting: Vec<&Json> = waiting
+            .iter()
+            .filter(|case| case["permit_no"].is_string())
+            .collect();
+        waiting.sort_by_key(|case| std::cmp::Reverse(case["severity"].to_string()));
+        let mut waiting = waiting.into_iter();
+        let mut prepared = Self {
+            cases: Vec::new(),
+            permits: Vec::new(),
+        };
+        for (state, steps) in WAYS {
+            let case = waiting
+                .next()
+                .unwrap_or_else(|| panic!("no case is left for `{state}`"));
+            let id = text(case, "case_id").unwrap();
+            for (action, papers) in steps {
+                let mut line = vec!["review", "do", action, &id];
+                line.extend(*papers);
+                sandbox.run(&line).done();
+            }
+            prepared.permits.extend(text(case, "permit_no"));
+            prepared.cases.push((id, state));
+        }
+        prepared.permits.sort();
+        prepared.permits.dedup();
+        prepared
+    }
+
+    /// The server sees the cases as they were left.
+    fn stand(&self, address: &str, token: &str) {
+        for (id, state) in &self.cases {
+            let case = get(address, token, &format!("/cases/{id}"));
+            assert_eq!(case["state"], *state, "{case}");
+        }
+    }
+}
+
+/// Every operation with what its description allows and with much that it does not, as one role. Most
+/// requests about a case are about one of the prepared ones, so that a role's writes reach the workflow
+/// and not only "there is no such case". All phases run for all operations; the runner has one worker,
+/// because with two the library fails by itself on Python 3.11 (the reason stands in the script).
+/// What is not covered: answers of a second signature, and files that pass as photos, which no
+/// generated body is.
+fn nothing_undocumented(address: &str, who: &str, token: &str, prepared: &Prepared) {
     let script =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/dev/schemathesis/schemathesis.sh");
+    let cases: Vec<&str> = prepared.cases.iter().map(|(id, _)| id.as_str()).collect();
     let output = Command::new(&script)
         .args(["run", address])
         .env("NONSITE_TOKEN", token)
+        .env("NONSITE_CASES", cases.join(" "))
+        .env("NONSITE_SCHEMATHESIS_EXAMPLES", "8")
         .output()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", script.display()));
     assert!(
         output.status.success(),
-        "schemathesis ({}):\n{}\n{}",
+        "schemathesis as {who} ({}):\n{}\n{}",
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)

@@ -1,15 +1,20 @@
 //! Answers that many operations share, and their description.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoParams, IntoResponses};
+use nonsite_analytics::review::{Begun, Service};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, Schema};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
-use super::problem::{KINDS, MEDIA};
+use super::fault::internal;
+use super::problem::{KINDS, MEDIA, Problem};
 
 /// A body with the version of a case as its entity tag.
 pub(super) fn tagged(status: StatusCode, version: i64, body: &impl Serialize) -> Response {
@@ -19,6 +24,69 @@ pub(super) fn tagged(status: StatusCode, version: i64, body: &impl Serialize) ->
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// An object whose fields another schema describes: inspection records, drawings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Freely(pub(super) Map<String, Value>);
+
+impl Freely {
+    pub(super) fn of(content: &impl Serialize) -> Result<Self, Problem> {
+        let value = serde_json::to_value(content).map_err(|error| internal(&error))?;
+        match value {
+            Value::Object(fields) => Ok(Self(fields)),
+            _ => Err(internal(&"an answer is no object")),
+        }
+    }
+}
+
+impl PartialSchema for Freely {
+    fn schema() -> RefOr<Schema> {
+        let object = ObjectBuilder::new()
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .build();
+        RefOr::T(Schema::Object(object))
+    }
+}
+
+impl ToSchema for Freely {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("AnyObject")
+    }
+}
+
+/// A request with a key, looked up.
+pub(super) enum Looked {
+    /// It was answered before; the same again.
+    Answered(Response),
+    /// It is new, or was broken off.
+    Begun(Begun),
+}
+
+/// Looks a request with a key up before its work is done.
+pub(super) async fn looked_up(queue: &Service, status: StatusCode) -> Result<Looked, Problem> {
+    let begun = queue.begin_request().await?;
+    Ok(match &begun.answer {
+        Some(answer) => Looked::Answered(json(status, answer.clone())),
+        None => Looked::Begun(begun),
+    })
+}
+
+/// Keeps the answer to a request and gives it.
+pub(super) async fn kept(
+    queue: &Service,
+    begun: &Begun,
+    status: StatusCode,
+    body: &impl Serialize,
+) -> Result<Response, Problem> {
+    let answer = serde_json::to_string(body).map_err(|error| internal(&error))?;
+    queue.answer_request(begun, &answer).await?;
+    Ok(json(status, answer))
+}
+
+fn json(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// Problems that any reading request can meet.

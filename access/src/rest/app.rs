@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use nonsite_analytics::detect::{self, Catalogue};
+use nonsite_analytics::inspection;
 use nonsite_analytics::ratio::RatioPolicies;
-use nonsite_analytics::review::{Caller, Service};
+use nonsite_analytics::review::{Caller, Mirrored, Service};
 use nonsite_analytics::session::{self, Session};
 use nonsite_schemas::time::Clock;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
@@ -32,6 +34,26 @@ pub struct Parts {
     pub detect: detect::Config,
     /// Counting policies.
     pub policies: RatioPolicies,
+    /// Checklists, and what the targets are counted from.
+    pub inspection: inspection::Config,
+    /// Folder of the hand-over packages; they have to be backed up with the evidence.
+    pub packages: PathBuf,
+    /// Where records of acts go; without it they are looked at and not taken.
+    pub records: Option<Arc<dyn Records>>,
+}
+
+/// Where records of acts go: the topic that ingestion reads, so that an act that was typed into a
+/// page takes the same way into the table as one from the inspection system.
+pub trait Records: std::fmt::Debug + Send + Sync {
+    /// Sends a record and waits until it is safe; where it lies then.
+    ///
+    /// # Errors
+    /// Why it may not have arrived. Sending it again does no harm: a version of an act counts once.
+    fn send<'a>(
+        &'a self,
+        act_id: &'a str,
+        record: Vec<u8>,
+    ) -> BoxFuture<'a, Result<String, String>>;
 }
 
 /// The tables as of some moment, with the rules.
@@ -89,6 +111,18 @@ impl App {
         &self.0.parts.policies
     }
 
+    pub(super) fn inspection_config(&self) -> &inspection::Config {
+        &self.0.parts.inspection
+    }
+
+    pub(super) fn packages(&self) -> &Path {
+        &self.0.parts.packages
+    }
+
+    pub(super) fn records(&self) -> Option<&dyn Records> {
+        self.0.parts.records.as_deref()
+    }
+
     /// The queue without bounds, for what concerns nobody's cases.
     pub(super) fn queue(&self) -> &Service {
         &self.0.parts.review
@@ -119,6 +153,18 @@ impl App {
         };
         *held = Some(tables.clone());
         Ok(tables)
+    }
+
+    /// The tables with everything the queue has decided so far, for what is counted from its rows.
+    pub(super) async fn tables_with_cases(&self) -> Result<Tables, Problem> {
+        // Where nothing was ever ingested there is nothing to join the cases with.
+        if self.store().is_dir() {
+            let written = self.queue().mirror(self.store()).await?;
+            if written != Mirrored::default() {
+                self.forget_tables().await;
+            }
+        }
+        self.tables().await
     }
 
     /// What was written by the caller has to show at once.

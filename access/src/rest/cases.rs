@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use nonsite_analytics::ratio::parse_as_of;
-use nonsite_analytics::review::{Filter, Machine, Order, Place, Severity};
+use nonsite_analytics::review::{Filter, Machine, Order, Place, Role, Severity};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -246,9 +246,19 @@ pub(super) async fn show(
     Named(case_id): Named<String>,
 ) -> Result<Response, Problem> {
     let queue = app.queue_of(&who);
-    let shown = queue.show(&id(case_id)?).await?;
+    let case_id = id(case_id)?;
+    let shown = queue.show(&case_id).await?;
+    // Whoever decides has to see it first; what other bodies did is no business of an enterprise.
+    let checked = match who.role {
+        Role::Enterprise => Vec::new(),
+        _ => {
+            let tables = app.tables().await?;
+            let session = Some(tables.session.as_ref());
+            queue.already_checked(&case_id, session).await?
+        }
+    };
     let version = shown.case.version;
-    let detail = CaseDetail::of(shown, queue.machine(), app.now());
+    let detail = CaseDetail::of(shown, checked, queue.machine(), app.now());
     Ok(tagged(StatusCode::OK, version, &detail))
 }
 

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use nonsite_analytics::review::{Conflict, Dossier, ItemView, PastCase, Submission};
+use nonsite_analytics::review::{
+    Conflict, Dossier, ItemView, PastCase, Penalty, Problem as Trouble, Risk, Submission,
+};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::answers::{Everyone, Reading};
+use super::answers::{Everyone, Freely, Reading};
 use super::app::App;
+use super::around::CheckedView;
 use super::cases::id;
 use super::extract::Named;
 use super::files::FileView;
@@ -77,6 +80,84 @@ impl From<PastCase> for PastView {
             state: past.state,
             return_count: past.return_count,
             same_trouble: past.same_trouble,
+        }
+    }
+}
+
+/// What is wrong, and where that is written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CaseProblem)]
+pub(super) struct TroubleView {
+    /// The finding in one sentence.
+    text: String,
+    /// Name of the rule; null when the catalogue has it no more.
+    rule_zh: Option<String>,
+    /// Its name in English.
+    rule_en: Option<String>,
+    /// Legal or technical basis.
+    basis: Option<String>,
+    /// Number of the order to rectify.
+    order_no: Option<String>,
+    /// Day by which it had to be done, as ordered.
+    due: Option<String>,
+}
+
+impl From<Trouble> for TroubleView {
+    fn from(problem: Trouble) -> Self {
+        Self {
+            text: problem.text,
+            rule_zh: problem.rule_zh,
+            rule_en: problem.rule_en,
+            basis: problem.basis,
+            order_no: problem.order_no,
+            due: problem.due,
+        }
+    }
+}
+
+/// A penalty case of the unit and what it came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Penalty)]
+pub(super) struct PenaltyView {
+    /// The case.
+    case_id: String,
+    /// Number of the filed case.
+    case_no: Option<String>,
+    /// Number of the decision.
+    decision: Option<String>,
+    /// `decided`, `transferred` or `no_penalty`.
+    outcome: String,
+    /// When.
+    at: DateTime<Utc>,
+}
+
+impl From<Penalty> for PenaltyView {
+    fn from(penalty: Penalty) -> Self {
+        Self {
+            case_id: penalty.case_id,
+            case_no: penalty.case_no,
+            decision: penalty.decision,
+            outcome: penalty.outcome,
+            at: time(penalty.at),
+        }
+    }
+}
+
+/// Points for the unit's past. They decide nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Risk)]
+pub(super) struct RiskView {
+    /// Their sum.
+    score: u32,
+    /// What they are for.
+    why: Vec<String>,
+}
+
+impl From<Risk> for RiskView {
+    fn from(risk: Risk) -> Self {
+        Self {
+            score: risk.score,
+            why: risk.why,
         }
     }
 }
@@ -163,6 +244,8 @@ pub(super) struct DossierView {
     at: DateTime<Utc>,
     /// The case.
     case: CaseView,
+    /// What is wrong, on which basis, under which order.
+    problem: TroubleView,
     /// The order to rectify.
     order: Option<SubmissionView>,
     /// What the enterprise explained.
@@ -179,10 +262,20 @@ pub(super) struct DossierView {
     rerun: Option<Value>,
     /// Why there is no rerun.
     no_rerun: Option<String>,
+    /// `curve` (hours with limit and marks), `papers` (tickets, equipment, manual monitoring, filings,
+    /// permits), `running` (production and treatment) and `reports_elsewhere`, from the tables; rows as
+    /// the views have them, instants in microseconds UTC.
+    proofs: Freely,
     /// Files in order, with earlier ones like them.
     files: Vec<FileView>,
     /// Other cases of the unit in the last 24 months, the latest first.
     history: Vec<PastView>,
+    /// Penalty cases among them.
+    penalties: Vec<PenaltyView>,
+    /// Points for the unit's past.
+    risk: RiskView,
+    /// What was checked on the same outlet of late, the latest first.
+    checked: Vec<CheckedView>,
     /// What does not fit together.
     conflicts: Vec<ConflictView>,
     /// The checklist.
@@ -216,6 +309,10 @@ pub(super) async fn show(
     Ok(Json(DossierView {
         at: time(page.at),
         case: CaseView::of(page.case, queue.machine(), page.at),
+        problem: page.problem.into(),
+        proofs: Freely::of(&page.proofs)?,
+        penalties: page.penalties.into_iter().map(PenaltyView::from).collect(),
+        risk: page.risk.into(),
         order: page.order.map(SubmissionView::from),
         answer: page.answer.map(SubmissionView::from),
         submission: page.submission.map(SubmissionView::from),
@@ -227,6 +324,7 @@ pub(super) async fn show(
         no_rerun: page.no_rerun,
         files: page.files.into_iter().map(FileView::from).collect(),
         history: page.history.into_iter().map(PastView::from).collect(),
+        checked: page.checked.into_iter().map(CheckedView::from).collect(),
         conflicts: page.conflicts.into_iter().map(ConflictView::from).collect(),
         checklist: page.checklist.into_iter().map(ItemDetail::from).collect(),
         next: page.next.into_iter().map(StepView::from).collect(),

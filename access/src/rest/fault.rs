@@ -3,6 +3,7 @@
 //! What the caller can change is theirs to read; what went wrong inside is logged with its particulars
 //! and told without them.
 
+use nonsite_analytics::inspection;
 use nonsite_analytics::review::{Error, FileFault, Refusal, StoreError};
 use nonsite_analytics::session;
 use serde_json::json;
@@ -50,6 +51,7 @@ impl From<Error> for Problem {
             Error::OutOfScope(_) => Self::new(&OUT_OF_SCOPE, text),
             Error::NotFound(id) => Self::new(&NOT_FOUND, format!("there is no case `{id}`")),
             Error::Ambiguous { .. } => Self::new(&NOT_FOUND, text),
+            Error::Bundle(_) => Self::new(&REFUSED, text),
             Error::NothingToClaim(_) | Error::NotAPerson => Self::new(&FORBIDDEN_ROLE, text),
             Error::File {
                 fault: FileFault::TooLarge,
@@ -96,5 +98,24 @@ impl From<session::Error> for Problem {
             session::Error::Gone { .. } => Self::new(&CANNOT_COMPUTE, error.to_string()),
             _ => internal(&error),
         }
+    }
+}
+
+impl From<inspection::Error> for Problem {
+    /// A file of the configuration or a stored document is wrong; what a request says is told apart
+    /// by [`asked`].
+    fn from(error: inspection::Error) -> Self {
+        match error {
+            inspection::Error::Tables(error) => error.into(),
+            other @ inspection::Error::Asked(_) => internal(&other),
+        }
+    }
+}
+
+/// A fault of what the request asks for.
+pub(super) fn asked(error: inspection::Error) -> Problem {
+    match error {
+        inspection::Error::Asked(what) => Problem::new(&BAD_BODY, what).at(""),
+        inspection::Error::Tables(error) => error.into(),
     }
 }

@@ -17,6 +17,7 @@ use super::cases::{RowsWanted, instant};
 use super::extract::{Asked, Named, plain};
 use super::identity::Principal;
 use super::problem::{BAD_QUERY, NOT_FOUND, Problem};
+use super::targets::{self, Basis, TargetView};
 use super::view::{Page, time};
 
 /// Which decisions are counted.
@@ -31,6 +32,9 @@ pub(super) struct When {
     #[serde(deserialize_with = "plain")]
     #[param(example = "2026-06-30")]
     as_of: Option<String>,
+    /// What the emissions of an industry are; as configured when left out.
+    #[param(inline)]
+    emission_basis: Option<Basis>,
 }
 
 /// The calendar year asked for.
@@ -44,7 +48,19 @@ pub(super) fn year(asked: Option<i32>) -> Result<Option<Period>, Problem> {
 }
 
 impl When {
-    fn read(&self, now: i64) -> Result<(Period, i64), Problem> {
+    pub(super) fn new(
+        year: Option<i32>,
+        as_of: Option<String>,
+        emission_basis: Option<Basis>,
+    ) -> Self {
+        Self {
+            year,
+            as_of,
+            emission_basis,
+        }
+    }
+
+    pub(super) fn read(&self, now: i64) -> Result<(Period, i64), Problem> {
         let as_of = instant("as_of", self.as_of.as_deref())?.unwrap_or(now);
         let period =
             year(self.year)?.unwrap_or_else(|| Period::containing(PeriodKind::YearToDate, as_of));
@@ -112,7 +128,7 @@ impl From<Figure> for FigureView {
     }
 }
 
-/// Targets of the case work.
+/// Targets beside the ratio.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Stats {
     /// First day of the period.
@@ -121,11 +137,14 @@ pub(super) struct Stats {
     until: NaiveDate,
     /// The instant the figures stand for.
     as_of: DateTime<Utc>,
-    /// The targets.
+    /// Targets of the case work within your scope, counted from the audit chain.
     figures: Vec<FigureView>,
+    /// Targets of the whole city, counted from the tables.
+    targets: Vec<TargetView>,
 }
 
-/// Targets of the case work within your scope, counted from the audit chain.
+/// The targets beside the ratio: of the case work within your scope, counted from the audit chain, and
+/// of the whole city, counted from the tables.
 #[utoipa::path(
     get, path = "/stats", tag = "figures", operation_id = "stats", params(When, Everyone),
     security(("token" = [])),
@@ -139,7 +158,9 @@ pub(super) async fn stats(
     who.of_a_body("read figures")?;
     let (period, as_of) = when.read(app.now())?;
     let figures = app.queue_of(&who).stats(&period, as_of).await?;
+    let targets = targets::counted(&app, &period, as_of, when.emission_basis).await?;
     Ok(Json(Stats {
+        targets: targets.into_iter().map(TargetView::from).collect(),
         from: period.from,
         until: period.until,
         as_of: time(as_of),
@@ -216,10 +237,7 @@ pub(super) async fn rows(
     Asked(wanted): Asked<DecisionsWanted>,
 ) -> Result<Json<Page<StatRowView>>, Problem> {
     who.of_a_body("read figures")?;
-    let when = When {
-        year: wanted.year,
-        as_of: wanted.as_of,
-    };
+    let when = When::new(wanted.year, wanted.as_of, None);
     let (period, as_of) = when.read(app.now())?;
     let page = RowsWanted::new(wanted.limit, wanted.cursor);
     let figures = app.queue_of(&who).stats(&period, as_of).await?;

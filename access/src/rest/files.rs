@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use nonsite_analytics::review::{CaseFile, Incoming, Kept, SeenBefore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -301,15 +301,9 @@ pub(super) async fn get(
         .await
         .map_err(|error| internal(&error))?
         .len();
-    let pieces = stream::try_unfold(opened, |mut file| async move {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
-    });
     let facts = file.facts.as_deref();
     let media = facts.map_or("application/octet-stream", |facts| facts.media.as_str());
-    let mut response = Response::new(Body::from_stream(pieces.into_stream()));
+    let mut response = Response::new(Body::from_stream(streamed(opened)));
     let headers = response.headers_mut();
     let disposition = format!(
         "attachment; filename*=UTF-8''{}",
@@ -329,6 +323,18 @@ pub(super) async fn get(
     }
     headers.insert(header::CONTENT_LENGTH, bytes.into());
     Ok(response)
+}
+
+/// The content of a file, piece by piece.
+pub(super) fn streamed(
+    file: tokio::fs::File,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    stream::try_unfold(file, |mut file| async move {
+        let mut piece = vec![0; PIECE];
+        let read = file.read(&mut piece).await?;
+        piece.truncate(read);
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+    })
 }
 
 /// A name for `filename*` (RFC 8187).

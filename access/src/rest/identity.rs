@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::app::App;
 use super::config::User;
-use super::problem::{BAD_HEADER, FORBIDDEN_ROLE, Problem, UNAUTHENTICATED};
+use super::problem::{BAD_HEADER, FORBIDDEN_ROLE, OUT_OF_SCOPE, Problem, UNAUTHENTICATED};
 
 /// Header that picks one of a caller's roles.
 pub(super) const ROLE: &str = "nonsite-role";
@@ -149,6 +149,17 @@ impl Principal {
                 may.join(", ")
             ),
         ))
+    }
+
+    /// Refuses a body below the city, for what concerns the whole of it.
+    pub(super) fn of_the_city(&self, why: &str) -> Result<(), Problem> {
+        match self.org.as_deref() {
+            Some(org) if !org.ends_with("00") => Err(Problem::new(
+                &OUT_OF_SCOPE,
+                format!("{why}; yours is a body below it"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses an enterprise.

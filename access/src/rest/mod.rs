@@ -1,4 +1,4 @@
-//! REST API of the case work: cases, files, figures, ratio, findings.
+//! REST API of the case work: cases, files, documents, inspections, figures, ratio, findings.
 //!
 //! The handlers have no rules of their own: they read a request strictly, ask the service that the
 //! command line asks, and say what came of it. Roles and conditions are the workflow's; whose cases
@@ -20,9 +20,14 @@
 mod anomalies;
 mod answers;
 mod app;
+mod around;
+mod bundles;
 mod cases;
+mod checklists;
 mod config;
 mod dossier;
+mod drawings;
+mod draws;
 mod extract;
 mod fault;
 mod figures;
@@ -30,10 +35,14 @@ mod files;
 mod identity;
 mod layer;
 mod openapi;
+mod packages;
 mod problem;
 mod publication;
 mod ratio;
+mod records;
 mod routes;
+mod samples;
+mod targets;
 mod view;
 mod work;
 mod workflow;
@@ -43,7 +52,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use app::Parts;
+pub use app::{Parts, Records};
 pub use config::{Config, ConfigError, User};
 pub use identity::new_token;
 pub use openapi::document;

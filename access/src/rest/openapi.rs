@@ -50,9 +50,17 @@ pub(super) fn frame() -> OpenApi {
         .tags(Some([
             tag("cases", "cases within your scope"),
             tag("files", "evidence"),
+            tag(
+                "documents",
+                "documents to be served, hand-over packages, drafts of records",
+            ),
             tag("work", "what people do with cases"),
             tag("figures", "how the work is doing, and the audit chain"),
             tag("ratio", "the off-site ratio"),
+            tag(
+                "inspection",
+                "checklists, records of acts, lots, samples of closed cases",
+            ),
             tag("anomalies", "findings of the rules"),
             tag("meta", "the workflow, and who you are"),
         ]))

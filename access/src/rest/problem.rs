@@ -65,6 +65,8 @@ kinds! {
         "查看 possible 中目前可以执行的动作" "see `possible` for what can be done now";
     CLAIMED "claimed" 409 "案件由他人领取" "somebody else holds the case"
         "等待其处理完或交回" "wait until they are done or give it back";
+    NOT_SET_UP "not-set-up" 409 "尚未配置" "not set up"
+        "请运维人员按 detail 配置" "ask the operator to configure what `detail` names";
     FILE_GONE "file-gone" 410 "文件已不在" "the file is gone"
         "从备份恢复证据目录" "restore the evidence folder from its backup";
     STALE "stale-version" 412 "案件已被更改" "the case has changed"
@@ -169,6 +171,15 @@ impl Problem {
             detail: self.0.detail.clone(),
         };
         self.0.errors.push(fault);
+        self
+    }
+
+    /// Names a part that is wrong, with a reason of its own.
+    pub(super) fn also(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.0.errors.push(Fault {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        });
         self
     }
 

@@ -61,15 +61,7 @@ pub(super) async fn add(
 ) -> Result<Response, Problem> {
     let may = [Role::Analyst, Role::Supervisor];
     write.who.one_of(&may, "publish a figure")?;
-    if write
-        .who
-        .org
-        .as_deref()
-        .is_some_and(|org| !org.ends_with("00"))
-    {
-        let why = "a figure covers the whole city; yours is a body below it";
-        return Err(Problem::new(&super::problem::OUT_OF_SCOPE, why));
-    }
+    write.who.of_the_city("a figure covers the whole city")?;
     let queue = write.on_queue(&app);
     let asked = &write.body;
     if [&asked.as_of, &asked.known_at]

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nonsite_analytics::ratio::{
-    Act, Cutoff, Decision, Dimension, Outcome, Period, RatioReport, compute, forecast, load_acts,
+    Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioReport, compute, forecast,
+    load_acts,
 };
 use nonsite_analytics::session::Session;
 use serde::{Deserialize, Serialize};
@@ -23,26 +24,33 @@ use super::view::{Page, time};
 
 /// How a figure is broken down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum By {
     /// Body the act is credited to.
     Org,
     /// Month of completion.
     Month,
+    /// Quarter of completion.
+    Quarter,
+    /// Running sums: from the start of the period to the end of each month. They are no breakdown:
+    /// they do not add up to the figure.
+    ToDate,
     /// Method.
     Method,
     /// Class.
     Class,
 }
 
-impl From<By> for Dimension {
-    fn from(by: By) -> Self {
-        match by {
-            By::Org => Self::Org,
-            By::Month => Self::Month,
-            By::Method => Self::Method,
-            By::Class => Self::Class,
-        }
+impl By {
+    fn groups(self, report: &RatioReport<'_>) -> Vec<Group> {
+        report.by(match self {
+            Self::Org => Dimension::Org,
+            Self::Month => Dimension::Month,
+            Self::Quarter => Dimension::Quarter,
+            Self::ToDate => return report.to_date(),
+            Self::Method => Dimension::Method,
+            Self::Class => Dimension::Class,
+        })
     }
 }
 
@@ -135,7 +143,7 @@ impl From<nonsite_analytics::ratio::Share> for ShareView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RatioGroup)]
 pub(super) struct GroupView {
-    /// Body, month, method or class.
+    /// Body, month, quarter, method or class; the month a running sum ends with.
     key: String,
     /// Its counted acts.
     share: ShareView,
@@ -196,7 +204,7 @@ pub(super) struct RatioView {
     flags: Vec<String>,
     /// SHA-256 over every version of an act that the two instants let through.
     acts_digest: String,
-    /// The breakdown asked for; its sums are the figure.
+    /// The breakdown asked for; its sums are the figure, except for `to_date`.
     groups: Vec<GroupView>,
 }
 
@@ -204,7 +212,7 @@ impl RatioView {
     pub(super) fn of(report: &RatioReport<'_>, by: Option<By>) -> Result<Self, Problem> {
         let value = |part: Result<Value, serde_json::Error>| part.map_err(|error| internal(&error));
         let outlook = forecast(report);
-        let groups = by.map(|by| report.by(by.into())).unwrap_or_default();
+        let groups = by.map(|by| by.groups(report)).unwrap_or_default();
         let target = report.policy.target_percent;
         Ok(Self {
             from: report.period.from,

@@ -18,7 +18,8 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, cases, dossier, figures, files, layer, openapi, publication, ratio, work, workflow,
+    anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, layer,
+    openapi, packages, publication, ratio, records, samples, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -38,12 +39,19 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(dossier::show))
         .routes(routes!(files::list, files::add))
         .routes(routes!(files::get))
+        .routes(routes!(bundles::list))
+        .routes(routes!(bundles::print))
+        .routes(routes!(bundles::serve))
+        .routes(routes!(packages::list, packages::make))
+        .routes(routes!(packages::get))
+        .routes(routes!(packages::draft))
         .routes(routes!(work::claim))
         .routes(routes!(work::release))
         .routes(routes!(work::claim_next))
         .routes(routes!(work::act))
         .routes(routes!(figures::stats))
         .routes(routes!(figures::rows))
+        .routes(routes!(targets::rows))
         .routes(routes!(figures::audit))
         .routes(routes!(ratio::figure))
         .routes(routes!(ratio::acts_behind))
@@ -52,6 +60,17 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(anomalies::list))
         .routes(routes!(anomalies::show))
         .routes(routes!(anomalies::feedback))
+        .routes(routes!(checklists::list))
+        .routes(routes!(checklists::items))
+        .routes(routes!(checklists::of_permit))
+        .routes(routes!(checklists::draft))
+        .routes(routes!(records::add))
+        .routes(routes!(drawings::list, draws::add))
+        .routes(routes!(draws::fix))
+        .routes(routes!(drawings::show))
+        .routes(routes!(drawings::verify))
+        .routes(routes!(samples::add))
+        .routes(routes!(samples::reviewers))
         .routes(routes!(workflow::show))
         .routes(routes!(workflow::me))
 }

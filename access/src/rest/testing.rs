@@ -8,23 +8,42 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use nonsite_analytics::ratio::{RatioPolicies, parse_as_of};
 use nonsite_analytics::review::{self, Case, Finding, Role, Service, Severity};
-use nonsite_analytics::{detect, session};
+use nonsite_analytics::{detect, inspection, session};
 use nonsite_schemas::time::ManualClock;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use super::{Config, Parts, User, new_token, router};
+use super::{Config, Parts, Records, User, new_token, router};
 
 /// The API on a queue of its own, with a clock that stands still.
 pub(super) struct Bench {
     router: Router,
     pub(super) service: Service,
     pub(super) clock: Arc<ManualClock>,
+    pub(super) sent: Sent,
     tokens: Vec<(String, String)>,
     folder: TempDir,
+}
+
+/// Records of acts that were sent, with their keys.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sent(pub(super) Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+
+impl Records for Sent {
+    fn send<'a>(
+        &'a self,
+        act_id: &'a str,
+        record: Vec<u8>,
+    ) -> BoxFuture<'a, Result<String, String>> {
+        self.0.lock().push((act_id.to_owned(), record));
+        std::future::ready(Ok("inspections".to_owned())).boxed()
+    }
 }
 
 /// What came back.
@@ -74,12 +93,14 @@ impl Answer {
 }
 
 /// Who may call in tests: name, role, body, permits.
-const CALLERS: [(&str, Role, Option<&str>, &[&str]); 8] = [
+const CALLERS: [(&str, Role, Option<&str>, &[&str]); 10] = [
     ("ana", Role::Analyst, None, &[]),
     ("ben", Role::Analyst, None, &[]),
     ("sub", Role::Analyst, Some("370522"), &[]),
     ("o-1", Role::Officer, Some("370500"), &[]),
     ("plant", Role::Enterprise, None, &["permit-1"]),
+    ("far", Role::Officer, Some("110000"), &[]),
+    ("law", Role::Legal, Some("370500"), &[]),
     ("rev", Role::Reviewer, None, &[]),
     ("arch", Role::Archivist, None, &[]),
     ("sup", Role::Supervisor, None, &[]),
@@ -184,6 +205,8 @@ impl Bench {
             callers: callers.collect(),
             ..Config::default()
         };
+        let sent = Sent::default();
+        let records: Arc<dyn Records> = Arc::new(sent.clone());
         let parts = Parts {
             review: service.clone(),
             clock: Arc::<ManualClock>::clone(&clock),
@@ -191,11 +214,15 @@ impl Bench {
             session: session::Config::default(),
             detect: detect::Config::default(),
             policies: RatioPolicies::default(),
+            inspection: inspection::Config::default(),
+            packages: path.join("packages"),
+            records: Some(records),
         };
         Self {
             router: router(&rest, parts, "127.0.0.1:0", false).unwrap(),
             service,
             clock,
+            sent,
             tokens,
             folder,
         }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use nonsite_analytics::review::{Attachment, Case, Event, Machine, NextStep, Shown};
+use nonsite_analytics::review::{Attachment, Case, Checked, Event, Machine, NextStep, Shown};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use super::around::{CaseActView, CheckedView, ClockView};
 
 /// An instant in microseconds UTC as a time.
 pub(super) fn time(micros: i64) -> DateTime<Utc> {
@@ -105,6 +107,8 @@ pub(super) struct CaseView {
     due_at: Option<DateTime<Utc>>,
     /// The deadline passed.
     overdue: bool,
+    /// Clocks that run beside the deadline, such as those of a penalty case.
+    clocks: Vec<ClockView>,
     /// From when the data show whether the measures helped.
     measured_from: Option<DateTime<Utc>>,
     /// End of the look-back.
@@ -181,6 +185,11 @@ impl CaseView {
             fire_count: case.fire_count,
             withdrawn: case.withdrawn,
             overdue: case.overdue,
+            clocks: case
+                .clocks
+                .into_iter()
+                .map(|clock| ClockView::of(clock, machine))
+                .collect(),
             return_count: case.return_count,
             extension_count: case.extension_count,
             rule_match: case.rule_match,
@@ -237,14 +246,27 @@ pub(super) struct CaseDetail {
     next: Vec<StepView>,
     /// What the engine does when the deadline passes.
     timer: Option<String>,
+    /// Inspection acts the workflow wrote for it, every version in order.
+    acts: Vec<CaseActView>,
+    /// The cases that became part of this one: one order is about all of them.
+    merged: Vec<CaseView>,
+    /// What was checked on the same outlet of late, the latest first; empty for an enterprise.
+    already_checked: Vec<CheckedView>,
 }
 
 impl CaseDetail {
-    pub(super) fn of(shown: Shown, machine: &Machine, now: i64) -> Self {
+    pub(super) fn of(shown: Shown, checked: Vec<Checked>, machine: &Machine, now: i64) -> Self {
         Self {
             case: CaseView::of(shown.case, machine, now),
             next: shown.next.into_iter().map(StepView::from).collect(),
             timer: shown.timer,
+            acts: shown.acts.into_iter().map(CaseActView::from).collect(),
+            merged: shown
+                .merged
+                .into_iter()
+                .map(|case| CaseView::of(case, machine, now))
+                .collect(),
+            already_checked: checked.into_iter().map(CheckedView::from).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use nonsite_analytics::review::{Counts, DeadlineRule, FourEyes};
+use nonsite_analytics::review::{ClockDef, Counts, DeadlineRule, FourEyes};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,6 +50,49 @@ impl From<&DeadlineRule> for DeadlineView {
     }
 }
 
+/// A clock that can run beside the deadline of a state.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Clock)]
+pub(super) struct ClockRuleView {
+    /// Name, as cases and `during` have it.
+    name: String,
+    /// Chinese name.
+    zh: String,
+    /// The state it runs in; leaving the state ends it.
+    state: String,
+    /// Actions that start it.
+    from: Vec<String>,
+    /// Actions that stop it.
+    until: Vec<String>,
+    /// Calendar days, moved to the next working day.
+    days: Option<u32>,
+    /// Working days.
+    working_days: Option<u32>,
+    /// It ends that many working days before the day in this field, instead of after its start.
+    before: Option<String>,
+    /// How many hours before its end the holder is reminded.
+    remind_hours: Option<u32>,
+    /// Days by which it may be prolonged, each once, in this order.
+    extensions: Vec<u32>,
+}
+
+impl From<&ClockDef> for ClockRuleView {
+    fn from(clock: &ClockDef) -> Self {
+        Self {
+            name: clock.name.clone(),
+            zh: clock.zh.clone(),
+            state: clock.state.clone(),
+            from: clock.from.clone(),
+            until: clock.until.clone(),
+            days: clock.days,
+            working_days: clock.working_days,
+            before: clock.before.clone(),
+            remind_hours: clock.remind_hours,
+            extensions: clock.extensions.clone(),
+        }
+    }
+}
+
 /// A state of the workflow.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = State)]
@@ -66,6 +109,8 @@ pub(super) struct StateView {
     text: String,
     /// The case rests here.
     is_final: bool,
+    /// The inspection it is: `offsite` or `onsite`; leaving it writes an act.
+    act: Option<String>,
     /// Its deadlines.
     deadlines: Vec<DeadlineView>,
 }
@@ -94,6 +139,10 @@ pub(super) struct TransitionView {
     keeps_deadline: bool,
     /// What it counts: `return` or `extension`.
     counts: Option<String>,
+    /// Possible only while this clock runs.
+    during: Option<String>,
+    /// The clock it prolongs.
+    extends: Option<String>,
 }
 
 /// A field or an item of the checklist.
@@ -116,6 +165,8 @@ pub(super) struct Workflow {
     states: Vec<StateView>,
     /// Ways between them.
     transitions: Vec<TransitionView>,
+    /// Clocks that run beside deadlines.
+    clocks: Vec<ClockRuleView>,
     /// Fields of actions.
     fields: Vec<NamedText>,
     /// The reviewer's checklist.
@@ -137,6 +188,7 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
         holder: state.holder.code().to_owned(),
         text: state.text.clone(),
         is_final: state.is_final,
+        act: state.act.map(|mode| mode.as_str().to_owned()),
         deadlines: state.deadline.iter().map(DeadlineView::from).collect(),
     });
     let transitions = machine.transitions().iter().map(|way| TransitionView {
@@ -164,12 +216,15 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
             Counts::Return => "return".to_owned(),
             Counts::Extension => "extension".to_owned(),
         }),
+        during: way.during.clone(),
+        extends: way.extends.clone(),
     });
     Ok(Json(Workflow {
         version: machine.version().to_owned(),
         initial: machine.initial().to_owned(),
         states: states.collect(),
         transitions: transitions.collect(),
+        clocks: machine.clocks().iter().map(ClockRuleView::from).collect(),
         fields: machine
             .fields()
             .iter()

@@ -31,8 +31,17 @@ pub struct Step {
     pub at: i64,
     /// Fields of the action.
     pub fields: BTreeMap<String, String>,
-    /// SHA-256 of the files attached.
-    pub files: Vec<String>,
+    /// The files attached.
+    pub files: Vec<Attached>,
+}
+
+/// A file that an audit row names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attached {
+    /// SHA-256 of the content, hex.
+    pub sha256: String,
+    /// 128 bits of what the picture looks like, hex; nothing for what is no picture.
+    pub picture: Option<String>,
 }
 
 /// A case with its steps.
@@ -75,8 +84,25 @@ impl CaseFile {
 }
 
 #[derive(Deserialize)]
-struct Attached {
+struct Mirrored {
     sha256: String,
+    #[serde(default)]
+    facts: Option<Facts>,
+}
+
+#[derive(Deserialize)]
+struct Facts {
+    #[serde(default)]
+    picture: Option<String>,
+}
+
+impl From<Mirrored> for Attached {
+    fn from(file: Mirrored) -> Self {
+        Self {
+            sha256: file.sha256,
+            picture: file.facts.and_then(|facts| facts.picture),
+        }
+    }
 }
 
 /// Every case with the steps that took effect by `as_of` (microseconds UTC), by id.
@@ -129,7 +155,7 @@ fn step(row: &Map<String, Value>) -> Step {
     // Written by the mirror from maps of texts; another writer's row has none.
     let fields: BTreeMap<String, String> =
         serde_json::from_str(&text("fields")).unwrap_or_default();
-    let files: Vec<Attached> = serde_json::from_str(&text("attachments")).unwrap_or_default();
+    let files: Vec<Mirrored> = serde_json::from_str(&text("attachments")).unwrap_or_default();
     Step {
         seq: number("seq"),
         from: rows::text(row, "from_state"),
@@ -139,6 +165,6 @@ fn step(row: &Map<String, Value>) -> Step {
         role: text("role"),
         at: number("at"),
         fields,
-        files: files.into_iter().map(|file| file.sha256).collect(),
+        files: files.into_iter().map(Attached::from).collect(),
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 
 /// The files that come with the program.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 12] = [
     ("common.toml", include_str!("../../checklists/common.toml")),
     (
         "thermal_power.toml",
@@ -32,6 +32,23 @@ const BUILT_IN: [(&str, &str); 7] = [
     (
         "chemicals.toml",
         include_str!("../../checklists/chemicals.toml"),
+    ),
+    ("steel.toml", include_str!("../../checklists/steel.toml")),
+    (
+        "nonferrous.toml",
+        include_str!("../../checklists/nonferrous.toml"),
+    ),
+    (
+        "flat_glass.toml",
+        include_str!("../../checklists/flat_glass.toml"),
+    ),
+    (
+        "ceramics.toml",
+        include_str!("../../checklists/ceramics.toml"),
+    ),
+    (
+        "petrochemical.toml",
+        include_str!("../../checklists/petrochemical.toml"),
     ),
 ];
 
@@ -319,6 +336,15 @@ mod tests {
             ("4620", Some("sewage")),
             ("2221", Some("paper")),
             ("2614", Some("chemicals")),
+            ("3120", Some("steel")),
+            ("3140", None),
+            ("3212", Some("nonferrous")),
+            ("3041", Some("flat-glass")),
+            ("3042", None),
+            ("3031", Some("ceramics")),
+            ("3071", Some("ceramics")),
+            ("2511", Some("petrochemical")),
+            ("2521", None),
             ("1310", None),
         ] {
             let found = lists

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::casebook::{CaseFile, Step};
 use super::draw::Listed;
+use crate::review::near;
 
 /// An approval faster than this was not a review, microseconds.
 const HASTY: i64 = 3 * 60 * 1_000_000;
@@ -34,11 +35,13 @@ pub struct Reviewer {
     pub hasty: u64,
 }
 
-/// A file that served more than one case.
+/// A file, or pictures that look the same, in more than one case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reuse {
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of pictures that look the same, of the one that came first.
     pub sha256: String,
+    /// Not the same to the byte: pictures that look the same, such as one that was compressed again.
+    pub near: bool,
     /// The cases.
     pub cases: Vec<String>,
 }
@@ -50,7 +53,7 @@ pub struct Population {
     pub list: Vec<Listed>,
     /// Everybody who decided about submissions.
     pub reviewers: Vec<Reviewer>,
-    /// Files that served more than one case.
+    /// Files that served more than one case, pictures that look the same included.
     pub reuse: Vec<Reuse>,
 }
 
@@ -97,7 +100,7 @@ pub fn population(cases: &[CaseFile], belongs: impl Fn(&CaseFile) -> bool) -> Po
                 + point(
                     4,
                     reused.contains(case.case_id.as_str()),
-                    "file used in another case",
+                    "file or look-alike used in another case",
                 )
                 + point(3, case.last("relapse").is_some(), "relapsed")
                 + point(2, case.last("dismiss").is_some(), "dismissed")
@@ -173,18 +176,68 @@ fn reviewers(decisions: &[(&Step, i64)]) -> Vec<Reviewer> {
 
 fn reuse(cases: &[CaseFile]) -> Vec<Reuse> {
     let mut by_file: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut pictures: Vec<Picture<'_>> = Vec::new();
     for case in cases {
         for step in &case.steps {
             for file in &step.files {
-                by_file.entry(file).or_default().insert(&case.case_id);
+                by_file
+                    .entry(&file.sha256)
+                    .or_default()
+                    .insert(&case.case_id);
+                if let Some(looks) = &file.picture {
+                    pictures.push(Picture {
+                        seq: step.seq,
+                        sha256: &file.sha256,
+                        looks,
+                        case_id: &case.case_id,
+                    });
+                }
             }
         }
     }
-    by_file
+    let same = by_file
         .into_iter()
         .filter(|(_, cases)| cases.len() > 1)
         .map(|(sha256, cases)| Reuse {
             sha256: sha256.to_owned(),
+            near: false,
+            cases: cases.into_iter().map(str::to_owned).collect(),
+        });
+    same.chain(alike(pictures)).collect()
+}
+
+/// A picture as an audit row names it.
+#[derive(Clone, Copy)]
+struct Picture<'c> {
+    seq: i64,
+    sha256: &'c str,
+    looks: &'c str,
+    case_id: &'c str,
+}
+
+/// Pictures of other cases that look like an earlier one and are not it to the byte. Each is compared
+/// with the first of every group; a picture that resembles two of them belongs to the earlier.
+fn alike(mut pictures: Vec<Picture<'_>>) -> Vec<Reuse> {
+    pictures.sort_by_key(|picture| (picture.seq, picture.sha256));
+    let mut groups: Vec<(Picture<'_>, BTreeSet<&str>, bool)> = Vec::new();
+    for picture in pictures {
+        let group = groups
+            .iter_mut()
+            .find(|(first, _, _)| near(first.looks, picture.looks).is_some());
+        match group {
+            Some((first, cases, differ)) => {
+                cases.insert(picture.case_id);
+                *differ |= first.sha256 != picture.sha256;
+            }
+            None => groups.push((picture, BTreeSet::from([picture.case_id]), false)),
+        }
+    }
+    groups
+        .into_iter()
+        .filter(|(_, cases, differ)| *differ && cases.len() > 1)
+        .map(|(first, cases, _)| Reuse {
+            sha256: first.sha256.to_owned(),
+            near: true,
             cases: cases.into_iter().map(str::to_owned).collect(),
         })
         .collect()
@@ -192,6 +245,7 @@ fn reuse(cases: &[CaseFile]) -> Vec<Reuse> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::casebook::Attached;
     use super::*;
 
     fn step(action: &str, from: &str, to: &str, actor: &str, minute: i64) -> Step {
@@ -240,7 +294,10 @@ mod tests {
         open.steps.pop();
         cases.push(open);
         for at in [10, 11] {
-            cases[at].steps[0].files = vec!["ab".repeat(32)];
+            cases[at].steps[0].files = vec![Attached {
+                sha256: "ab".repeat(32),
+                picture: None,
+            }];
         }
         let found = population(&cases, |_| true);
         let weight = |id: &str| {
@@ -271,5 +328,39 @@ mod tests {
         // 1, 5, 20, 50 and 60 minutes.
         assert!((rev.median_minutes - 20.0).abs() < 1e-9);
         assert!(population(&cases, |case| case.case_id == "fast").list.len() == 1);
+    }
+
+    #[test]
+    fn a_picture_compressed_again_is_the_same_picture() {
+        let photo = |sha256: &str, looks: u128| Attached {
+            sha256: sha256.repeat(32),
+            picture: Some(format!("{looks:032x}")),
+        };
+        let mut cases: Vec<CaseFile> = ["first", "again", "other"]
+            .map(|id| case(id, "S3", "rev", 30))
+            .into();
+        let looks = 0x0123_4567_89ab_cdef_u128;
+        cases[0].steps[0].files = vec![photo("aa", looks)];
+        // Three of 128 bits differ; the third picture has nothing of it.
+        cases[1].steps[0].files = vec![photo("bb", looks ^ 0b111)];
+        cases[2].steps[0].files = vec![photo("cc", !looks)];
+        let found = population(&cases, |_| true);
+        assert_eq!(
+            found.reuse,
+            [Reuse {
+                sha256: "aa".repeat(32),
+                near: true,
+                cases: vec!["again".to_owned(), "first".to_owned()],
+            }]
+        );
+        let weight = |id: &str| found.list.iter().find(|one| one.id == id).unwrap().weight;
+        assert_eq!(
+            [weight("first"), weight("again"), weight("other")],
+            [5, 5, 1]
+        );
+        // Twice in one case is no reuse.
+        cases[1].steps[0].files = Vec::new();
+        cases[0].steps[0].files.push(photo("bb", looks ^ 0b111));
+        assert!(population(&cases, |_| true).reuse.is_empty());
     }
 }

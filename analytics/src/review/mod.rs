@@ -96,9 +96,13 @@ pub use case::{Case, CheckResult, LookBackCheck, Plan, RunningClock, Signature};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
-pub use dossier::{Conflict, Dossier, ItemView, PastCase, Submission};
+pub use dossier::{
+    Conflict, Curve, CurveHour, Dossier, ItemView, Papers, PastCase, Penalty, Problem, Proofs,
+    Risk, Running, Submission,
+};
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
+pub(crate) use evidence::near;
 pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};

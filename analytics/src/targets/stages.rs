@@ -9,10 +9,12 @@
 //! - review of rectification: asked for when a problem was handed on (clue, on-site, case) and the
 //!   queue has a case that names the act and ordered rectification; there when it was approved or
 //!   ended without one. A problem that no case of the queue names is missing;
-//! - audit: there when the act's case, or for acts without one the body, stood in a sample;
+//! - audit: there when a sample chose the act's case; for an act without one, when a sample that was
+//!   drawn after the act chose a case of its body. Standing on the list a sample was drawn from is
+//!   not being looked into;
 //! - statistics: there when a figure of the ratio was published as of a time after the act.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::ClosedAct;
 use super::{Asked, Target};
@@ -99,10 +101,7 @@ fn figure(
             by_act.entry(act).or_default().push(case);
         }
     }
-    let samples: Vec<&Kept> = draws
-        .iter()
-        .filter(|kept| kept.draw.kind == Kind::Sample && kept.drawn_at <= as_of)
-        .collect();
+    let audited = Audited::of(as_of, cases, draws);
     let mut hits = 0_u32;
     let mut rows = Vec::new();
     for act in acts {
@@ -117,15 +116,15 @@ fn figure(
             case.last("approve").is_some()
                 || (case.last("rectify").is_none() && case.state() == "closed")
         });
-        let sampled = samples.iter().any(|kept| {
-            let listed = |id: &str| kept.draw.list.iter().any(|listed| listed.id == id);
-            if own.is_empty() {
-                kept.draw.basis.split(' ').any(|word| word == act.org_code)
-                    || kept.draw.basis.contains("all bodies")
-            } else {
-                own.iter().any(|case| listed(&case.case_id))
-            }
-        });
+        let sampled = match own.is_empty() {
+            true => audited
+                .bodies
+                .get(act.org_code.as_str())
+                .is_some_and(|last| *last >= act.completed_at),
+            false => own
+                .iter()
+                .any(|case| audited.cases.contains(case.case_id.as_str())),
+        };
         let stages = [
             Stage::of(true, act.complete),
             Stage::of(files, own.iter().any(|case| case.last("file").is_some())),
@@ -156,6 +155,39 @@ fn figure(
         COLUMNS,
         rows,
     )
+}
+
+/// What samples chose to be looked into.
+struct Audited<'d> {
+    cases: BTreeSet<&'d str>,
+    /// When the last sample was drawn that chose a case of the body.
+    bodies: BTreeMap<&'d str, i64>,
+}
+
+impl<'d> Audited<'d> {
+    fn of(as_of: i64, cases: &'d [CaseFile], draws: &'d [Kept]) -> Self {
+        let bodies_of: BTreeMap<&str, &str> = cases
+            .iter()
+            .map(|case| (case.case_id.as_str(), case.org_code.as_str()))
+            .collect();
+        let mut audited = Self {
+            cases: BTreeSet::new(),
+            bodies: BTreeMap::new(),
+        };
+        let samples = draws
+            .iter()
+            .filter(|kept| kept.draw.kind == Kind::Sample && kept.drawn_at <= as_of);
+        for kept in samples {
+            for chosen in &kept.draw.chosen {
+                audited.cases.insert(&chosen.id);
+                if let Some(body) = bodies_of.get(chosen.id.as_str()) {
+                    let last = audited.bodies.entry(body).or_insert(kept.drawn_at);
+                    *last = kept.drawn_at.max(*last);
+                }
+            }
+        }
+        audited
+    }
 }
 
 #[cfg(test)]
@@ -200,34 +232,45 @@ mod tests {
 
     #[test]
     fn an_act_needs_the_stages_it_calls_for() {
-        let case = CaseFile {
-            case_id: "c1".to_owned(),
+        let case = |id: &str, act: Option<&str>| CaseFile {
+            case_id: id.to_owned(),
+            org_code: "B1".to_owned(),
             steps: vec![
-                step("rectify", "rectify", Some("clue")),
+                step("rectify", "rectify", act),
                 step("approve", "approved", None),
                 step("close", "closed", None),
             ],
             ..CaseFile::default()
         };
-        let sample = |basis: &str| Kept {
-            draw_id: "d".to_owned(),
-            drawn_at: 150,
-            draw: draw(Request {
-                kind: Kind::Sample,
-                basis: basis.to_owned(),
-                seed: "s".to_owned(),
-                count: 1,
-                unweighted: 1,
-                list: vec![Listed {
-                    id: "c1".to_owned(),
-                    name: String::new(),
-                    weight: 1,
-                    why: Vec::new(),
-                }],
-                officers: Vec::new(),
-                officers_each: 0,
-            })
-            .unwrap(),
+        let cases = [case("c1", Some("clue")), case("c2", None)];
+        // A sample of both cases that chose one of them.
+        let sample = |chosen: &str, drawn_at: i64| {
+            let listed = ["c1", "c2"].map(|id| Listed {
+                id: id.to_owned(),
+                name: String::new(),
+                weight: 1,
+                why: Vec::new(),
+            });
+            let drawn = (0..)
+                .map(|seed| {
+                    draw(Request {
+                        kind: Kind::Sample,
+                        basis: "closed cases of all bodies".to_owned(),
+                        seed: format!("seed {seed}"),
+                        count: 1,
+                        unweighted: 1,
+                        list: listed.to_vec(),
+                        officers: Vec::new(),
+                        officers_each: 0,
+                    })
+                    .unwrap()
+                })
+                .find(|drawn| drawn.chosen[0].id == chosen);
+            Kept {
+                draw_id: "d".to_owned(),
+                drawn_at,
+                draw: drawn.unwrap(),
+            }
         };
         let acts = [
             act("plain", "no_problem"),
@@ -236,23 +279,40 @@ mod tests {
             act("filed", "file_case"),
         ];
         let hits = |published: i64, samples: &[Kept]| {
-            let target = figure(200, published, std::slice::from_ref(&case), samples, &acts);
+            let target = figure(200, published, &cases, samples, &acts);
             assert_eq!(target.of, 4.0);
-            let rows = target.rows.iter().filter(|row| row[8] == "true").count();
-            assert_eq!(target.hits, rows as f64);
-            target.hits
+            let complete: Vec<String> = target
+                .rows
+                .iter()
+                .filter(|row| row[8] == "true")
+                .map(|row| row[0].clone())
+                .collect();
+            assert_eq!(target.hits, complete.len() as f64);
+            complete
         };
-        assert_eq!(hits(100, &[sample("closed cases of B1")]), 2.0);
-        assert_eq!(
-            hits(99, &[sample("closed cases of B1")]),
-            0.0,
+        assert_eq!(hits(100, &[sample("c1", 150)]), ["plain", "clue"]);
+        assert!(
+            hits(99, &[sample("c1", 150)]).is_empty(),
             "published before the act"
         );
         assert_eq!(
-            hits(100, &[sample("closed cases of B2")]),
-            1.0,
-            "no sample of its body"
+            hits(100, &[sample("c2", 150)]),
+            ["plain"],
+            "the case of the act stood on the list and was not chosen"
         );
-        assert_eq!(hits(100, &[]), 0.0);
+        assert_eq!(
+            hits(100, &[sample("c1", 99)]),
+            ["clue"],
+            "a sample before the act did not look at it"
+        );
+        assert!(
+            hits(100, &[sample("c1", 201)]).is_empty(),
+            "drawn after the instant asked for"
+        );
+        let mut elsewhere = act("plain", "no_problem");
+        elsewhere.org_code = "B2".to_owned();
+        let target = figure(200, 100, &cases, &[sample("c1", 150)], &[elsewhere]);
+        assert_eq!(target.hits, 0.0, "no case of its body was chosen");
+        assert!(hits(100, &[]).is_empty());
     }
 }

@@ -9,17 +9,17 @@ const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 
 /// One time of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Point {
+pub(crate) struct Point {
     /// Beijing time as text.
-    pub(super) time: String,
+    pub(crate) time: String,
     /// Value; nothing where there is none.
-    pub(super) value: Option<f64>,
+    pub(crate) value: Option<f64>,
     /// Whether it lies in a flagged window.
-    pub(super) flagged: bool,
+    pub(crate) flagged: bool,
 }
 
 /// Draws a series with its limit; nothing when there is no value at all.
-pub(super) fn draw(points: &[Point], limit: Option<f64>) -> Option<String> {
+pub(crate) fn draw(points: &[Point], limit: Option<f64>) -> Option<String> {
     let group = points.len().div_ceil(WIDTH).max(1);
     let columns: Vec<Point> = points.chunks(group).map(worst).collect();
     let values = || {

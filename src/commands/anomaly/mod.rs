@@ -1,6 +1,6 @@
 //! `nonsite anomaly`: findings with what proves them, computed again, and judged by people.
 
-mod chart;
+pub(crate) mod chart;
 pub(crate) mod feedback;
 mod list;
 mod show;

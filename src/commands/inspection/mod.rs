@@ -11,6 +11,7 @@ use nonsite_analytics::ratio::parse_as_of;
 use nonsite_analytics::session::{self, Session};
 use nonsite_schemas::time::{Clock, SystemClock};
 
+pub(crate) use self::record::records_topic;
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::Format;

@@ -114,18 +114,22 @@ fn topic(args: &Args, settings: &Settings) -> anyhow::Result<String> {
     if let Some(topic) = &args.topic {
         return Ok(topic.clone());
     }
+    records_topic(settings).ok_or_else(|| {
+        Usage(
+            "no topic for inspections is configured: add one to [[ingest.topics]] (format json, \
+             content inspections) or name it with --topic"
+                .to_owned(),
+        )
+        .into()
+    })
+}
+
+/// The configured topic that takes records of acts.
+pub(crate) fn records_topic(settings: &Settings) -> Option<String> {
     settings
         .ingest
         .topics
         .iter()
         .find(|topic| topic.content == Content::Inspections && topic.format == Written::Json)
         .map(|topic| topic.name.clone())
-        .ok_or_else(|| {
-            Usage(
-                "no topic for inspections is configured: add one to [[ingest.topics]] (format json, \
-                 content inspections) or name it with --topic"
-                    .to_owned(),
-            )
-            .into()
-        })
 }

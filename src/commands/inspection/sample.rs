@@ -130,8 +130,12 @@ fn reviewers(found: &Population, format: Format) -> anyhow::Result<Exit> {
     listing.print(format, &found.reviewers)?;
     if format == Format::Table {
         for reuse in &found.reuse {
+            let what = match reuse.near {
+                true => "look-alikes of picture",
+                false => "file",
+            };
             println!(
-                "file {} in cases {}",
+                "{what} {} in cases {}",
                 reuse.sha256.get(..16).unwrap_or_default(),
                 reuse.cases.join(", ")
             );

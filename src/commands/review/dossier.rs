@@ -4,7 +4,7 @@ use nonsite_analytics::detect::{Catalogue, Rerun};
 use nonsite_analytics::review::{Dossier, ItemView, Submission, Verdict, beijing_text};
 use nonsite_analytics::session;
 
-use super::{Desk, files};
+use super::{Desk, files, proofs};
 use crate::commands::detect::classed;
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
@@ -43,9 +43,21 @@ fn print(page: &Dossier) -> anyhow::Result<()> {
     );
     println!("  finding    {} {}", case.rule_id, case.reason);
     println!(
-        "             curve and evidence: nonsite anomaly show {}",
+        "             evidence: nonsite anomaly show {}",
         case.anomaly_id
     );
+    if let Some(basis) = &page.problem.basis {
+        println!("  basis      {basis}");
+    }
+    if let Some(order_no) = &page.problem.order_no {
+        println!(
+            "  order no.  {order_no}  due {}",
+            page.problem
+                .due
+                .as_deref()
+                .unwrap_or("as the workflow has it")
+        );
+    }
     told("order", page.order.as_ref());
     told("answer", page.answer.as_ref());
     told("submitted", page.submission.as_ref());
@@ -54,11 +66,14 @@ fn print(page: &Dossier) -> anyhow::Result<()> {
         page.submissions, case.return_count, case.extension_count
     );
 
+    proofs::curve(&page.proofs.curve);
     println!("\n整改后数据 the same rule since the measures");
     match (&page.rerun, &page.no_rerun) {
         (Some(rerun), _) => reran(rerun),
         (None, why) => println!("  not run: {}", why.clone().unwrap_or_default()),
     }
+    proofs::running(&page.proofs.running);
+    proofs::papers(&page.proofs.papers);
     println!("\n附件 files");
     files::print(&page.files, Format::Table)?;
 
@@ -82,6 +97,21 @@ fn print(page: &Dossier) -> anyhow::Result<()> {
             }
         );
     }
+    for penalty in &page.penalties {
+        println!(
+            "  处罚 penalty case {} {} {} {} {}",
+            penalty.case_id,
+            penalty.case_no.as_deref().unwrap_or_default(),
+            penalty.outcome,
+            penalty.decision.as_deref().unwrap_or_default(),
+            beijing_text(penalty.at)
+        );
+    }
+    println!(
+        "  风险 risk {} {}",
+        page.risk.score,
+        page.risk.why.join("; ")
+    );
     for checked in &page.checked {
         println!("  {}", super::handover::line(checked));
     }

@@ -4,6 +4,7 @@ mod dossier;
 mod files;
 mod handover;
 mod papers;
+mod proofs;
 mod setup;
 mod show;
 

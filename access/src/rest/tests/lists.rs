@@ -82,4 +82,8 @@ async fn pages_and_writes_of_postgresql() {
     every_case_once(&bench).await;
     super::writes::a_change_names_its_version(&bench).await;
     super::writes::a_key_is_done_once(&bench).await;
+    super::handed_over::documents_are_printed_and_served(&bench).await;
+    super::handed_over::a_package_is_made_once_and_taken_out(&bench).await;
+    super::inspections::lots_are_drawn_kept_and_drawn_again(&bench).await;
+    super::inspections::closed_cases_are_sampled(&bench).await;
 }

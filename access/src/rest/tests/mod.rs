@@ -4,5 +4,7 @@ mod access;
 mod documents;
 mod figures;
 mod files;
+mod handed_over;
+mod inspections;
 mod lists;
 mod writes;

@@ -2,10 +2,13 @@
 
 use nonsite_schemas::time::beijing_day;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Dossier;
+use super::proofs::Row;
 use crate::review::calendar::{HOUR, beijing_text, parse_day};
 use crate::review::evidence::Kept;
+use crate::session::rows;
 
 /// How far a camera's clock may be ahead, microseconds.
 const CLOCK_SLACK: i64 = HOUR / 6;
@@ -33,6 +36,7 @@ pub(super) fn find(page: &Dossier, outlet: Option<(f64, f64)>) -> Vec<Conflict> 
     let mut add = |item, code, text: String| found.push(Conflict { code, item, text });
     files(page, outlet, &mut add);
     data(page, &mut add);
+    papers(page, &mut add);
     if let (Some(order), Some(done)) = (&page.order, &page.submission)
         && let Some(day) = done
             .fields
@@ -175,6 +179,81 @@ fn data(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)
             why.join(", ")
         );
         add("data", "nothing_judged", text);
+    }
+}
+
+/// Causes after which somebody has to have worked on the instruments.
+const REPAIRED: [&str; 3] = ["monitor_fault", "sampling_line", "calibration"];
+
+fn papers(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
+    let proofs = &page.proofs;
+    for row in &proofs.reports_elsewhere {
+        let word = |name: &str| rows::text(row, name).unwrap_or_default();
+        let text = format!(
+            "监测报告编号在其他单位出现 / report {} also stands in the monitoring of {}",
+            word("report_no"),
+            word("permit_no")
+        );
+        add("lab", "report_elsewhere", text);
+    }
+    let instant = |row: &Row, name: &str| row.get(name).and_then(Value::as_i64);
+    if let Some(measured) = page.case.measured_from
+        && let Some(order) = &page.order
+    {
+        // Handed in after the order as if it showed the state after the measures.
+        let stale = proofs.papers.manual.iter().find(|row| {
+            instant(row, "known_from").is_some_and(|known| known > order.at)
+                && instant(row, "sampled_at").is_some_and(|sampled| sampled < measured)
+                && instant(row, "sampled_at").is_some_and(|sampled| sampled >= page.case.window_end)
+        });
+        let fresh = proofs
+            .papers
+            .manual
+            .iter()
+            .any(|row| instant(row, "sampled_at").is_some_and(|sampled| sampled >= measured));
+        if let Some(row) = stale.filter(|_| !fresh) {
+            let text = format!(
+                "监测采样早于整改完成 / report {} was sampled before the measures were done, and none \
+                 after",
+                rows::text(row, "report_no").unwrap_or_default()
+            );
+            add("lab", "sampled_before_measures", text);
+        }
+    }
+    let cause = page
+        .answer
+        .as_ref()
+        .and_then(|answer| answer.fields.get("cause"));
+    if let Some(cause) = cause.filter(|cause| REPAIRED.contains(&cause.as_str()))
+        && page.submission.is_some()
+        && proofs.papers.tickets.is_empty()
+        && proofs.papers.equipment.is_empty()
+    {
+        let text = format!(
+            "称仪器故障而无运维记录 / the cause is `{cause}`, and neither a ticket nor the logger tells \
+             of any work"
+        );
+        add("repair", "no_ticket", text);
+    }
+    stands(page, add);
+}
+
+/// Production runs and its treatment does not.
+fn stands(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
+    let since = |role: &'static str| {
+        page.proofs.running.iter().filter(move |running| {
+            running.period == "since_measures" && running.role.as_deref() == Some(role)
+        })
+    };
+    let produces =
+        since("production").any(|running| running.running_percent.is_some_and(|share| share > 0.0));
+    let stopped = since("treatment").find(|running| running.running_percent == Some(0.0));
+    if let Some(treatment) = stopped.filter(|_| produces) {
+        let text = format!(
+            "整改后治理设施未运行 / treatment {} never ran since the measures while production did",
+            treatment.name.as_deref().unwrap_or(&treatment.facility)
+        );
+        add("data", "treatment_stands", text);
     }
 }
 

@@ -1,15 +1,18 @@
 //! Everything a reviewer has to see before approving or returning a rectification, on one page.
 //!
-//! Assembled by the program so that nothing is overlooked: the order, what the enterprise says, its
-//! files with earlier ones like them, the finding with its evidence, the same rule run again over the
-//! data since the measures, the unit's history, and the contradictions a machine can see
-//! ([`conflicts`]). It decides nothing: a conflict does not refuse an approval, and the absence of
+//! Assembled by the program so that nothing is overlooked: the problem with its basis and the order,
+//! what the enterprise says, its files with earlier ones like them, the finding with its evidence and
+//! curve, the same rule run again over the data since the measures, how production and treatment ran,
+//! tickets, calibrations, laboratory reports and filings ([`proofs`]), the unit's past with penalties
+//! and risk ([`past`]), and the contradictions a machine can see ([`conflicts`]). It decides nothing: a conflict does not refuse an approval, and the absence of
 //! conflicts does not give one. Nothing is written; the same queue, tables and time give the same page.
 //!
 //! Failure modes: tables that cannot be read ([`Error::Tables`]); a rule that is no longer in the
 //! catalogue, or a finding about a permit as a whole, leaves [`Dossier::rerun`] empty and says why.
 
 mod conflicts;
+mod past;
+mod proofs;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +20,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::conflicts::Conflict;
+pub use self::past::{Penalty, Risk};
+pub use self::proofs::{Curve, CurveHour, Papers, Proofs, Running};
 use super::case::Case;
 use super::checked::Checked;
 use super::checklist::{self, Answer};
@@ -29,9 +34,6 @@ use super::step::NextStep;
 use crate::detect::{Catalogue, Config, Rerun, replay, since};
 use crate::session::{self, Session, rows};
 
-/// How far back a unit's history goes: 24 months of at most 31 days.
-const HISTORY: i64 = 24 * 31 * 24 * super::calendar::HOUR;
-
 /// Audit rows in which a reviewer answers the checklist.
 const REVIEWS: [&str; 3] = ["sign:approve", "approve", "return"];
 
@@ -42,6 +44,8 @@ pub struct Dossier {
     pub at: i64,
     /// The case as it stands, with deadline, returns and extensions.
     pub case: Case,
+    /// What is wrong, on which basis, under which order.
+    pub problem: Problem,
     /// The order to rectify.
     pub order: Option<Submission>,
     /// What the enterprise explained.
@@ -56,10 +60,16 @@ pub struct Dossier {
     pub rerun: Option<Rerun>,
     /// Why there is no rerun.
     pub no_rerun: Option<String>,
+    /// Curve, papers and running times from the tables.
+    pub proofs: Proofs,
     /// Files in order, with earlier ones like them.
     pub files: Vec<CaseFile>,
     /// Other cases of the unit in the last 24 months, the latest first.
     pub history: Vec<PastCase>,
+    /// Penalty cases among them and what they came to.
+    pub penalties: Vec<Penalty>,
+    /// Points for the unit's past.
+    pub risk: Risk,
     /// What was checked on the same outlet of late.
     pub checked: Vec<Checked>,
     /// What does not fit together.
@@ -68,6 +78,23 @@ pub struct Dossier {
     pub checklist: Vec<ItemView>,
     /// What can be done next.
     pub next: Vec<NextStep>,
+}
+
+/// What is wrong, and where that is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The finding in one sentence.
+    pub text: String,
+    /// Name of the rule; nothing when the catalogue has it no more.
+    pub rule_zh: Option<String>,
+    /// Its name in English.
+    pub rule_en: Option<String>,
+    /// Legal or technical basis.
+    pub basis: Option<String>,
+    /// Number of the order to rectify: case and audit row.
+    pub order_no: Option<String>,
+    /// Day by which it had to be done, as ordered.
+    pub due: Option<String>,
 }
 
 /// What an action carried, from its audit row.
@@ -136,17 +163,23 @@ impl Service {
             Ok(rerun) => (Some(rerun), None),
             Err(why) => (None, Some(why)),
         };
+        let (history, penalties) = self.past(&case, now).await?;
+        let order = last(&shown.events, "rectify");
         let mut page = Dossier {
             at: now,
-            order: last(&shown.events, "rectify"),
+            problem: problem(&case, order.as_ref(), catalogue),
+            order,
             answer: last(&shown.events, "answer"),
             submission: last(&shown.events, "submit"),
             submissions: count(&shown.events, "submit"),
             finding: finding(&case, session).await?,
             rerun,
             no_rerun,
+            proofs: proofs::find(&case, session, now).await?,
             files,
-            history: self.history(&case, now).await?,
+            risk: past::risk(&history, &penalties),
+            history,
+            penalties,
             checked: self.already_checked(case_id, Some(session)).await?,
             conflicts: Vec::new(),
             checklist: Vec::new(),
@@ -157,26 +190,6 @@ impl Service {
         page.conflicts = conflicts::find(&page, place);
         page.checklist = self.checklist(&page, &shown.events);
         Ok(page)
-    }
-
-    async fn history(&self, case: &Case, now: i64) -> Result<Vec<PastCase>, Error> {
-        let Some(permit) = &case.permit_no else {
-            return Ok(Vec::new());
-        };
-        let cases = self.store.cases_of_unit(permit, now - HISTORY).await?;
-        Ok(cases
-            .into_iter()
-            .filter(|past| past.case_id != case.case_id && self.caller.scope.covers_case(past))
-            .map(|past| PastCase {
-                same_trouble: past.subject == case.subject && past.rule_group == case.rule_group,
-                case_id: past.case_id,
-                opened_at: past.opened_at,
-                rule_id: past.rule_id,
-                severity: past.severity.code().to_owned(),
-                state: past.state,
-                return_count: past.return_count,
-            })
-            .collect())
     }
 
     fn checklist(&self, page: &Dossier, events: &[Event]) -> Vec<ItemView> {
@@ -226,6 +239,18 @@ fn last(events: &[Event], action: &str) -> Option<Submission> {
         fields: event.fields.clone(),
         note: event.note.clone(),
     })
+}
+
+fn problem(case: &Case, order: Option<&Submission>, catalogue: &Catalogue) -> Problem {
+    let rule = catalogue.get(&case.rule_id);
+    Problem {
+        text: case.reason.clone(),
+        rule_zh: rule.map(|rule| rule.rule.name_zh.clone()),
+        rule_en: rule.map(|rule| rule.rule.name_en.clone()),
+        basis: rule.map(|rule| rule.rule.basis.clone()),
+        order_no: order.map(|order| format!("{}-{}", case.case_id, order.seq)),
+        due: order.and_then(|order| order.fields.get("due").cloned()),
+    }
 }
 
 /// The rule once more over the data since the measures, or why not.

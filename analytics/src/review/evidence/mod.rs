@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use self::folder::{Fault, Folder};
 pub use self::incoming::Incoming;
 use self::kind::FileKind;
+pub(crate) use self::picture::near;
 use super::case::Case;
 use super::desk::Desk;
 use super::error::{Error, FileFault, Refusal};
@@ -288,7 +289,7 @@ fn like(row: &FileRow, sha256: &str, picture: Option<&str>) -> Option<SeenBefore
     let identical = row.sha256 == sha256;
     let differing_bits = match identical {
         true => 0,
-        false => picture::near(row.picture.as_deref()?, picture?)?,
+        false => near(row.picture.as_deref()?, picture?)?,
     };
     Some(SeenBefore {
         case_id: row.case_id.clone(),

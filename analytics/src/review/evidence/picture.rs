@@ -44,7 +44,7 @@ pub(super) fn look(kind: FileKind, file: &[u8]) -> Option<String> {
 }
 
 /// In how many bits two hashes differ, when it is few enough for one picture.
-pub(super) fn near(one: &str, other: &str) -> Option<u32> {
+pub(crate) fn near(one: &str, other: &str) -> Option<u32> {
     let [one, other] = [one, other].map(|text| u128::from_str_radix(text, 16).ok());
     Some((one? ^ other?).count_ones()).filter(|bits| *bits <= NEAR)
 }
