@@ -80,14 +80,19 @@ fn late() -> Vec<(&'static str, Vec<Value>)> {
         ),
         (
             "mn_bindings",
-            vec![row(
-                recorded("2025-06-19 08:00"),
-                json!({
-                    "binding_id": "1", "mn": "B", "permit_no": PERMIT_NO,
-                    "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
-                    "valid_from": ever,
-                }),
-            )],
+            // B is what the sample is compared with; D exceeds the limit of the outlet.
+            [("1", "B"), ("2", "D")]
+                .map(|(id, mn)| {
+                    row(
+                        recorded("2025-06-19 08:00"),
+                        json!({
+                            "binding_id": id, "mn": mn, "permit_no": PERMIT_NO,
+                            "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
+                            "valid_from": ever,
+                        }),
+                    )
+                })
+                .into(),
         ),
         (
             "equipment_filings",
@@ -202,7 +207,7 @@ async fn late_documents_one_by_one_end_like_everything_at_once() {
     assert!(has("E01", "A", Some("M1")), "the mark");
     assert!(has("Q03", "C", Some("M4")), "the ticket");
     assert!(has("Q29", "B", None), "the sample");
-    assert!(has("E01", "B", None), "the binding");
+    assert!(has("E01", "D", None), "the binding");
     assert!(!has("Q16", "A", None), "the filing");
     assert!(has("W04", "A", None), "the point and the order");
 }
