@@ -34,11 +34,6 @@ pub(super) struct Incomplete {
     max_entries: usize,
 }
 
-/// Whether the parts in `seen` are known not to be all.
-pub(super) fn lacks(seen: u64, parts: u16) -> bool {
-    u32::from(parts) <= u64::BITS && seen.count_ones() < u32::from(parts)
-}
-
 impl Incomplete {
     pub(super) fn new(timeout_micros: i64, max_entries: usize) -> Self {
         Self {
@@ -97,6 +92,11 @@ impl Incomplete {
     pub(super) fn take(&mut self) -> u64 {
         std::mem::take(&mut self.given_up)
     }
+}
+
+/// Whether the parts in `seen` are known not to be all.
+fn lacks(seen: u64, parts: u16) -> bool {
+    u32::from(parts) <= u64::BITS && seen.count_ones() < u32::from(parts)
 }
 
 #[cfg(test)]
