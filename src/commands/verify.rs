@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use nonsite_ingest::Store;
-use nonsite_ingest::verify::{Proof, Verification, verify};
+use nonsite_ingest::verify::{Proof, Verification, VerifyError, verify};
 use nonsite_schemas::time::{Clock, SystemClock};
 
-use crate::exit::{Exit, Unreachable};
+use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
 
@@ -25,15 +25,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    // Without a proof there is no verdict: whatever cannot be read is exit code 3, never 1, which
-    // says that something was found.
+    // Without a proof there is no verdict: whatever cannot be read is exit code 3 and a wrong
+    // setting 2, never 1, which says that something was found.
     let store = Store::open_existing(&settings.store.path)
         .map_err(|error| Unreachable(error.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let broker = args.against_broker.then_some(&settings.kafka);
     let verification = verify(&settings.ingest, &store, &clock, broker)
         .await
-        .map_err(|error| Unreachable(error.to_string()))?;
+        .map_err(fault)?;
     match if args.json { Format::Json } else { args.format } {
         Format::Json => println!("{}", serde_json::to_string_pretty(&verification)?),
         format => print(&verification, format)?,
@@ -43,6 +43,14 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     } else {
         Exit::Finding
     })
+}
+
+fn fault(error: VerifyError) -> anyhow::Error {
+    if error.is_usage() {
+        Usage(error.to_string()).into()
+    } else {
+        Unreachable(error.to_string()).into()
+    }
 }
 
 fn print(verification: &Verification, format: Format) -> anyhow::Result<()> {

@@ -119,6 +119,41 @@ fn a_bad_configuration_names_the_key() {
     }
 }
 
+/// A wrong setting is nothing to wait for: it is told apart from a broker that does not answer, and
+/// it is named.
+#[test]
+fn a_misspelled_property_of_the_kafka_client_is_named() {
+    let mut sandbox = Sandbox::without_broker("misspelled-property");
+    sandbox.set("kafka.brokers", "127.0.0.1:9");
+    sandbox.set("ingest.listen", "127.0.0.1:0");
+    for (key, value) in [
+        ("securty.protocol", "plaintext"),
+        ("security.protocol", "telepathy"),
+    ] {
+        let properties = [(key.to_owned(), toml::Value::from(value))];
+        sandbox.set("kafka.properties", toml::Table::from_iter(properties));
+        for command in [
+            &["ingest", "--until-caught-up"][..],
+            &["verify", "--against-broker"],
+        ] {
+            sandbox
+                .run(command)
+                .exits(2)
+                .complains(&["kafka.properties", key]);
+        }
+    }
+}
+
+#[test]
+fn resuming_a_topic_that_is_not_read_is_a_usage_error() {
+    let sandbox = Sandbox::without_broker("resume-elsewhere");
+    let resume = ["ingest", "--resume-after-loss", "elsewhere/0"];
+    sandbox
+        .run(&[&resume[..], &["--why", "retention", "--by", "tester"]].concat())
+        .exits(2)
+        .complains(&["ingest.topics", "elsewhere"]);
+}
+
 #[test]
 fn the_environment_overrides_the_file_and_is_checked_too() {
     let sandbox = Sandbox::without_broker("environment");

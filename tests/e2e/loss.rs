@@ -4,6 +4,7 @@ use crate::harness::packets::minute_packet;
 use crate::harness::sandbox::Sandbox;
 use crate::harness::{topics, wait_for};
 
+/// N6: what is gone on the broker is an alarm, and only an operator's word goes on.
 #[test]
 fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     let mut sandbox = Sandbox::new("loss");
@@ -77,7 +78,7 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     sandbox.run(&["ingest", "--until-caught-up"]).done();
 }
 
-/// A running process goes on by itself when an operator has accepted the loss elsewhere; nothing
+/// N6: a running process goes on by itself when an operator has accepted the loss elsewhere; nothing
 /// else happens that would make it look at its partitions again.
 #[test]
 fn a_running_process_notices_that_a_loss_was_accepted() {

@@ -59,7 +59,7 @@ pub enum Error {
         /// What is wrong and what is expected.
         what: String,
     },
-    /// A setting is outside its range.
+    /// A setting is outside its range, or the Kafka client does not take it.
     #[error("configuration `{key}`: {what}")]
     Config {
         /// Dotted key, e.g. `detect.interval_s`.
