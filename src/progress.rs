@@ -42,14 +42,16 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar = bar.with_style(style);
         }
-        let later = bar.downgrade();
-        tokio::spawn(async move {
-            tokio::time::sleep(Self::AFTER).await;
-            // Gone when the work has ended by then.
-            if let Some(bar) = later.upgrade() {
-                bar.enable_steady_tick(Self::TICK);
-            }
-        });
+        if visible {
+            let later = bar.downgrade();
+            tokio::spawn(async move {
+                tokio::time::sleep(Self::AFTER).await;
+                // Gone when the work has ended by then.
+                if let Some(bar) = later.upgrade() {
+                    bar.enable_steady_tick(Self::TICK);
+                }
+            });
+        }
         Self {
             bar,
             started: Instant::now(),
@@ -98,8 +100,9 @@ fn visible() -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn nothing_is_drawn_without_a_terminal() {
+    #[test]
+    fn nothing_is_drawn_without_a_terminal() {
+        // There is no runtime here that could draw later.
         let progress = Progress::new("{spinner} {msg}", "work", false);
         assert!(progress.bar.is_hidden());
         assert!(!progress.is_due(), "nor before its time");
