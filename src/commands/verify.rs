@@ -8,6 +8,7 @@ use nonsite_schemas::time::{Clock, SystemClock};
 
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Arguments of `nonsite verify`.
@@ -16,7 +17,7 @@ pub(crate) struct Args {
     /// Compare with the broker: watermarks, and records in offsets without rows are read again.
     #[arg(long)]
     against_broker: bool,
-    /// How to print.
+    /// How to print; csv has the findings only.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Print as JSON; the same as `--format json`.
@@ -31,7 +32,8 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         .map_err(|error| Unreachable(error.to_string()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let broker = args.against_broker.then_some(&settings.kafka);
-    let verification = verify(&settings.ingest, &store, &clock, broker)
+    let proving = verify(&settings.ingest, &store, &clock, broker);
+    let verification = during("proving", proving)
         .await
         .map_err(fault)?;
     match if args.json { Format::Json } else { args.format } {
@@ -54,6 +56,23 @@ fn fault(error: VerifyError) -> anyhow::Error {
 }
 
 fn print(verification: &Verification, format: Format) -> anyhow::Result<()> {
+    if format == Format::Csv {
+        // One list with one header, whether or not something was found.
+        return findings(verification).print(format, &verification.findings);
+    }
+    println!("{}", proofs(verification).table());
+    for topic in &verification.untouched {
+        println!("of topic `{topic}` nothing has come in: nothing is said about it");
+    }
+    if !verification.findings.is_empty() {
+        println!("{}", findings(verification).table());
+    } else if !verification.partitions.is_empty() {
+        println!("every record is in exactly one place (N1), every offset agrees (N2)");
+    }
+    Ok(())
+}
+
+fn proofs(verification: &Verification) -> Listing {
     let mut proofs = Listing::new(&[
         "topic",
         "partition",
@@ -90,18 +109,10 @@ fn print(verification: &Verification, format: Format) -> anyhow::Result<()> {
             lag.map(|lag| lag.to_string()).unwrap_or_default(),
         ]);
     }
-    proofs.print(format, &verification.partitions)?;
-    if format == Format::Table {
-        for topic in &verification.untouched {
-            println!("of topic `{topic}` nothing has come in: nothing is said about it");
-        }
-    }
-    if verification.findings.is_empty() {
-        if format == Format::Table && !verification.partitions.is_empty() {
-            println!("every record is in exactly one place (N1), every offset agrees (N2)");
-        }
-        return Ok(());
-    }
+    proofs
+}
+
+fn findings(verification: &Verification) -> Listing {
     let mut findings = Listing::new(&[
         "finding",
         "topic",
@@ -122,5 +133,5 @@ fn print(verification: &Verification, format: Format) -> anyhow::Result<()> {
             finding.detail.clone(),
         ]);
     }
-    findings.print(format, &verification.findings)
+    findings
 }

@@ -9,9 +9,7 @@ use deltalake::DeltaTableError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of the tables cannot be used.
-    #[error(
-        "store `{path}`: {what}; set `[store] path` to the folder that `nonsite ingest` writes"
-    )]
+    #[error("store `{path}`: {what}; set store.path to the folder that `nonsite ingest` writes")]
     Store {
         /// Folder as configured.
         path: PathBuf,

@@ -39,6 +39,7 @@ struct Shown {
 
 /// Looks and sends; exit code 1 when the record is wrong and was not sent.
 pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> anyhow::Result<Exit> {
+    format.without_list("inspection record")?;
     let name = args.file.display();
     let bytes = std::fs::read(&args.file).map_err(|error| Usage(format!("`{name}`: {error}")))?;
     let document = inspection::decode(&bytes)
