@@ -5,6 +5,7 @@
 //! result is printed.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
+    rows: AtomicU64,
 }
 
 impl Progress {
@@ -55,6 +57,7 @@ impl Progress {
         Self {
             bar,
             started: Instant::now(),
+            rows: AtomicU64::new(0),
         }
     }
 
@@ -64,8 +67,10 @@ impl Progress {
 
     /// Some more rows have come.
     pub(crate) fn rows(&self, count: usize) {
+        let count = count as u64;
+        let all = self.rows.fetch_add(count, Ordering::Relaxed) + count;
         if self.is_due() {
-            self.bar.inc(count as u64);
+            self.bar.set_position(all);
         }
     }
 
@@ -108,6 +113,7 @@ mod tests {
         assert!(!progress.is_due(), "nor before its time");
         progress.rows(7);
         assert_eq!(progress.bar.position(), 0);
+        assert_eq!(progress.rows.load(Ordering::Relaxed), 7, "and counted");
     }
 
     #[tokio::test]
