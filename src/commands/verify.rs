@@ -33,9 +33,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let broker = args.against_broker.then_some(&settings.kafka);
     let proving = verify(&settings.ingest, &store, &clock, broker);
-    let verification = during("proving", proving)
-        .await
-        .map_err(fault)?;
+    let verification = during("proving", proving).await.map_err(fault)?;
     match if args.json { Format::Json } else { args.format } {
         Format::Json => println!("{}", serde_json::to_string_pretty(&verification)?),
         format => print(&verification, format)?,
