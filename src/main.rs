@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod memory;
 mod output;
+mod progress;
 mod settings;
 
 use std::io::IsTerminal;

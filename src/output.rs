@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::exit::Usage;
+
 /// The form a list command prints in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
 pub(crate) enum Format {
@@ -13,6 +15,18 @@ pub(crate) enum Format {
     Json,
     /// Comma-separated values with a header line.
     Csv,
+}
+
+impl Format {
+    /// Refuses CSV for a command that prints no list; `what` names it, e.g. `rules show`.
+    pub(crate) fn without_list(self, what: &str) -> Result<(), Usage> {
+        if self == Self::Csv {
+            return Err(Usage(format!(
+                "`nonsite {what}` prints no list, so there is no --format csv; use table or json"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// A list to print: column headings and one row of texts per entry.

@@ -29,6 +29,23 @@ impl Default for StoreSettings {
     }
 }
 
+impl StoreSettings {
+    /// Refuses what is no folder on this machine: an address would be taken for the name of one.
+    fn validate(&self) -> Result<(), Usage> {
+        let path = self.path.to_string_lossy();
+        let fault = |what: &str| Usage(format!("configuration: store.path `{path}` {what}"));
+        if path.trim().is_empty() {
+            return Err(fault("is empty; name the folder of the tables"));
+        }
+        if path.contains("://") {
+            return Err(fault(
+                "is an address; tables live in a local folder today, so name one",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// All of `nonsite.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -55,6 +72,9 @@ pub(crate) struct Settings {
     pub(crate) serve: nonsite_access::Config,
     /// `[session]`: what a query may use.
     pub(crate) session: nonsite_analytics::session::Config,
+    /// Whether a file was named with `-c`.
+    #[serde(skip)]
+    pub(crate) named: bool,
 }
 
 impl Settings {
@@ -70,10 +90,13 @@ impl Settings {
             .into());
         }
         let path = file.unwrap_or(Path::new("nonsite.toml"));
-        Figment::from(Serialized::defaults(Self::default()))
+        let mut settings: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(path))
             .merge(Env::prefixed("NONSITE__").split("__"))
             .extract()
-            .map_err(|error| Usage(format!("configuration: {error}")).into())
+            .map_err(|error| Usage(format!("configuration: {error}")))?;
+        settings.store.validate()?;
+        settings.named = file.is_some();
+        Ok(settings)
     }
 }

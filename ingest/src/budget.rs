@@ -2,8 +2,13 @@
 //!
 //! Only the source waits. The thread that takes messages from Kafka asks for room before it
 //! starts a chunk; everything downstream reports what it holds and what it let go, and never
-//! waits, so no two stages can wait for each other. What is held may exceed the limit by what one
-//! chunk expands to.
+//! waits, so no two stages can wait for each other.
+//!
+//! What is held may therefore exceed the limit by what was taken before: the rows that the chunks
+//! in the threads' queues become, and what encoding adds per row (see `pipeline::worker`). Ordinary
+//! messages become rows of about their own size. Garbage may not: a bad part of a message is kept
+//! with the whole message. So there is no bound that only a fault of this program could exceed, and
+//! N7 is watched by the metrics `memory_bytes` and `memory_limit_bytes`, not counted as a violation.
 
 use std::time::Duration;
 
@@ -63,6 +68,7 @@ impl Budget {
 mod tests {
     use super::*;
 
+    /// N7: the source waits, and is told when there is room.
     #[test]
     fn the_source_waits_until_something_is_freed() {
         let gauge = IntGauge::new("bytes", "bytes").unwrap();

@@ -144,19 +144,12 @@ impl ConsumerContext for Context {
 }
 
 /// The client's settings. Those given by the user come first, so that what exactly-once needs
-/// cannot be overridden.
+/// cannot be overridden, nor what the client's own queue may hold be raised (N7).
 pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientConfig {
-    let budget_kb = config.memory_budget_mb * 1024;
     let mut client = ClientConfig::new();
     client
         .set("session.timeout.ms", "6000")
         .set("heartbeat.interval.ms", "1500")
-        // An eighth of the budget belongs to the client's own queue (N7).
-        .set(
-            "queued.max.messages.kbytes",
-            (budget_kb / PREFETCH_SHARE).to_string(),
-        )
-        .set("queued.min.messages", "50000")
         .set("fetch.message.max.bytes", "2097152")
         .set("fetch.max.bytes", "16777216")
         .set("message.max.bytes", "16000000")
@@ -166,6 +159,9 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
         .set("allow.auto.create.topics", "false");
     for (key, value) in &kafka.properties {
         client.set(key, value);
+    }
+    for (key, most) in prefetch(config) {
+        bound(&mut client, key, most);
     }
     client
         .set("bootstrap.servers", &kafka.brokers)
@@ -181,6 +177,48 @@ pub(crate) fn client_config(kafka: &KafkaSettings, config: &Config) -> ClientCon
     client
 }
 
+/// What the client may fetch ahead: KiB in its queue, an eighth of the budget, and messages of one
+/// partition. The client counts the queue before it asks for more, so that the answers under way
+/// come on top.
+fn prefetch(config: &Config) -> [(&'static str, u64); 2] {
+    let budget_kb = config.memory_budget_mb.saturating_mul(1024);
+    let queue_kb = (budget_kb / PREFETCH_SHARE).min(MAX_QUEUE_KB);
+    [
+        ("queued.max.messages.kbytes", queue_kb),
+        ("queued.min.messages", MAX_QUEUED_MESSAGES),
+    ]
+}
+
+/// Sets `key` to `most` unless the user has asked for less. (The client reads other forms of
+/// numbers as well, so that what is not a plain one may be any.)
+fn bound(client: &mut ClientConfig, key: &str, most: u64) {
+    if let Some(own) = client.get(key) {
+        if own.trim().parse::<u64>().is_ok_and(|own| own <= most) {
+            return;
+        }
+        tracing::warn!(
+            key,
+            value = own,
+            most,
+            "kafka.properties: not within what ingest.memory_budget_mb leaves to the client; cut"
+        );
+    }
+    client.set(key, most.to_string());
+}
+
+/// What the client has against its settings, with the key in question; `None` if `error` is about
+/// something else. A client is made without asking any broker.
+pub(crate) fn refused_setting(error: &KafkaError) -> Option<String> {
+    match error {
+        KafkaError::ClientConfig(_, what, key, _) => {
+            Some(format!("kafka.properties.\"{key}\": {}", what.trim()))
+        }
+        // Settings that do not go together, or name a file that cannot be read.
+        KafkaError::ClientCreation(what) => Some(format!("kafka.properties: {}", what.trim())),
+        _ => None,
+    }
+}
+
 /// How long the client may be left alone: a quarter of the time after which the group takes this
 /// member for dead.
 pub(crate) fn longest_silence(kafka: &KafkaSettings) -> Duration {
@@ -194,3 +232,88 @@ const DEFAULT_MAX_POLL_INTERVAL_MS: u64 = 300_000;
 
 /// The client's queue gets one part in so many of the budget.
 pub(crate) const PREFETCH_SHARE: u64 = 8;
+/// Largest queue that the client can be given, KiB.
+const MAX_QUEUE_KB: u64 = 2_097_151;
+/// Messages of one partition that the client fetches ahead.
+const MAX_QUEUED_MESSAGES: u64 = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    fn with(properties: &[(&str, &str)]) -> KafkaSettings {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        KafkaSettings {
+            properties: properties.iter().map(own).collect(),
+            ..KafkaSettings::default()
+        }
+    }
+
+    fn budget(memory_budget_mb: u64) -> Config {
+        Config {
+            memory_budget_mb,
+            ..Config::default()
+        }
+    }
+
+    /// N7: what the client fetches ahead can be lowered by the user and not raised.
+    #[test]
+    fn the_clients_queue_stays_within_its_share_of_the_budget() {
+        const KEYS: [&str; 2] = ["queued.max.messages.kbytes", "queued.min.messages"];
+        for (own, expected) in [
+            (None, ["12288", "50000"]),
+            (Some("12288"), ["12288", "12288"]),
+            (Some("4096"), ["4096", "4096"]),
+            (Some("50001"), ["12288", "50000"]),
+            (Some("1000000"), ["12288", "50000"]),
+            // The client would read these as 65,535 and as 70,000.
+            (Some("0xffff"), ["12288", "50000"]),
+            (Some("70000 or so"), ["12288", "50000"]),
+        ] {
+            let own = own.map_or_else(Vec::new, |own| KEYS.map(|key| (key, own)).to_vec());
+            let client = client_config(&with(&own), &budget(96));
+            let found = KEYS.map(|key| client.get(key).unwrap());
+            assert_eq!(found, expected, "{own:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_of_any_size_is_accepted_by_the_client() {
+        for mb in [64, 20_000, u64::MAX] {
+            let client = client_config(&with(&[]), &budget(mb));
+            client.create_native_config().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_the_user_asks_for_cannot_undo_exactly_once() {
+        let own = [("enable.auto.commit", "true"), ("fetch.wait.max.ms", "7")];
+        let client = client_config(&with(&own), &budget(96));
+        assert_eq!(client.get("enable.auto.commit"), Some("false"));
+        assert_eq!(client.get("fetch.wait.max.ms"), Some("7"));
+    }
+
+    #[test]
+    fn a_setting_that_the_client_refuses_is_named() {
+        for (key, value) in [
+            ("securty.protocol", "plaintext"),
+            ("security.protocol", "telepathy"),
+            ("fetch.wait.max.ms", "soon"),
+            ("fetch.wait.max.ms", "-5"),
+            // Taken one by one, refused together.
+            ("session.timeout.ms", "3000000"),
+        ] {
+            let client = client_config(&with(&[(key, value)]), &budget(96));
+            let made = client.create::<BaseConsumer>();
+            let told = refused_setting(&made.err().unwrap()).unwrap();
+            assert!(
+                told.starts_with("kafka.properties") && told.contains(key),
+                "{told}"
+            );
+        }
+        let away = KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown);
+        assert_eq!(refused_setting(&away), None);
+    }
+}

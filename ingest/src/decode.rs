@@ -239,6 +239,12 @@ impl Decoders {
         marks
     }
 
+    /// Split packets that were given up while parts were missing, since the last call. The parts
+    /// that came are rows.
+    pub(crate) fn take_incomplete(&mut self) -> u64 {
+        self.hj212.take_incomplete()
+    }
+
     /// Reads a record again whose time is known by now.
     fn again(
         &mut self,

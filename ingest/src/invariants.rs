@@ -45,7 +45,17 @@ impl Invariant {
 
     /// Those that running code checks, and whose violations are counted. The others are kept by
     /// what the store and the types allow, and proved by `verify` and the tests: a count of theirs
-    /// would always be 0 and claim a watch that nobody keeps.
+    /// would always be 0 and claim a watch that nobody keeps. Their signs at work are ordinary
+    /// metrics:
+    ///
+    /// - N3 `conflicts_total`, N4 `recognised_commits_total`: how often they were needed;
+    /// - N5 `resets_total`, `assignments_total`: how often buffers were dropped;
+    /// - N6 `lost_records`;
+    /// - N7 `memory_bytes` against `memory_limit_bytes`: not counted, since a message of many bad
+    ///   parts may take any multiple of its size without a fault (see `budget`);
+    /// - N8 none: each table's log has its offsets, and `verify` compares them;
+    /// - N9 `batch_age_seconds`, `lag_seconds`: not counted, since a process that was stopped, or
+    ///   has no core for a while, is as late without a fault.
     pub const WATCHED: [Self; 2] = [Self::Accounted, Self::OffsetsInTable];
 
     /// Stable name: number and word, e.g. `N1_accounted`.

@@ -23,6 +23,8 @@ pub struct Metrics {
     pub file_bytes: IntCounterVec,
     /// `nonsite_ingest_quarantined_total{reason}`.
     pub quarantined: IntCounterVec,
+    /// `nonsite_ingest_split_incomplete_total`.
+    pub split_incomplete: IntCounter,
     /// `nonsite_ingest_commits_total{table}`.
     pub commits: IntCounterVec,
     /// `nonsite_ingest_commit_seconds{table}`.
@@ -35,6 +37,8 @@ pub struct Metrics {
     pub batch_age: Histogram,
     /// `nonsite_ingest_memory_bytes`.
     pub memory: IntGauge,
+    /// `nonsite_ingest_memory_limit_bytes`.
+    pub memory_limit: IntGauge,
     /// `nonsite_ingest_lost_records{topic,partition}`.
     pub lost: IntGaugeVec,
     /// `nonsite_ingest_assigned_partitions`.
@@ -47,9 +51,11 @@ pub struct Metrics {
     pub violations: IntCounterVec,
 }
 
-/// Upper bounds of latency buckets, seconds.
+/// Upper bounds of latency buckets, seconds. Those above 10 tell a batch of the default age from
+/// one of twice that age.
 const SECONDS: &[f64] = &[
-    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0,
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0,
+    60.0,
 ];
 
 impl Metrics {
@@ -87,6 +93,10 @@ impl Metrics {
                 "Messages and parts put into quarantine, by reason code",
                 &["reason"],
             )?,
+            split_incomplete: IntCounter::new(
+                name("split_incomplete_total"),
+                "Split packets given up while parts were missing; the parts that came are in the tables",
+            )?,
             commits: counters("commits_total", "Commits that landed", &["table"])?,
             commit_seconds: HistogramVec::new(
                 HistogramOpts::new(
@@ -115,7 +125,11 @@ impl Metrics {
             )?,
             memory: IntGauge::new(
                 name("memory_bytes"),
-                "Bytes in flight: messages, rows under construction, files being encoded (N7)",
+                "Bytes in flight: messages, rows under construction, files being encoded (N7); without the Kafka client's own queue",
+            )?,
+            memory_limit: IntGauge::new(
+                name("memory_limit_bytes"),
+                "Bytes in flight at which consumption waits (N7): the budget without the Kafka client's share",
             )?,
             lost: gauges(
                 "lost_records",
@@ -161,12 +175,14 @@ impl Metrics {
             Box::new(self.rows.clone()),
             Box::new(self.file_bytes.clone()),
             Box::new(self.quarantined.clone()),
+            Box::new(self.split_incomplete.clone()),
             Box::new(self.commits.clone()),
             Box::new(self.commit_seconds.clone()),
             Box::new(self.conflicts.clone()),
             Box::new(self.recognised.clone()),
             Box::new(self.batch_age.clone()),
             Box::new(self.memory.clone()),
+            Box::new(self.memory_limit.clone()),
             Box::new(self.lost.clone()),
             Box::new(self.assigned.clone()),
             Box::new(self.resets.clone()),
@@ -186,4 +202,66 @@ fn counters(metric: &str, help: &str, labels: &[&str]) -> prometheus::Result<Int
 
 fn gauges(metric: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
     IntGaugeVec::new(Opts::new(name(metric), help), labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn file(path: &str) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        std::fs::read_to_string(root.join(path)).unwrap()
+    }
+
+    /// Every metric there is, by its full name, with or without a value.
+    fn existing() -> BTreeSet<String> {
+        let metrics = Metrics::new(&Registry::new()).unwrap();
+        let described = metrics.collectors();
+        let names = described.iter().flat_map(|collector| collector.desc());
+        names.map(|desc| desc.fq_name.clone()).collect()
+    }
+
+    /// The metrics that the alert rules ask for.
+    fn asked() -> BTreeSet<String> {
+        let rules = file("deploy/prometheus/nonsite.rules.yml");
+        let no_name = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let words = rules.split(no_name);
+        words
+            .filter(|word| word.starts_with("nonsite_"))
+            // A histogram is asked by its buckets.
+            .map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn alerts_ask_for_metrics_that_exist() {
+        let (existing, asked) = (existing(), asked());
+        let unknown: Vec<&String> = asked.difference(&existing).collect();
+        assert!(unknown.is_empty(), "not a metric: {unknown:?}");
+    }
+
+    /// Whatever the guide says to look at has an alert, and the guide names nothing else.
+    #[test]
+    fn what_is_to_be_looked_at_has_an_alert() {
+        let guide = file("docs/operations.md");
+        let (mut named, mut watched) = (BTreeSet::new(), BTreeSet::new());
+        let (_, section) = guide.split_once("\n## Metrics\n").unwrap();
+        for row in section.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [metric, _, _, when] = cells[..] else {
+                panic!("{row}")
+            };
+            let metric = name(metric.trim_matches('`'));
+            if !when.is_empty() {
+                watched.insert(metric.clone());
+            }
+            named.insert(metric);
+        }
+        assert_eq!(named, existing());
+        let without: Vec<String> = watched.difference(&asked()).cloned().collect();
+        assert!(without.is_empty(), "without an alert: {without:?}");
+    }
 }

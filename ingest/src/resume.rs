@@ -6,7 +6,7 @@ use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::time::Clock;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::consumer::client_config;
 use crate::log::TableLog;
 use crate::loss::{self, Acceptance};
@@ -20,7 +20,8 @@ use crate::target::Target;
 /// acceptance that was recorded, or `None` if nothing is gone.
 ///
 /// # Errors
-/// The topic is not configured, or broker or store do not answer.
+/// The topic is not configured, the Kafka client refuses a setting, or broker or store do not
+/// answer.
 pub async fn after_loss(
     config: &Config,
     kafka: &KafkaSettings,
@@ -31,9 +32,10 @@ pub async fn after_loss(
     (by, why): (&str, &str),
 ) -> Result<Option<Acceptance>, ServiceError> {
     let Some(known) = config.topics.iter().find(|known| known.name == topic) else {
-        return Err(ServiceError::Unreachable(format!(
-            "`{topic}` is not one of ingest.topics"
-        )));
+        return Err(ServiceError::Config(ConfigError {
+            key: "topics".to_owned(),
+            detail: format!("`{topic}` is not one of them; name one that is read"),
+        }));
     };
     let unreachable = |error: String| ServiceError::Unreachable(error);
     let app_id = config.app_id(topic, partition);
@@ -56,7 +58,7 @@ pub async fn after_loss(
         .unwrap_or(first);
     let consumer: BaseConsumer = client_config(kafka, config)
         .create()
-        .map_err(ServiceError::Kafka)?;
+        .map_err(ServiceError::of_client)?;
     let name = topic.to_owned();
     let low = tokio::task::spawn_blocking(move || {
         consumer

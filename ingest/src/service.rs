@@ -63,7 +63,7 @@ use tokio::sync::Semaphore;
 use crate::budget::Budget;
 use crate::caught_up;
 use crate::config::{Config, ConfigError};
-use crate::consumer::{Context, PREFETCH_SHARE, client_config, longest_silence};
+use crate::consumer::{Context, PREFETCH_SHARE, client_config, longest_silence, refused_setting};
 use crate::decode::Decoders;
 use crate::http::Readiness;
 use crate::intake::{Intake, State, Until};
@@ -106,6 +106,9 @@ pub enum ServiceError {
     /// The tables cannot be created or opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The Kafka client does not take a setting.
+    #[error("{0}")]
+    Properties(String),
     /// The Kafka client cannot go on.
     #[error("Kafka client: {0}; check kafka.brokers and kafka.properties")]
     Kafka(KafkaError),
@@ -130,8 +133,16 @@ impl ServiceError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::Stations { .. } | Self::File { .. }
+            Self::Config(_) | Self::Stations { .. } | Self::File { .. } | Self::Properties(_)
         )
+    }
+
+    /// Why a Kafka client could not be made.
+    pub(crate) fn of_client(error: KafkaError) -> Self {
+        match refused_setting(&error) {
+            Some(what) => Self::Properties(what),
+            None => Self::Kafka(error),
+        }
     }
 }
 
@@ -311,7 +322,7 @@ impl Service {
         let context = Context::new(Arc::clone(&steering) as _);
         let consumer: BaseConsumer<Context> = client_config(&self.kafka, &self.config)
             .create_with_context(context)
-            .map_err(ServiceError::Kafka)?;
+            .map_err(ServiceError::of_client)?;
         let until = if caught_up {
             Until::CaughtUp(caught_up::ends(
                 &consumer,
@@ -324,6 +335,8 @@ impl Service {
         let total = usize::try_from(self.config.memory_budget_mb).unwrap_or(usize::MAX) << 20;
         let prefetch = total / PREFETCH_SHARE as usize;
         let budget = Arc::new(Budget::new(total - prefetch, self.metrics.memory.clone()));
+        let limit = i64::try_from(budget.limit()).unwrap_or(i64::MAX);
+        self.metrics.memory_limit.set(limit);
         let tools = Tools {
             store: self.store.clone(),
             runtime: runtime.clone(),

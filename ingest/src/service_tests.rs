@@ -101,9 +101,14 @@ impl Bed {
     }
 
     fn send(&self, partition: i32, message: &[u8]) {
+        self.send_at(partition, MONDAY + 3_600_000, message);
+    }
+
+    /// Sends a message that is received at `timestamp`, milliseconds.
+    fn send_at(&self, partition: i32, timestamp: i64, message: &[u8]) {
         let record = BaseRecord::<(), [u8]>::to(TOPIC)
             .partition(partition)
-            .timestamp(MONDAY + 3_600_000)
+            .timestamp(timestamp)
             .payload(message);
         self.producer
             .send(record)
@@ -176,6 +181,7 @@ fn part(minute: i64, part: Option<(u16, u16)>, timed: bool) -> Vec<u8> {
     message
 }
 
+/// N1, N2: every record once, and a restart goes on where the table stands.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_is_committed_once_and_found_again_after_a_restart() {
     let bed = Bed::new();
@@ -191,6 +197,7 @@ async fn what_is_sent_is_committed_once_and_found_again_after_a_restart() {
     bed.expect_packets(360).await;
 }
 
+/// N1: a record that cannot be used is in quarantine, and nowhere else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_is_quarantined_with_its_bytes_and_nothing_else_is() {
     let bed = Bed::new();
@@ -204,6 +211,7 @@ async fn garbage_is_quarantined_with_its_bytes_and_nothing_else_is() {
     assert_eq!(bed.count("quarantine", "quarantine_id").await, (3, 3));
 }
 
+/// N1, N2: what is read again for its time alone is neither a row nor an offset.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_of_a_split_packet_find_each_other_over_restarts() {
     let bed = Bed::new();
@@ -224,6 +232,22 @@ async fn parts_of_a_split_packet_find_each_other_over_restarts() {
     assert_eq!(bed.ingest("").await.unwrap().records, 0);
 }
 
+/// The part that came is in the table, what is missing counts as not received, and an operator can
+/// see that something is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_packet_that_stays_incomplete_keeps_its_rows_and_is_counted() {
+    let bed = Bed::new();
+    bed.send(0, &part(0, Some((2, 1)), true));
+    let after_the_timeout = MONDAY + 3_600_000 + 301_000;
+    bed.send_at(0, after_the_timeout, &packet(1));
+    bed.producer.flush(Duration::from_secs(10)).unwrap();
+    let (service, metrics) = bed.service("");
+    assert_eq!(service.run_until_caught_up().await.unwrap().records, 2);
+    bed.expect_packets(2).await;
+    assert_eq!(metrics.split_incomplete.get(), 1);
+}
+
+/// N4: the log decides what became of a commit without a clear answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_whose_answers_are_lost_or_fail_double_nothing() {
     let bed = Bed::new();
@@ -239,6 +263,7 @@ async fn commits_whose_answers_are_lost_or_fail_double_nothing() {
     assert!(recognised >= 1);
 }
 
+/// N8: each table has its own offset and skips what it has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_is_behind_gets_what_it_lacks_and_no_more() {
     let bed = Bed::new();
@@ -254,6 +279,7 @@ async fn a_table_that_is_behind_gets_what_it_lacks_and_no_more() {
     assert_eq!(bed.count("quarantine", "quarantine_id").await, (1, 1));
 }
 
+/// N9: its age commits it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partial_batch_is_committed_without_traffic() {
     let bed = Bed::new();
@@ -271,6 +297,7 @@ async fn a_partial_batch_is_committed_without_traffic() {
     assert_eq!(running.await.unwrap().unwrap().records, 3);
 }
 
+/// N3, N5: what a process loses it drops, and the heir begins where the tables stand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_processes_share_and_take_over_without_doubling() {
     let bed = Bed::new();

@@ -21,7 +21,7 @@ enum Action {
         /// Head of an earlier audit: also notice that the end was cut off.
         #[arg(long, value_name = "HASH")]
         expect_head: Option<String>,
-        /// How to print.
+        /// How to print: table or json.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -32,5 +32,6 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         expect_head,
         format,
     } = args.action;
+    format.without_list("audit verify")?;
     review::audit(settings, expect_head, format).await
 }

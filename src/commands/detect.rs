@@ -9,6 +9,7 @@ use nonsite_schemas::time::SystemClock;
 
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::Listing;
+use crate::progress::during;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -66,10 +67,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             .await?;
         return Ok(Exit::Done);
     }
-    let report = service.once(as_of, args.full).await.map_err(classed)?;
+    let report = during("judging", service.once(as_of, args.full))
+        .await
+        .map_err(classed)?;
     show(&report, args.json);
     if !args.no_alerts {
-        service.deliver().await.map_err(classed)?;
+        during("delivering alerts", service.deliver())
+            .await
+            .map_err(classed)?;
     }
     Ok(Exit::Done)
 }

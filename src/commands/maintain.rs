@@ -9,6 +9,7 @@ use nonsite_schemas::time::SystemClock;
 
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Keep the tables small to open and cheap to read.
@@ -64,7 +65,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         .into_iter()
         .filter(|name| args.table.is_empty() || args.table.iter().any(|table| table == name))
         .collect();
-    let reports = maintainer.run_once(&chosen, args.dry_run).await;
+    let reports = during("tidying", maintainer.run_once(&chosen, args.dry_run)).await;
     print(&reports, args.format)?;
     let failed = reports.iter().filter_map(|report| report.error.as_ref());
     let mut exit = Exit::Done;

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Verify the audit chain of the review queue.
     Audit(audit::Args),
     /// The whole pipeline on a generated province with known faults.
+    ///
+    /// `serve` and `maintain` are left out: start them on what it wrote, with `-c D/nonsite.toml`.
     Demo(demo::Args),
     /// Run the rules over what is new, or over everything.
     Detect(detect::Args),

@@ -6,7 +6,9 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use nonsite_ingest::service::load_stations;
 use nonsite_schemas::hj212::Stations;
 use nonsite_schemas::hj212::check::Checker;
 
@@ -26,24 +28,16 @@ enum Action {
         /// File to read, `-` for standard input.
         #[arg(default_value = "-")]
         file: PathBuf,
-        /// Stations file: which CRC dialects and SM4 keys hold for which station.
+        /// Stations file: which CRC dialects and SM4 keys hold for which station [default: with -c
+        /// that configuration's `ingest.stations`, else none].
         #[arg(long, value_name = "FILE")]
         stations: Option<PathBuf>,
     },
 }
 
-pub(crate) fn run(args: &Args, _settings: &Settings) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
     let Action::Check { file, stations } = &args.action;
-    let stations = match stations {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-            Stations::from_toml(&text)
-                .map_err(|error| Usage(format!("{}: {error}", path.display())))
-                .map_err(anyhow::Error::new)?
-        }
-        None => Stations::default(),
-    };
-    let checker = Checker::new(stations);
+    let checker = Checker::new(known(stations.as_deref(), settings)?);
     let outcome = if file == Path::new("-") {
         check_all(&checker, io::stdin().lock(), file)
     } else {
@@ -51,6 +45,22 @@ pub(crate) fn run(args: &Args, _settings: &Settings) -> anyhow::Result<Exit> {
         check_all(&checker, BufReader::new(input), file)
     };
     outcome.map(|()| Exit::Done)
+}
+
+/// What is known of the stations: from the file named, else as ingest with this configuration has it.
+fn known(file: Option<&Path>, settings: &Settings) -> anyhow::Result<Stations> {
+    let Some(path) = file else {
+        if !settings.named {
+            return Ok(Stations::default());
+        }
+        let stations =
+            load_stations(&settings.ingest.stations).map_err(|error| Usage(error.to_string()))?;
+        return Ok(Arc::unwrap_or_clone(stations));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    Stations::from_toml(&text)
+        .map_err(|error| Usage(format!("{}: {error}", path.display())))
+        .map_err(anyhow::Error::new)
 }
 
 fn check_all(checker: &Checker, mut input: impl BufRead, file: &Path) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ use nonsite_schemas::time::{Clock, SystemClock};
 
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Look at messages that could not be used, and drive them again.
@@ -49,7 +50,10 @@ enum Action {
     Show {
         /// `topic/partition/offset`, with `#part` for a part.
         id: String,
-        /// Print as JSON.
+        /// How to print it: table or json.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Print as JSON; the same as `--format json`.
         #[arg(long)]
         json: bool,
     },
@@ -88,6 +92,9 @@ struct RedriveArgs {
 
 /// Runs one of the actions.
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    if let Action::Show { format, .. } = &args.action {
+        format.without_list("quarantine show")?;
+    }
     let store = Store::open_existing(&settings.store.path)
         .map_err(|error| Unreachable(error.to_string()))?;
     let quarantine = Quarantine::new(store.clone());
@@ -111,9 +118,9 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             };
             list(&quarantine.list(&filter).await.map_err(fault)?, format)?;
         }
-        Action::Show { id, json } => {
+        Action::Show { id, format, json } => {
             let entry = quarantine.show(&id).await.map_err(fault)?;
-            if json {
+            if json || format == Format::Json {
                 println!("{}", serde_json::to_string_pretty(&shown(&entry))?);
             } else {
                 show(&entry);
@@ -145,15 +152,15 @@ async fn redrive(store: &Store, args: RedriveArgs, settings: &Settings) -> anyho
         dry_run: args.dry_run,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let report = quarantine::redrive(store, &mut records, &clock, &request)
-        .await
-        .map_err(|error: RedriveError| -> anyhow::Error {
-            if error.is_usage() {
-                Usage(error.to_string()).into()
-            } else {
-                Unreachable(error.to_string()).into()
-            }
-        })?;
+    let driving = quarantine::redrive(store, &mut records, &clock, &request);
+    let outcome = during("driving again", driving).await;
+    let report = outcome.map_err(|error: RedriveError| -> anyhow::Error {
+        if error.is_usage() {
+            Usage(error.to_string()).into()
+        } else {
+            Unreachable(error.to_string()).into()
+        }
+    })?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Share of off-site inspections against the target, with the band of the open questions.
@@ -113,10 +114,7 @@ enum Which {
 
 /// Computes and prints.
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-        .await
-        .map_err(classed)?;
-    let acts = load_acts(session.ctx()).await?;
+    let (session, acts) = during("reading inspections", read(settings)).await?;
     if let Some(figure) = &args.reproduce {
         let saved = saved(&session, figure).await?;
         return reproduce(&saved, &acts, args.format);
@@ -162,6 +160,15 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         (None, by) => figures(&report, by, args.format)?,
     }
     Ok(Exit::Done)
+}
+
+/// The tables and the acts in them.
+async fn read(settings: &Settings) -> anyhow::Result<(Session, Vec<Act>)> {
+    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+        .await
+        .map_err(classed)?;
+    let acts = load_acts(session.ctx()).await?;
+    Ok((session, acts))
 }
 
 /// The counting policies of a file, else the built-in one.

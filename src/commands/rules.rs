@@ -10,13 +10,14 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use nonsite_analytics::detect::catalogue::Configured;
-use nonsite_analytics::detect::flood::Ruling;
+use nonsite_analytics::detect::flood::{Floods, Ruling};
 use nonsite_analytics::detect::{Catalogue, golden, test_rules};
 use nonsite_analytics::functions::check::check_line;
 use serde_json::json;
 
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ enum Action {
     Show {
         /// Id of the rule, e.g. E01.
         id: String,
-        /// How to print it.
+        /// How to print it: table or json.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
@@ -111,8 +112,13 @@ fn all(catalogue: &Catalogue) -> impl Iterator<Item = &Configured> {
 }
 
 async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> anyhow::Result<Exit> {
-    let standings = precision::stand(catalogue, settings, None).await?;
-    let held = floods::load(settings).await?;
+    // Rules are there before any table; how their findings fared is not, and is left empty then.
+    let (standings, held) = if settings.store.path.is_dir() {
+        let standings = precision::stand(catalogue, settings, None).await?;
+        (standings, floods::load(settings).await?)
+    } else {
+        (Vec::new(), Floods::default())
+    };
     let standing = |id: &str| standings.iter().find(|standing| standing.rule_id == id);
     let mut listing = Listing::new(&[
         "id",
@@ -167,6 +173,7 @@ async fn list(catalogue: &Catalogue, settings: &Settings, format: Format) -> any
 }
 
 fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit> {
+    format.without_list("rules show")?;
     let Some(configured) = catalogue.get(id) else {
         let known: Vec<&str> = all(catalogue)
             .map(|configured| configured.rule.id.as_str())
@@ -178,7 +185,7 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
         .into());
     };
     let rule = &configured.rule;
-    if format != Format::Table {
+    if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&described(configured))?);
         return Ok(Exit::Done);
     }
@@ -224,6 +231,7 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
 
 async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
     let mut failed = 0;
+    let progress = Progress::of("testing rules");
     for (id, outcome) in test_rules(catalogue).await? {
         let checked = match (outcome, catalogue.golden().get(&id)) {
             (Err(error), _) => Err(error),
@@ -231,7 +239,7 @@ async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
             (Ok(()), Some(text)) => golden::check(catalogue, &id, text).await.map(Some),
         };
         match checked {
-            Ok(None) => println!("{id}: ok, no golden cases"),
+            Ok(None) => progress.line(&format!("{id}: ok, no golden cases")),
             Ok(Some(outcome)) if outcome.differences.is_empty() => {
                 let gaps = outcome.gaps();
                 let gaps = if gaps.is_empty() {
@@ -239,17 +247,17 @@ async fn test(catalogue: &Catalogue) -> anyhow::Result<Exit> {
                 } else {
                     format!(" ({})", gaps.join(", "))
                 };
-                println!("{id}: ok, {} golden cases{gaps}", outcome.cases);
+                progress.line(&format!("{id}: ok, {} golden cases{gaps}", outcome.cases));
             }
             Ok(Some(outcome)) => {
                 failed += 1;
                 for difference in outcome.differences {
-                    println!("{id}: {difference}");
+                    progress.line(&format!("{id}: {difference}"));
                 }
             }
             Err(error) => {
                 failed += 1;
-                println!("{id}: {error}");
+                progress.line(&format!("{id}: {error}"));
             }
         }
     }

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Rules about furnaces and their process values.
@@ -57,7 +58,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     let file = args.file.clone();
     let handle = Handle::current();
     let split_timeout_s = settings.ingest.split_timeout_s;
-    let (report, bench, refused) = tokio::task::spawn_blocking(move || {
+    let reading = tokio::task::spawn_blocking(move || {
         let mut sink = Rows::new(bench, handle, split_timeout_s)?;
         let report = import::import(&file, &mapping, &Options::default(), &mut sink, &mut |_| {})
             .map_err(|error| {
@@ -71,10 +72,10 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             return Err(fault);
         }
         Ok::<_, anyhow::Error>((report, sink.bench, sink.refused))
-    })
-    .await??;
-    let (events, counts) = bench
-        .events(&settings.session, &catalogue, &args.rules)
+    });
+    let (report, bench, refused) = during("reading the export", reading).await??;
+    let judging = bench.events(&settings.session, &catalogue, &args.rules);
+    let (events, counts) = during("judging", judging)
         .await
         .map_err(|error| Usage(error.to_string()))?;
     print(&events, args.format)?;

@@ -6,13 +6,18 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nonsite_schemas::tables;
 use nonsite_schemas::wire::export::Message;
+use serde_json::json;
 
 use crate::exit::Exit;
+use crate::output::{Format, Listing};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to print; without it, what there is.
     subject: Option<Subject>,
+    /// How to print what there is [default: the bare names].
+    #[arg(long, value_enum, conflicts_with = "subject")]
+    format: Option<Format>,
 }
 
 /// What can be printed: every message type there is, and the tables.
@@ -40,6 +45,13 @@ impl Subject {
             Self::Tables => "tables",
         }
     }
+
+    fn what(self) -> String {
+        match self {
+            Self::Message(message) => format!("JSON Schema of {}", message.what()),
+            Self::Tables => "Reference of all tables and columns, as Markdown".to_owned(),
+        }
+    }
 }
 
 impl ValueEnum for Subject {
@@ -48,15 +60,15 @@ impl ValueEnum for Subject {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Message(message) => format!("JSON Schema of {}", message.what()),
-            Self::Tables => "Reference of all tables and columns, as Markdown".to_owned(),
-        };
-        Some(PossibleValue::new(self.name()).help(help))
+        Some(PossibleValue::new(self.name()).help(self.what()))
     }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
+    if let Some(format) = args.format {
+        list(format)?;
+        return Ok(Exit::Done);
+    }
     let text = match args.subject {
         Some(Subject::Message(message)) => message.schema(),
         Some(Subject::Tables) => tables::markdown(),
@@ -70,4 +82,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(Exit::Done),
     }
+}
+
+fn list(format: Format) -> anyhow::Result<()> {
+    let mut listing = Listing::new(&["subject", "what"]);
+    let mut items = Vec::new();
+    for subject in SUBJECTS {
+        listing.row([subject.name().to_owned(), subject.what()]);
+        items.push(json!({"subject": subject.name(), "what": subject.what()}));
+    }
+    listing.print(format, &items)
 }

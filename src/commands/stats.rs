@@ -127,10 +127,9 @@ async fn others(
     period: &Period,
     as_of: i64,
 ) -> anyhow::Result<Vec<Target>> {
-    if settings.store.path.exists() {
-        // What was decided since the last mirroring counts too.
-        service.mirror(&settings.store.path).await?;
-    }
+    session::present(&settings.store.path).map_err(classed)?;
+    // What was decided since the last mirroring counts too.
+    service.mirror(&settings.store.path).await?;
     let session = session::open(&settings.store.path, &settings.session)
         .await
         .map_err(classed)?;

@@ -1,6 +1,7 @@
 //! The contract of the command line that needs no data: exit codes and what errors say.
 
 use crate::harness::data::domain_file;
+use crate::harness::packets::{crc_modbus, frame_with, minute_packet};
 use crate::harness::sandbox::Sandbox;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -50,6 +51,11 @@ fn help_and_version_succeed() {
         );
         let own = sandbox.run(&[command, "--help"]).done();
         assert!(own.stdout.contains("Usage:"), "{}", own.stdout);
+    }
+    let demo = sandbox.run(&["demo", "--help"]).done().stdout;
+    let demo = demo.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["implies --exit", "`serve` and `maintain` are left out"] {
+        assert!(demo.contains(said), "no `{said}` in: {demo}");
     }
     let version = sandbox.run(&["--version"]).done();
     assert_eq!(
@@ -107,6 +113,9 @@ fn a_bad_configuration_names_the_key() {
     for (content, names) in [
         ("[kafka]\nbrokerss = 'localhost:9092'\n", "brokerss"),
         ("[store]\npath = 7\n", "path"),
+        ("[store]\npath = ' '\n", "store.path"),
+        ("[store]\npath = 's3://bucket/tables'\n", "store.path"),
+        ("[store]\npath = 's3://bucket/tables'\n", "local folder"),
         ("[nonsense]\n", "nonsense"),
         ("[kafka\n", "nonsite.toml"),
     ] {
@@ -117,6 +126,41 @@ fn a_bad_configuration_names_the_key() {
             .exits(2)
             .complains(&[names]);
     }
+}
+
+/// A wrong setting is nothing to wait for: it is told apart from a broker that does not answer, and
+/// it is named.
+#[test]
+fn a_misspelled_property_of_the_kafka_client_is_named() {
+    let mut sandbox = Sandbox::without_broker("misspelled-property");
+    sandbox.set("kafka.brokers", "127.0.0.1:9");
+    sandbox.set("ingest.listen", "127.0.0.1:0");
+    for (key, value) in [
+        ("securty.protocol", "plaintext"),
+        ("security.protocol", "telepathy"),
+    ] {
+        let properties = [(key.to_owned(), toml::Value::from(value))];
+        sandbox.set("kafka.properties", toml::Table::from_iter(properties));
+        for command in [
+            &["ingest", "--until-caught-up"][..],
+            &["verify", "--against-broker"],
+        ] {
+            sandbox
+                .run(command)
+                .exits(2)
+                .complains(&["kafka.properties", key]);
+        }
+    }
+}
+
+#[test]
+fn resuming_a_topic_that_is_not_read_is_a_usage_error() {
+    let sandbox = Sandbox::without_broker("resume-elsewhere");
+    let resume = ["ingest", "--resume-after-loss", "elsewhere/0"];
+    sandbox
+        .run(&[&resume[..], &["--why", "retention", "--by", "tester"]].concat())
+        .exits(2)
+        .complains(&["ingest.topics", "elsewhere"]);
 }
 
 #[test]
@@ -212,6 +256,17 @@ fn a_store_that_is_not_there_is_unreachable_and_does_not_come_into_being() {
         &["verify"][..],
         &["quarantine", "list"],
         &["maintain", "--once"],
+        &["sql", "-e", "SELECT 1"],
+        &["ratio"],
+        &["detect", "--once"],
+        &["rules", "precision"],
+        &["rules", "params", "list"],
+        &["anomaly", "list"],
+        &["review", "take"],
+        &["review", "mirror"],
+        &["review", "acts"],
+        &["inspection", "draws"],
+        &["stats"],
     ] {
         sandbox
             .run(command)
@@ -227,7 +282,85 @@ fn a_store_that_is_not_there_is_unreachable_and_does_not_come_into_being() {
         .complains(&["tabels", "store.path"]);
     // Nor can a file be one.
     sandbox.set("store.path", "nonsite.toml");
-    for command in [&["verify"][..], &["ingest", "--until-caught-up"]] {
+    for command in [
+        &["verify"][..],
+        &["ingest", "--until-caught-up"],
+        &["sql", "-e", "SELECT 1"],
+    ] {
         sandbox.run(command).exits(3).complains(&["nonsite.toml"]);
     }
+}
+
+/// What ingest knows of a station counts where its configuration is named, and `--stations` goes
+/// before it.
+#[test]
+fn packets_are_checked_with_the_stations_of_a_named_configuration() {
+    let mut sandbox = Sandbox::without_broker("packet-stations");
+    sandbox.write("known.toml", "[stations.MODBUS01]\ncrc = [\"modbus\"]\n");
+    sandbox.write("none.toml", "");
+    sandbox.set("ingest.stations", "known.toml");
+    let text = String::from_utf8(minute_packet("MODBUS01", 1)).unwrap();
+    let segment = &text[6..text.len() - 6];
+    let packet = frame_with(segment, crc_modbus(segment.as_bytes()));
+    let line = serde_json::json!({ "packet": packet }).to_string();
+    let verdict = |args: &[&str]| {
+        let checked = sandbox.run_with_input(args, line.as_bytes()).done();
+        checked.json_lines()[0]["verdict"].clone()
+    };
+    let check = ["packet", "check", "-"];
+    let named = [&["-c", "nonsite.toml"][..], &check].concat();
+    assert_eq!(verdict(&check), "rejected");
+    assert_eq!(verdict(&named), "ok");
+    let other = [&named[..], &["--stations", "none.toml"]].concat();
+    assert_eq!(verdict(&other), "rejected");
+    sandbox.write("known.toml", "[stations.MODBUS01]\ncrc = \"modbus\"\n");
+    sandbox.run(&named).exits(2).complains(&["ingest.stations"]);
+}
+
+#[test]
+fn lists_come_in_every_form_and_what_is_no_list_not_as_csv() {
+    let sandbox = Sandbox::without_broker("formats");
+    let bare = sandbox.run(&["schema"]).done().stdout;
+    let names: Vec<&str> = bare.lines().collect();
+    let listed = |format: &str| sandbox.run(&["schema", "--format", format]).done();
+    let items = listed("json").json();
+    let subjects = items.as_array().unwrap().iter();
+    let subjects: Vec<&str> = subjects
+        .map(|item| item["subject"].as_str().unwrap())
+        .collect();
+    assert_eq!(subjects, names);
+    let csv = listed("csv").stdout;
+    assert!(csv.starts_with("subject,what\n"), "{csv}");
+    assert_eq!(csv.lines().count(), names.len() + 1, "{csv}");
+    let table = listed("table").stdout;
+    for name in &names {
+        assert!(table.contains(name), "no `{name}` in:\n{table}");
+    }
+    // One document has no form but its own.
+    sandbox
+        .run(&["schema", "tables", "--format", "json"])
+        .exits(2)
+        .complains(&["--format"]);
+
+    let rule = sandbox.run(&["rules", "show", "E01", "--format", "json"]);
+    assert_eq!(rule.done().json()["id"], "E01");
+    for command in [
+        &["rules", "show", "E01"][..],
+        &["anomaly", "show", "a"],
+        &["anomaly", "replay", "a"],
+        &["quarantine", "show", "t/0/0"],
+        &["inspection", "record", "act.json"],
+        &["audit", "verify"],
+        &["review", "show", "c"],
+    ] {
+        sandbox
+            .run(&[command, &["--format", "csv"]].concat())
+            .exits(2)
+            .complains(&["nonsite ", command[0], "--format csv"]);
+    }
+    // Deadlines that passed are a list: here only the instant is wrong.
+    sandbox
+        .run(&["review", "tick", "--at", "never", "--format", "csv"])
+        .exits(2)
+        .complains(&["--at"]);
 }

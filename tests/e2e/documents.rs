@@ -45,6 +45,25 @@ fn the_documented_configuration_is_accepted() {
         .exits(2);
 }
 
+/// A unit that does not start would be noticed when it is needed.
+#[test]
+fn the_service_file_starts_a_command_that_there_is() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/systemd/nonsite-ingest.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))
+        .unwrap();
+    let words: Vec<&str> = start.split(' ').skip(1).chain(["--help"]).collect();
+    assert!(words.contains(&"ingest"), "{start}");
+    let help = Sandbox::without_broker("service-file").run(&words).done();
+    assert!(
+        help.stdout.contains("--resume-after-loss"),
+        "{}",
+        help.stdout
+    );
+}
+
 #[test]
 fn every_reason_code_is_documented() {
     let document = operations();

@@ -85,6 +85,7 @@ impl Death {
     }
 }
 
+/// N1, N2: however the process dies, every record is in one place, once, and the offsets say so.
 #[test]
 fn thirty_kills_lose_nothing_and_double_nothing() {
     let mut sandbox = Sandbox::new("kill");

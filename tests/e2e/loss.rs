@@ -4,6 +4,10 @@ use crate::harness::packets::minute_packet;
 use crate::harness::sandbox::Sandbox;
 use crate::harness::{topics, wait_for};
 
+/// Header of the findings of a proof.
+const HEADER: &str = "finding,topic,partition,table,from,to,detail";
+
+/// N6: what is gone on the broker is an alarm, and only an operator's word goes on.
 #[test]
 fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     let mut sandbox = Sandbox::new("loss");
@@ -41,6 +45,16 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     assert_eq!(rows[0]["n"], 20, "the partition with the loss stands still");
     assert_eq!(rows[1]["n"], 30, "the other one goes on");
     sandbox.run(&["verify", "--against-broker"]).exits(1);
+    // As CSV one list under one header, with findings and without.
+    let proof = ["verify", "--against-broker", "--format", "csv"];
+    let found = sandbox.run(&proof).exits(1).stdout;
+    let mut lines = found.lines();
+    assert_eq!(lines.next(), Some(HEADER));
+    let lines: Vec<&str> = lines.collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line.contains(&topic)),
+        "{found}"
+    );
 
     // Another run does not forget; only the operator's word makes it go on, and it is written down.
     sandbox.run(&["ingest", "--until-caught-up"]).exits(1);
@@ -74,10 +88,11 @@ fn deleted_records_stop_the_partition_until_an_operator_resumes() {
     assert_eq!(rows[0]["n"], 33, "20 before the hole, 13 after it");
     assert_eq!(rows[1]["n"], 30);
     sandbox.verify();
+    assert_eq!(sandbox.run(&proof).done().stdout.trim_end(), HEADER);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
 }
 
-/// A running process goes on by itself when an operator has accepted the loss elsewhere; nothing
+/// N6: a running process goes on by itself when an operator has accepted the loss elsewhere; nothing
 /// else happens that would make it look at its partitions again.
 #[test]
 fn a_running_process_notices_that_a_loss_was_accepted() {

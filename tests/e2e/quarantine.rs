@@ -92,6 +92,11 @@ fn unusable_messages_are_listed_shown_and_gone_once_redriven() {
     let shown = show(&[&id(2), "--json"]).done().json();
     let hex: String = junk.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(shown["raw_hex"].as_str(), Some(hex.as_str()));
+    let same = show(&[&id(2), "--format", "json"]).done().json();
+    assert_eq!(same, shown);
+    show(&[&id(2), "--format", "csv"])
+        .exits(2)
+        .complains(&["quarantine show"]);
     let told = show(&[&id(1)]).done().stdout;
     for text in [modbus.trim_end(), reason, "LIST0001", "stations file"] {
         assert!(told.contains(text), "no `{text}` in:\n{told}");

@@ -67,6 +67,7 @@ fn all_at_work(what: &str, members: &mut [&mut Member]) {
     }
 }
 
+/// N5: nothing of a partition that was taken away is published, and its heir misses nothing.
 #[test]
 fn one_of_two_is_killed_and_another_joins() {
     let mut sandbox = Sandbox::new("rebalance");
@@ -101,10 +102,10 @@ fn one_of_two_is_killed_and_another_joins() {
     assert_exactly_once(&sandbox, &topic, PARTITIONS);
 }
 
-/// A frozen process holds a commit that it was permitted to put: its files are uploaded, the check
-/// of its permit lies behind it. While it is frozen its partitions move and another process commits
-/// the same records. When it wakes, the first thing it does is to put that commit: only the table
-/// can refuse it, and must.
+/// N3, N5: a frozen process holds a commit that it was permitted to put: its files are uploaded, the
+/// check of its permit lies behind it. While it is frozen its partitions move and another process
+/// commits the same records. When it wakes, the first thing it does is to put that commit: only the
+/// table can refuse it, and must.
 #[test]
 fn a_process_that_wakes_after_its_partitions_moved_cannot_commit() {
     const HELD: Duration = Duration::from_secs(5);

@@ -41,6 +41,7 @@ fn commits_with_rows(sandbox: &Sandbox) -> usize {
         .count()
 }
 
+/// N4: an answer that is lost is looked up in the log.
 #[test]
 fn a_commit_whose_response_is_lost_is_recognised_and_not_repeated() {
     let (sandbox, topic) = filled("lost-response");
@@ -52,6 +53,7 @@ fn a_commit_whose_response_is_lost_is_recognised_and_not_repeated() {
     assert_eq!(commits_with_rows(&sandbox), 1, "one batch, one commit");
 }
 
+/// N4: no fault of the store makes a commit land twice.
 #[test]
 fn commits_that_fail_or_land_late_are_not_lost_and_not_doubled() {
     for fault in ["failed_commit", "false_exists", "late_commit"] {
@@ -70,6 +72,7 @@ fn commits_that_fail_or_land_late_are_not_lost_and_not_doubled() {
     }
 }
 
+/// N1, N2: before and after each step the tables are whole.
 #[test]
 fn death_at_every_step_around_the_commit_loses_nothing() {
     for step in ["upload", "before_commit", "after_commit"] {

@@ -144,7 +144,7 @@ impl App {
         if let Some(tables) = held.as_ref().filter(|tables| tables.at > oldest) {
             return Ok(tables.clone());
         }
-        let session = session::open(&self.0.parts.store, &self.0.parts.session).await?;
+        let session = session::open_early(&self.0.parts.store, &self.0.parts.session).await?;
         let catalogue = Catalogue::load(&self.0.parts.detect)?;
         let tables = Tables {
             session: Arc::new(session),

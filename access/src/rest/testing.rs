@@ -171,6 +171,7 @@ impl Bench {
     pub(super) async fn on(database: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path();
+        std::fs::create_dir(path.join("tables")).unwrap();
         let clock = Arc::new(ManualClock::at(monday()));
         let config = review::Config {
             database: database.map_or_else(|| path.join("review.sqlite"), Into::into),

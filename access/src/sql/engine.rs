@@ -172,7 +172,7 @@ impl Engine {
     }
 
     async fn open(&self) -> Result<Session, Fault> {
-        let session = session::open(&self.setup.store, &self.setup.session)
+        let session = session::open_early(&self.setup.store, &self.setup.session)
             .await
             .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?;
         let clock = Arc::clone(&self.setup.clock);

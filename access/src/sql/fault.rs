@@ -3,6 +3,7 @@
 //! Every fault has an SQLSTATE, because clients decide by it: a driver retries, a tool marks the
 //! statement, a pool drops the connection.
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
 /// A question that was not answered, or not to its end.
@@ -111,6 +112,8 @@ impl Fault {
             DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => FaultKind::Wrong,
             DataFusionError::NotImplemented(_) => FaultKind::Unsupported,
             DataFusionError::ResourcesExhausted(_) => FaultKind::Memory,
+            // What a file of spilled rows may not take any more comes back as a fault of writing it.
+            DataFusionError::ArrowError(arrow, _) if out_of_space(arrow) => FaultKind::Memory,
             DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => FaultKind::Value,
             DataFusionError::External(inner) => {
                 if let Some(fault) = inner.downcast_ref::<Self>() {
@@ -133,6 +136,19 @@ impl Fault {
         };
         Self::new(kind, what)
     }
+}
+
+/// Whether rows could not be spilled because a query's spill space is used up.
+fn out_of_space(error: &ArrowError) -> bool {
+    let ArrowError::IoError(text, inner) = error else {
+        return false;
+    };
+    let inner = inner
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<DataFusionError>())
+        .map(DataFusionError::find_root);
+    matches!(inner, Some(DataFusionError::ResourcesExhausted(_)))
+        || text.contains("max_temp_directory_size")
 }
 
 impl From<DataFusionError> for Fault {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
@@ -250,13 +250,15 @@ async fn work(
     Ok(())
 }
 
-/// The state with a memory pool that this query has to itself.
+/// The state with a memory pool that this query has to itself. Whoever asks first gets memory first: a
+/// view like `daily` has hundreds of small sorts, and a pool that shares out fairly would leave each
+/// of them a few hundred kilobytes.
 fn own_memory(engine: &Engine, state: SessionState) -> Result<SessionState, Fault> {
     let most = engine.config().query_memory_mb.saturating_mul(1 << 20);
     let named = std::num::NonZeroUsize::new(NAMED).unwrap_or(std::num::NonZeroUsize::MIN);
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
         .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            FairSpillPool::new(most),
+            GreedyMemoryPool::new(most),
             named,
         )))
         .build_arc()?;

@@ -14,6 +14,7 @@ use nonsite_schemas::settings::KafkaSettings;
 use nonsite_schemas::tables;
 use nonsite_schemas::time::Clock;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::{Deserialize, Serialize};
@@ -134,7 +135,18 @@ pub async fn publish(
     for (key, value) in &kafka.properties {
         client.set(key, value);
     }
-    let producer: FutureProducer = client.create().map_err(|error| fault(error.to_string()))?;
+    let producer: FutureProducer = client.create().map_err(|error| match error {
+        // A client is made without asking any broker: it is the settings that it does not take.
+        KafkaError::ClientConfig(_, what, key, _) => Error::Config {
+            key: format!("kafka.properties.\"{key}\""),
+            what: what.trim().to_owned(),
+        },
+        KafkaError::ClientCreation(what) => Error::Config {
+            key: "kafka.properties".to_owned(),
+            what: what.trim().to_owned(),
+        },
+        other => fault(other.to_string()),
+    })?;
     let mut sent: Vec<Map<String, Value>> = Vec::new();
     let mut failure = None;
     for (id, payload) in &waiting {
@@ -252,5 +264,20 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    /// Nothing that passes: the next run would meet it again.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_setting_that_the_client_refuses_is_a_fault_of_the_configuration() {
+        let store = tempfile::tempdir().expect("folder");
+        outbox(store.path(), &["a"]).await;
+        let mut settings = kafka("127.0.0.1:9".to_owned());
+        let wrong = ("securty.protocol".to_owned(), "plaintext".to_owned());
+        settings.properties.extend([wrong]);
+        let clock = ManualClock::at(7);
+        let error = publish(store.path(), &settings, &Config::default(), &clock)
+            .await
+            .unwrap_err();
+        assert!(matches!(&error, Error::Config { key, .. } if key.contains("securty.protocol")));
     }
 }

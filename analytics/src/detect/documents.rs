@@ -143,7 +143,7 @@ static REACHES: [Reach; 10] = [
 
 /// Bindings of loggers in permits and beside them. The columns are computed because the two tables
 /// comment them differently, which a union refuses.
-const LOGGERS: &str = "(
+pub(super) const LOGGERS: &str = "(
   SELECT concat(mn, '') AS mn, nullif(concat(permit_no, ''), '') AS permit_no,
          nullif(concat(outlet_uid, ''), '') AS outlet_uid FROM permit_bindings
   UNION SELECT concat(mn, ''), nullif(concat(permit_no, ''), ''),

@@ -269,7 +269,9 @@ impl Judging<'_> {
             };
             work.core_long.extend(days.difference(&left).cloned());
             let looked = touched.full.then_some(&looked);
-            let portions = long::portions(&left, &units, lookback, most.div_ceil(2));
+            let reported = screen::dates(session).await?;
+            let most = most.div_ceil(2);
+            let portions = long::portions(&left, &units, lookback, reported.as_ref(), most);
             let last = portions.len().saturating_sub(1);
             for (at, core) in portions.into_iter().enumerate() {
                 let preparing = Instant::now();

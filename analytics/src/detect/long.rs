@@ -103,12 +103,18 @@ pub(super) fn with_units(
 }
 
 /// Cuts the days into portions of whole units, look-back included, of about `most` logger-days.
+///
+/// Days outside `reported`, on which nobody reported anything, cost nothing to look back on: without
+/// them every logger of a young store would be a portion of its own, and every portion pays for
+/// planning all rules once more.
 pub(super) fn portions(
     days: &BTreeSet<LoggerDay>,
     units: &BTreeMap<String, String>,
     lookback: i32,
+    reported: Option<&BTreeSet<i32>>,
     most: usize,
 ) -> Vec<BTreeSet<LoggerDay>> {
+    let costs = |day: &&LoggerDay| reported.is_none_or(|dates| dates.contains(&day.1));
     let mut by_unit: BTreeMap<&str, Vec<&LoggerDay>> = BTreeMap::new();
     for day in days {
         let unit = units.get(&day.0).unwrap_or(&day.0);
@@ -117,7 +123,8 @@ pub(super) fn portions(
     let mut portions: Vec<BTreeSet<LoggerDay>> = Vec::new();
     let mut filled = usize::MAX;
     for unit in by_unit.into_values() {
-        let cost = with_lookback(unit.iter().copied(), lookback).len();
+        let cost = with_lookback(unit.iter().copied(), lookback);
+        let cost = cost.iter().filter(costs).count();
         if filled.saturating_add(cost) > most {
             portions.push(BTreeSet::new());
             filled = 0;
@@ -231,14 +238,18 @@ mod tests {
         let all = set(&[("A", 100), ("A", 101), ("B", 100), ("C", 300)]);
         assert_eq!(with_lookback(&all, 10).len(), 12 + 11 + 11);
         let none = BTreeMap::new();
-        let alone = portions(&all, &none, 10, 23);
+        let alone = portions(&all, &none, 10, None, 23);
         assert_eq!(alone.len(), 2);
         assert_eq!(alone[0], set(&[("A", 100), ("A", 101), ("B", 100)]));
         let unit = |mn: &str| (mn.to_owned(), "U".to_owned());
         let units = BTreeMap::from([unit("A"), unit("C")]);
-        let together = portions(&all, &units, 10, 23);
+        let together = portions(&all, &units, 10, None, 23);
         assert_eq!(together[0], set(&[("B", 100)]));
         assert_eq!(together[1], set(&[("A", 100), ("A", 101), ("C", 300)]));
+        // Days of data only: four logger-days to read, however far the rules look back.
+        let young = BTreeSet::from([100, 101, 300]);
+        assert_eq!(portions(&all, &none, 10, Some(&young), 4).len(), 1);
+        assert_eq!(portions(&all, &none, 10, Some(&young), 3).len(), 2);
         assert_eq!(
             with_units(set(&[("A", 100), ("B", 7)]), &units),
             set(&[("A", 100), ("B", 7), ("C", 100)])

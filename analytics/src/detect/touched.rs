@@ -3,7 +3,7 @@
 //!
 //! Causes, each found without reading more than it names:
 //! - files added to `readings_raw` since the version judged last (compaction does not count);
-//! - new permit documents: all days of the loggers they bind;
+//! - new permit documents: all days of the loggers that permits or filings bind to their outlets;
 //! - other new documents (marks, tickets, samples, ...): the days they speak about ([`documents`]);
 //! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
 //!   next day) or back-filled (of the eighth) since then (silences are looked for in [`super::quiet`]);
@@ -54,11 +54,13 @@ impl Markers {
 }
 
 /// Tables whose changes reopen the days they speak about.
-pub(super) const PERMIT_TABLES: [&str; 4] = [
+pub(super) const PERMIT_TABLES: [&str; 6] = [
     "permits",
     "permit_limits",
     "permit_bindings",
     "permit_mass_limits",
+    "permit_outlets",
+    "permit_periods",
 ];
 
 /// Logger-days in the reach of any override: the table is small, and what it said before counts, too.
@@ -296,16 +298,20 @@ fn permits_changed(session: &Session, markers: &Markers) -> bool {
         .any(|table| markers.document(table) < session.version(table))
 }
 
-/// All days of loggers that permits with new documents bind.
-async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<LoggerDay>, Error> {
+/// All days of loggers at the outlets of permits with new documents, bound by a permit or beside it.
+pub(super) async fn of_permits(
+    session: &Session,
+    markers: &Markers,
+) -> Result<BTreeSet<LoggerDay>, Error> {
     if !permits_changed(session, markers) {
         return Ok(BTreeSet::new());
     }
-    // Documents that came in since the last look: by origin, whichever table was committed first.
-    let since = markers.document("permits");
+    // Documents that came in since the last look, whichever table was committed first. A table that an
+    // earlier program did not look at has no marker: all its rows count, which costs one run's work
+    // and misses nothing.
     let mut permits = BTreeSet::new();
     for table in PERMIT_TABLES {
-        let since = markers.documents.get(table).copied().unwrap_or(since);
+        let since = markers.document(table);
         if !documents::register_added(session, table, since).await? {
             continue;
         }
@@ -332,7 +338,8 @@ async fn of_permits(session: &Session, markers: &Markers) -> Result<BTreeSet<Log
         .collect();
     let sql = format!(
         "SELECT DISTINCT r.mn, r.date FROM readings_raw r
-         LEFT SEMI JOIN permit_bindings b ON b.mn = r.mn AND b.permit_no IN ({})",
+         LEFT SEMI JOIN {} b ON b.mn = r.mn AND b.permit_no IN ({})",
+        documents::LOGGERS,
         list.join(", ")
     );
     days(session, &sql).await

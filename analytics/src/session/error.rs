@@ -9,9 +9,7 @@ use deltalake::DeltaTableError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder of the tables cannot be used.
-    #[error(
-        "store `{path}`: {what}; set `[store] path` to the folder that `nonsite ingest` writes"
-    )]
+    #[error("store `{path}`: {what}; set store.path to the folder that `nonsite ingest` writes")]
     Store {
         /// Folder as configured.
         path: PathBuf,
@@ -59,7 +57,7 @@ pub enum Error {
         /// What is wrong and what is expected.
         what: String,
     },
-    /// A setting is outside its range.
+    /// A setting is outside its range, or the Kafka client does not take it.
     #[error("configuration `{key}`: {what}")]
     Config {
         /// Dotted key, e.g. `detect.interval_s`.

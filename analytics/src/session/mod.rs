@@ -8,7 +8,8 @@
 //! - the version of every table is fixed when the session opens and is told by
 //!   [`Session::version`]; two queries of one session see the same data;
 //! - a table that does not exist yet is an empty table with its declared columns, so that a query
-//!   written for a full system runs on an empty one;
+//!   written for a full system runs on an empty one; a store whose folder is not there is an error,
+//!   because it is more likely a mistyped path than an empty system;
 //! - a query that needs more than the configured memory fails with an error instead of growing.
 //!
 //! Failure modes: an unreadable folder or log ([`Error::Store`], [`Error::Table`]).
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use crate::functions::units::Units;
 pub use error::Error;
 pub(crate) use keep::{plain, recast};
+pub use store::present;
 pub(crate) use store::{append, ensure, load, load_at, replace_partitions, transaction};
 
 /// `[session]`: what one query may use.
@@ -335,14 +337,28 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
 }
 
 /// Opens a session over the tables in `store`: all tables, views and functions registered.
+///
+/// # Errors
+/// There is no such folder ([`Error::Store`]), or a log or table cannot be read.
 pub async fn open(store: &Path, config: &Config) -> Result<Session, Error> {
-    let session = open_tables(store, config).await?;
+    present(store)?;
+    open_early(store, config).await
+}
+
+/// The same for a server, which may be started before anything was ingested: as long as the folder
+/// is not there, every table is empty.
+///
+/// # Errors
+/// A log or table cannot be read.
+pub async fn open_early(store: &Path, config: &Config) -> Result<Session, Error> {
+    let session = open_at(store, config, None).await?;
     crate::views::register(&session.ctx, &[]).await?;
     Ok(session)
 }
 
-/// The same without views, for those who bring their own.
+/// Like [`open`] without views, for those who bring their own.
 pub(crate) async fn open_tables(store: &Path, config: &Config) -> Result<Session, Error> {
+    present(store)?;
     open_at(store, config, None).await
 }
 

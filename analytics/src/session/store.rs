@@ -38,6 +38,21 @@ fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
         .map_err(|()| fault("the folder has no absolute path".to_owned()))
 }
 
+/// Refuses a store whose folder is not there: a mistyped path must neither answer like a store in
+/// which nothing ever happened nor come into being as one.
+///
+/// # Errors
+/// [`Error::Store`] names the path.
+pub fn present(store: &Path) -> Result<(), Error> {
+    if store.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Store {
+        path: store.to_owned(),
+        what: "there is no such folder".to_owned(),
+    })
+}
+
 /// The table at its latest version, or nothing when it was never created.
 pub(crate) async fn load(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> {
     load_at(store, name, None).await
@@ -117,8 +132,10 @@ async fn appears(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> 
     Ok(None)
 }
 
-/// The table, created from its definition when it does not exist.
+/// The table, created from its definition when it does not exist. The store's own folder is made by
+/// who ingests, never here.
 pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
+    present(store)?;
     if let Some(table) = load(store, def.name).await? {
         return Ok(table);
     }

@@ -72,6 +72,40 @@ async fn every_table_and_view_can_be_read_when_there_is_nothing() {
     }
 }
 
+/// A mistyped path is told; only a server waits for the folder, and nobody here creates it.
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_no_empty_store() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mistyped = folder.path().join("tabels");
+    let config = Config::default();
+    for refused in [
+        open(&mistyped, &config).await.map(drop),
+        open_tables(&mistyped, &config).await.map(drop),
+        ensure(&mistyped, &tables::anomalies()).await.map(drop),
+    ] {
+        let error = refused.expect_err("no such folder").to_string();
+        assert!(
+            error.contains("tabels") && error.contains("store.path"),
+            "{error}"
+        );
+    }
+    let count = "SELECT count(*) AS n FROM readings";
+    let early = open_early(&mistyped, &config).await.expect("a server");
+    let batches = early.read(count).await.expect("reads");
+    assert_eq!(render::csv(&batches).expect("csv"), "n\n0\n");
+    assert!(!mistyped.exists());
+    std::fs::create_dir(&mistyped).expect("folder");
+    ensure(&mistyped, &tables::anomalies())
+        .await
+        .expect("table");
+    let session = open(&mistyped, &config).await.expect("session");
+    assert_eq!(session.version("anomalies"), 0);
+    // A file is no store either.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("file");
+    assert!(open(&file, &config).await.is_err());
+}
+
 /// The creator of a table makes the log's folder, then writes the first entry: in between, readers
 /// find the beginnings of a log.
 #[tokio::test]

@@ -3,6 +3,11 @@
 //! Analysts query them; rules see the same views, with the large ones computed once per run and
 //! kept as tables under the same name. Each file opens with what one row means.
 //!
+//! `off_site_ratio` and `off_site_ratio_acts` are not among them: they are no queries over the tables
+//! alone, but counted under the policies of `[ratio]` by the clock, and a session has neither. The
+//! engine of `nonsite sql` and of the servers has both and registers them
+//! ([`crate::ratio::register_view`]); everything else counts through [`crate::ratio::compute()`].
+//!
 //! Cost: `hourly` and `daily` walk every reading of the dates asked for, so restrict them by
 //! `date`; the restriction reaches the scan.
 

@@ -308,17 +308,22 @@ impl Pace {
     }
 
     fn wait(&mut self, readings: u64) {
-        let Some(rate) = self.rate else { return };
-        let due = Duration::from_secs_f64(self.taken as f64 / rate as f64);
-        self.taken += readings;
-        // Short waits are saved up: sleeping costs more than a millisecond is worth.
-        if let Some(early) = due.checked_sub(self.began.elapsed())
-            && early > Duration::from_millis(2)
-        {
+        if let Some(early) = self.early(readings, self.began.elapsed()) {
             std::thread::sleep(early);
         }
     }
+
+    /// How much too early a message of so many readings is after this time, if it is worth a wait.
+    fn early(&mut self, readings: u64, elapsed: Duration) -> Option<Duration> {
+        let due = Duration::from_secs_f64(self.taken as f64 / self.rate? as f64);
+        self.taken += readings;
+        // Short waits are saved up: sleeping costs more than a millisecond is worth.
+        due.checked_sub(elapsed).filter(|early| *early > SAVED_UP)
+    }
 }
+
+/// Waits up to this one are saved up.
+const SAVED_UP: Duration = Duration::from_millis(2);
 
 #[cfg(test)]
 mod tests {
@@ -335,6 +340,49 @@ mod tests {
         }
         assert!(used.iter().all(|count| *count > 20), "{used:?}");
         assert_eq!(partition_of(b"x", 1), 0);
+    }
+
+    /// Each message has to wait until those before it fit the rate, whatever their sizes.
+    #[test]
+    fn a_rate_is_held_from_the_first_message_to_the_last() {
+        const RATE: u64 = 1_000;
+        let mut pace = Pace::new(Some(RATE));
+        let (mut elapsed, mut before) = (Duration::ZERO, 0);
+        for readings in [1, 40, 1, 1, 500, 3, 1_000, 1].repeat(20) {
+            elapsed += pace.early(readings, elapsed).unwrap_or_default();
+            let due = Duration::from_secs_f64(before as f64 / RATE as f64);
+            assert!(
+                elapsed + SAVED_UP >= due,
+                "{before} readings in {elapsed:?}"
+            );
+            assert!(
+                elapsed <= due,
+                "waited without need: {elapsed:?} for {due:?}"
+            );
+            before += readings;
+        }
+        // A broker that was slow is made up for, at once.
+        assert_eq!(pace.early(1, elapsed + Duration::from_secs(60)), None);
+    }
+
+    #[test]
+    fn waiting_takes_the_time_that_is_missing() {
+        let began = Instant::now();
+        let mut pace = Pace::new(Some(1_000));
+        for _ in 0..6 {
+            pace.wait(10);
+        }
+        assert!(began.elapsed() + SAVED_UP >= Duration::from_millis(50));
+    }
+
+    #[test]
+    fn without_a_rate_nothing_waits() {
+        for rate in [None, Some(0)] {
+            let mut pace = Pace::new(rate);
+            for _ in 0..10 {
+                assert_eq!(pace.early(1_000_000, Duration::ZERO), None);
+            }
+        }
     }
 
     #[test]

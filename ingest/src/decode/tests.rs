@@ -186,6 +186,23 @@ fn an_open_split_packet_marks_from_where_to_read_again() {
     assert_eq!(verdict, Verdict::Waiting);
 }
 
+/// Nothing that came is lost for the part that did not, and the packet is told as incomplete once.
+#[test]
+fn a_part_that_never_comes_leaves_the_rows_of_the_others_and_a_count() {
+    let mut bed = Bed::new(HashMap::new());
+    bed.take(5, &packet(Some((3, 1)), Some(MONDAY), "a21026"));
+    bed.take(6, &packet(Some((3, 3)), Some(MONDAY), "a21002"));
+    // Complete, and of another time.
+    bed.take(7, &packet(None, Some(MONDAY), "a34013"));
+    assert_eq!(bed.marks(65), BTreeMap::from([(0, 5)]));
+    assert_eq!(bed.decoders.take_incomplete(), 0, "the timeout is 60 s");
+    assert_eq!(bed.marks(67), BTreeMap::new());
+    assert_eq!(bed.decoders.take_incomplete(), 1);
+    assert_eq!(bed.marks(200), BTreeMap::new());
+    assert_eq!(bed.decoders.take_incomplete(), 0);
+    assert_eq!(bed.counts(), [(Target::ReadingsRaw, 3)]);
+}
+
 #[test]
 fn a_packet_completed_behind_a_waiting_record_is_read_again_with_it() {
     let mut bed = Bed::new(HashMap::new());

@@ -56,6 +56,12 @@ pub enum ImportError {
         /// Line, column, text and reason.
         fault: String,
     },
+    /// The Kafka client does not take a setting.
+    #[error("{what}")]
+    Properties {
+        /// The key and what is wrong with it.
+        what: String,
+    },
     /// The broker cannot be reached or refuses.
     #[error(
         "Kafka at `{brokers}`, topic `{topic}`: {what}; check `[kafka] brokers` and that the topic exists"
@@ -86,11 +92,16 @@ pub enum ImportError {
 }
 
 impl ImportError {
-    /// Whether the fault lies in what the user gave (files, mapping) rather than in the machine.
+    /// Whether the fault lies in what the user gave (files, mapping, settings) rather than in the
+    /// machine.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::File { .. } | Self::Mapping { .. } | Self::Layout { .. } | Self::Bad { .. }
+            Self::File { .. }
+                | Self::Mapping { .. }
+                | Self::Layout { .. }
+                | Self::Bad { .. }
+                | Self::Properties { .. }
         )
     }
 

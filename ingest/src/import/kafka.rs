@@ -18,6 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use super::MessageSink;
 use super::error::ImportError;
+use crate::consumer::refused_setting;
 
 /// How long the broker may take to answer the first question.
 const REACH: Duration = Duration::from_secs(10);
@@ -87,12 +88,16 @@ impl KafkaSink {
     /// is read.
     ///
     /// # Errors
-    /// [`ImportError::Broker`] when the settings are refused or the broker does not answer.
+    /// [`ImportError::Properties`] when the settings are refused, [`ImportError::Broker`] when the
+    /// broker does not answer.
     pub fn connect(settings: &KafkaSettings, topic: &str) -> Result<Self, ImportError> {
-        let refused = |error: &KafkaError| ImportError::Broker {
-            brokers: settings.brokers.clone(),
-            topic: topic.to_owned(),
-            what: error.to_string(),
+        let refused = |error: &KafkaError| match refused_setting(error) {
+            Some(what) => ImportError::Properties { what },
+            None => ImportError::Broker {
+                brokers: settings.brokers.clone(),
+                topic: topic.to_owned(),
+                what: error.to_string(),
+            },
         };
         let mut config = ClientConfig::new();
         config
@@ -177,5 +182,22 @@ impl MessageSink for KafkaSink {
             (None, Err(error)) => Err(self.undelivered(error.to_string())),
             (None, Ok(())) => Err(self.undelivered("no answer from the broker".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_the_client_refuses_is_a_fault_of_the_configuration() {
+        let wrong = ("securty.protocol".to_owned(), "plaintext".to_owned());
+        let settings = KafkaSettings {
+            properties: [wrong].into(),
+            ..KafkaSettings::default()
+        };
+        let error = KafkaSink::connect(&settings, "t").unwrap_err();
+        assert!(error.is_usage() && !error.is_unreachable(), "{error}");
+        assert!(error.to_string().contains("securty.protocol"), "{error}");
     }
 }

@@ -112,6 +112,7 @@ async fn commits_follow_each_other_and_the_library_reads_them() {
     assert_eq!(table.get_file_uris().unwrap().count(), 2);
 }
 
+/// N2: offsets only grow.
 #[tokio::test]
 async fn offsets_that_do_not_grow_are_refused() {
     let bed = Bed::new().await;
@@ -134,6 +135,7 @@ async fn offsets_that_do_not_grow_are_refused() {
     assert_eq!(bed.history().await.len(), 1);
 }
 
+/// N3: what was checked against an older version is refused when the offset has moved since.
 #[tokio::test]
 async fn a_zombie_cannot_commit_what_another_has_taken_over() {
     let bed = Bed::new().await;
@@ -154,6 +156,7 @@ async fn a_zombie_cannot_commit_what_another_has_taken_over() {
     zombie.commit(step(Some(5), 6), &yes).await.unwrap();
 }
 
+/// N3: nothing moves that was not compared with the table.
 #[tokio::test]
 async fn an_id_that_was_not_watched_is_looked_up_before_it_moves() {
     let bed = Bed::new().await;
@@ -173,6 +176,7 @@ async fn an_id_that_was_not_watched_is_looked_up_before_it_moves() {
     );
 }
 
+/// N3: only the offsets of the batch matter, not what others commit.
 #[tokio::test]
 async fn other_partitions_only_push_the_version() {
     let bed = Bed::new().await;
@@ -184,6 +188,7 @@ async fn other_partitions_only_push_the_version() {
     assert_eq!((committed.version, committed.overtaken_by), (2, 1));
 }
 
+/// N4: the log knows the commit by its id.
 #[tokio::test]
 async fn a_lost_answer_is_recognised_and_not_repeated() {
     let bed = Bed::new().await;
@@ -195,6 +200,7 @@ async fn a_lost_answer_is_recognised_and_not_repeated() {
     assert_eq!(bed.history().await.len(), 2);
 }
 
+/// N4: it is looked for before it is tried again.
 #[tokio::test]
 async fn a_commit_that_lands_late_lands_once() {
     let bed = Bed::new().await;
@@ -206,6 +212,7 @@ async fn a_commit_that_lands_late_lands_once() {
     assert_eq!(bed.history().await.len(), 1);
 }
 
+/// N4: an outcome that nobody knows is said to be unknown, and the table is read again.
 #[tokio::test]
 async fn a_store_that_stays_away_leaves_the_outcome_open() {
     let bed = Bed::new().await;
@@ -230,6 +237,7 @@ async fn a_store_that_stays_away_leaves_the_outcome_open() {
     assert_eq!(bed.history().await.len(), 1);
 }
 
+/// N4: an answer that cannot be true decides nothing.
 #[tokio::test]
 async fn exists_that_cannot_be_read_reopens_the_table() {
     let bed = Bed::new().await;
@@ -237,6 +245,7 @@ async fn exists_that_cannot_be_read_reopens_the_table() {
     assert_eq!(log.commit(step(None, 5), &yes).await.unwrap().version, 1);
 }
 
+/// N5: without the permit nothing is put.
 #[tokio::test]
 async fn a_revoked_partition_is_not_published() {
     let bed = Bed::new().await;
@@ -246,6 +255,7 @@ async fn a_revoked_partition_is_not_published() {
     assert!(bed.history().await.is_empty());
 }
 
+/// N3: a version that is free again is no proof that nobody came in between.
 #[tokio::test]
 async fn a_log_cleaned_behind_a_sleeper_is_no_place_to_commit() {
     let bed = Bed::new().await;
@@ -318,8 +328,9 @@ fn fault() -> impl Strategy<Value = CommitFault> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Two writers believe they own the same partition and take turns at random, each through its
-    /// own faults. Whatever happens, the log holds every offset exactly once and in order.
+    /// N2, N3, N4: two writers believe they own the same partition and take turns at random, each
+    /// through its own faults. Whatever happens, the log holds every offset exactly once and in
+    /// order.
     #[test]
     fn two_writers_never_lose_or_double_an_offset(
         turns in prop::collection::vec((any::<bool>(), 1_i64..4), 1..24),

@@ -276,6 +276,8 @@ impl Worker {
         self.cut();
         let held_back = self.decoders.held_back();
         let marks = self.decoders.marks(now, &held_back);
+        let incomplete = self.decoders.take_incomplete();
+        self.tools.metrics.split_incomplete.inc_by(incomplete);
         for (slot, next) in &self.next {
             let end = held_back
                 .get(slot)

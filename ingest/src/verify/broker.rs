@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::ranges::{self, Range};
 use super::{Proof, VerifyError};
 use crate::config::Config;
-use crate::consumer::client_config;
+use crate::consumer::{client_config, refused_setting};
 use crate::start::WATERMARK_TIMEOUT;
 
 /// Longest wait for the broker while a gap is read again.
@@ -33,10 +33,12 @@ pub(super) struct Seen {
 }
 
 fn fault(topic: &str, partition: i32, error: &KafkaError) -> VerifyError {
-    let place = format!("{topic}/{partition}");
-    VerifyError::Broker {
-        place,
-        detail: error.to_string(),
+    match refused_setting(error) {
+        Some(what) => VerifyError::Properties(what),
+        None => VerifyError::Broker {
+            place: format!("{topic}/{partition}"),
+            detail: error.to_string(),
+        },
     }
 }
 

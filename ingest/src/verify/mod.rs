@@ -44,9 +44,6 @@ use crate::pipeline::publish::START_SUFFIX;
 use crate::store::{Store, StoreError};
 use crate::target::Target;
 
-/// Most findings of one kind per partition that are listed one by one.
-const LISTED: usize = 20;
-
 /// Why the proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
@@ -76,6 +73,9 @@ pub enum VerifyError {
         /// What was reported.
         detail: String,
     },
+    /// The Kafka client does not take a setting.
+    #[error("{0}")]
+    Properties(String),
     /// The broker does not answer.
     #[error("{place}: the broker does not answer: {detail}; check kafka.brokers")]
     Broker {
@@ -84,6 +84,13 @@ pub enum VerifyError {
         /// What was reported.
         detail: String,
     },
+}
+
+impl VerifyError {
+    /// Whether the configuration is at fault.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Properties(_))
+    }
 }
 
 /// What a finding is about.
@@ -338,21 +345,17 @@ impl Case<'_> {
             proof.holes = seen.holes;
             gaps = seen.unknown;
         }
-        for range in gaps.iter().take(LISTED) {
-            let detail = match broker {
-                None => {
-                    "no row; holes of transactions or compaction look the same: ask the broker with --against-broker"
-                }
-                Some(_) => {
-                    "no row, and the broker has deleted these offsets since, so that they cannot be told from holes"
-                }
-            };
-            findings.push(self.finding(Kind::Gap, None, *range, detail.to_owned()));
-        }
-        if gaps.len() > LISTED {
-            let rest = Range::new(gaps[LISTED].from, gaps[gaps.len() - 1].to);
-            let detail = format!("{} further ranges without rows", gaps.len() - LISTED);
-            findings.push(self.finding(Kind::Gap, None, rest, detail));
+        let detail = match broker {
+            None => {
+                "no row; holes of transactions or compaction look the same: ask the broker with --against-broker"
+            }
+            Some(_) => {
+                "no row, and the broker has deleted these offsets since, so that they cannot be told from holes"
+            }
+        };
+        let told = |gap: &Range| (*gap, detail.to_owned());
+        for (range, detail) in ranges::listed(&gaps, "ranges without rows", told) {
+            findings.push(self.finding(Kind::Gap, None, range, detail));
         }
         self.check_doubles(&mut findings);
         verification.partitions.push(proof);
@@ -441,8 +444,9 @@ impl Case<'_> {
                 ranges::extend(&mut both, offset);
             }
         }
-        for range in both.into_iter().take(LISTED) {
-            let detail = "rows in a data table, and quarantined as a whole".to_owned();
+        let detail = "rows in a data table, and quarantined as a whole";
+        let told = |range: &Range| (*range, detail.to_owned());
+        for (range, detail) in ranges::listed(&both, "ranges in both places", told) {
             findings.push(self.finding(Kind::Both, None, range, detail));
         }
     }
@@ -458,8 +462,9 @@ impl Case<'_> {
                     _ => doubles.push((Range::new(offset, offset + 1), copies)),
                 }
             }
-            for (range, copies) in doubles.into_iter().take(LISTED) {
-                findings.push(self.finding(Kind::Double, Some(*table), range, copies.to_string()));
+            let told = |(range, copies): &(Range, Copies)| (*range, copies.to_string());
+            for (range, detail) in ranges::listed(&doubles, "ranges with rows twice", told) {
+                findings.push(self.finding(Kind::Double, Some(*table), range, detail));
             }
         }
     }

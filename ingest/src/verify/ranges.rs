@@ -49,3 +49,22 @@ pub(super) fn extend(ranges: &mut Vec<Range>, offset: i64) {
         _ => ranges.push(Range::new(offset, offset + 1)),
     }
 }
+
+/// Most findings of one kind per partition that are listed one by one.
+const LISTED: usize = 20;
+
+/// The first [`LISTED`] of what was `found`, in the order of the offsets, one by one as `told`; and
+/// one line with the number of `further` ones, if there are any.
+pub(super) fn listed<T>(
+    found: &[T],
+    further: &str,
+    told: impl Fn(&T) -> (Range, String),
+) -> Vec<(Range, String)> {
+    let (shown, rest) = found.split_at(found.len().min(LISTED));
+    let mut list: Vec<_> = shown.iter().map(&told).collect();
+    if let (Some(first), Some(last)) = (rest.first(), rest.last()) {
+        let range = Range::new(told(first).0.from, told(last).0.to);
+        list.push((range, format!("{} further {further}", rest.len())));
+    }
+    list
+}

@@ -107,15 +107,8 @@ impl Bed {
 
     async fn quarantined(&self, offset: i64) {
         let mut rows = crate::columns::QuarantineRows::new();
-        let row = crate::columns::QuarantineRow {
-            reason: nonsite_schemas::reason::Reason::JsonSyntax,
-            detail: "broken",
-            part: None,
-            mn: None,
-            raw: b"x",
-        };
         rows.push(
-            &row,
+            &broken(),
             Origin {
                 topic: "t",
                 partition: 0,
@@ -135,6 +128,17 @@ impl Bed {
             .iter()
             .map(|finding| (finding.kind, finding.from, finding.to))
             .collect()
+    }
+}
+
+/// A record that is in quarantine as a whole.
+fn broken() -> crate::columns::QuarantineRow<'static> {
+    crate::columns::QuarantineRow {
+        reason: nonsite_schemas::reason::Reason::JsonSyntax,
+        detail: "broken",
+        part: None,
+        mn: None,
+        raw: b"x",
     }
 }
 
@@ -270,6 +274,53 @@ async fn rows_outside_of_the_offsets_are_found() {
         bed.kinds().await,
         [(Kind::BeyondOffset, 11, 13), (Kind::BeforeStart, 9, 10)]
     );
+}
+
+/// However many there are, all are told of: the first twenty one by one, the others as a number.
+#[tokio::test]
+async fn more_findings_than_are_listed_are_counted() {
+    const FAULTS: i64 = 23;
+    // Of every three records the first is there twice, the second in both places, the third nowhere.
+    let bed = Bed::new(10 + 3 * FAULTS).await;
+    let mut decoder = RecordDecoder::new(Arc::new(Stations::default()), 60).unwrap();
+    let (mut good, mut bad) = (Vec::new(), crate::columns::QuarantineRows::new());
+    for offset in (10..10 + 3 * FAULTS).filter(|offset| (offset - 10) % 3 < 2) {
+        let origin = Origin {
+            topic: "t",
+            partition: 0,
+            offset,
+            received_at: MONDAY + 86_400_000_000,
+        };
+        let message = reading(offset % 60);
+        let topic = &bed.config.topics[0];
+        let decoded = decoder.decode(topic, message.as_bytes(), origin).unwrap();
+        let [("readings_raw", batch)] = &decoded[..] else {
+            panic!("{decoded:?}")
+        };
+        good.push(batch.clone());
+        if (offset - 10) % 3 == 0 {
+            good.push(batch.clone());
+        } else {
+            bad.push(&broken(), origin);
+        }
+    }
+    let good = arrow::compute::concat_batches(&good[0].schema(), &good).unwrap();
+    bed.rows("readings_raw", good).await;
+    bed.rows("quarantine", bad.finish().unwrap()).await;
+    let found = verify(&bed.config, &bed.store, &bed.clock, None).await;
+    let found = found.unwrap().findings;
+    for (kind, place) in [(Kind::Double, 0), (Kind::Both, 1), (Kind::Gap, 2)] {
+        let of_kind: Vec<&Finding> = found.iter().filter(|found| found.kind == kind).collect();
+        assert_eq!(of_kind.len(), 21, "{kind:?}");
+        for (n, finding) in (0..20).zip(&of_kind) {
+            let from = 10 + 3 * n + place;
+            assert_eq!((finding.from, finding.to), (from, from + 1), "{kind:?}");
+        }
+        let (rest, first) = (of_kind[20], 10 + 3 * 20 + place);
+        assert_eq!((rest.from, rest.to), (first, first + 7), "{kind:?}");
+        assert!(rest.detail.starts_with("3 further"), "{}", rest.detail);
+    }
+    assert_eq!(found.len(), 3 * 21);
 }
 
 /// A proof about nothing would read like a clean one.

@@ -11,7 +11,7 @@
 //! Failure modes: [`WriteError::Encode`] is a fault of the program (a batch that does not fit its
 //! table), [`WriteError::Upload`] one of the store, and worth another try.
 
-pub(crate) mod properties;
+pub mod properties;
 mod sort;
 mod stats;
 

@@ -13,7 +13,7 @@ const ROW_GROUP_ROWS: usize = 1 << 20;
 const STATISTICS_BYTES: usize = 64;
 
 /// The writer's settings for a table.
-pub(crate) fn of(table: &TableDef) -> WriterProperties {
+pub fn of(table: &TableDef) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("nonsite ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))

@@ -4,22 +4,26 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-/// The packets with known verdicts, collected from the standard and from public code.
-fn corpus() -> Vec<Json> {
+/// The packets with known verdicts, collected from the standard and from public code; `None` where
+/// a developer lacks them. In CI they must be there.
+fn corpus() -> Option<Vec<Json>> {
     let folder = std::env::var_os("NONSITE_DOMAIN").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/domain")),
         PathBuf::from,
     );
     let file = folder.join("hj212_packets.jsonl");
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; set NONSITE_DOMAIN to the folder that has it",
+    if !file.is_file() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "`{}` is missing; set NONSITE_DOMAIN to the folder that has it",
             file.display()
-        )
-    });
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+        );
+        eprintln!("skipped: no packets at `{}`", file.display());
+        return None;
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    let packets = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    Some(packets.collect())
 }
 
 fn check(line: &Json) -> Json {
@@ -32,7 +36,7 @@ fn check_text(packet: &str) -> Json {
 
 #[test]
 fn the_corpus_gets_its_verdicts() {
-    let corpus = corpus();
+    let Some(corpus) = corpus() else { return };
     assert!(corpus.len() >= 157, "only {} packets", corpus.len());
     for (place, expected) in corpus.iter().enumerate() {
         let found = check(expected);
@@ -73,7 +77,8 @@ fn the_corpus_gets_its_verdicts() {
 
 #[test]
 fn frames_are_counted() {
-    for expected in corpus() {
+    let Some(corpus) = corpus() else { return };
+    for expected in corpus {
         let text = expected["packet"].as_str().unwrap();
         let found = check(&expected);
         if expected["kind"] == "concatenated" {

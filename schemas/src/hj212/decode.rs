@@ -132,6 +132,12 @@ impl Decoder {
         self.splits.reread(now)
     }
 
+    /// Split packets that were given up while parts were missing, since the last call. The parts
+    /// that came went to the sink; the missing ones count as not received (HJ 212).
+    pub fn take_incomplete(&mut self) -> u64 {
+        self.splits.take_incomplete()
+    }
+
     /// Says that everything read so far of `stream` is settled: packets that are complete need
     /// not be read again.
     pub fn forget_closed(&mut self, stream: u32) {

@@ -20,6 +20,7 @@ pub mod encode;
 mod frame;
 #[doc(hidden)]
 pub mod fuzz;
+mod incomplete;
 mod notes;
 mod number;
 mod open_splits;

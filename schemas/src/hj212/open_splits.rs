@@ -9,11 +9,14 @@
 //!   ([`OpenSplits::reread`]): the first told part of the oldest packet that is not complete. A
 //!   caller that commits in steps keeps that place with each step.
 //!
+//! What is given up while parts are missing is counted (see `incomplete`).
+//!
 //! Bounded: at most a configured number of packets, the oldest half making room; forgetting early
 //! costs a part its time, never a row its place.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::incomplete::{Incomplete, Left};
 use super::split::SplitKey;
 
 /// Where a message lies in its source, for callers that may have to read it again.
@@ -58,9 +61,20 @@ struct Split {
     first: Place,
     /// Part numbers seen; bit 0 is part 1.
     seen: u64,
+    /// Those seen before it was sent again, or another packet of the station came in between.
+    earlier: u64,
 }
 
 impl Split {
+    /// What is known of it when another one takes its place.
+    fn left(&self) -> Left {
+        Left {
+            seen: self.seen | self.earlier,
+            received_at: self.received_at,
+            stream: self.first.stream,
+        }
+    }
+
     fn has(&self, number: u16) -> bool {
         bit(number).is_some_and(|bit| self.seen & bit != 0)
     }
@@ -81,17 +95,20 @@ pub(super) struct OpenSplits {
     splits: HashMap<SplitKey, Split>,
     /// First told part of the oldest packet closed lately, by stream.
     closed: BTreeMap<u32, i64>,
+    incomplete: Incomplete,
     timeout_micros: i64,
     max_entries: usize,
 }
 
 impl OpenSplits {
     pub(super) fn new(timeout_micros: i64, max_entries: usize) -> Self {
+        let max_entries = max_entries.max(2);
         Self {
             splits: HashMap::new(),
             closed: BTreeMap::new(),
+            incomplete: Incomplete::new(timeout_micros, max_entries),
             timeout_micros,
-            max_entries: max_entries.max(2),
+            max_entries,
         }
     }
 
@@ -103,16 +120,24 @@ impl OpenSplits {
             split.data_time == data_time && self.is_near(split, &part) && !again
         });
         if !same {
+            let mut earlier = 0;
             if let Some(before) = self.splits.remove(key) {
                 close(&mut self.closed, &before);
+                if before.data_time == data_time && self.is_near(&before, &part) {
+                    earlier = before.left().seen;
+                } else {
+                    self.incomplete.leave(key, before.data_time, before.left());
+                }
             }
             self.make_room();
+            earlier |= self.incomplete.go_on(key, data_time, part.received_at);
             let split = Split {
                 data_time,
                 sent_at: part.sent_at,
                 received_at: part.received_at,
                 first: part.place,
                 seen: 0,
+                earlier,
             };
             self.splits.insert(key.clone(), split);
         } else if let Some(split) = self.splits.get_mut(key) {
@@ -162,6 +187,7 @@ impl OpenSplits {
             let stays = split.received_at > newest_to_go;
             if !stays && split.lacks_parts(key.parts) {
                 close(&mut self.closed, split);
+                self.incomplete.leave(key, split.data_time, split.left());
             }
             stays
         });
@@ -173,9 +199,11 @@ impl OpenSplits {
         let Self {
             splits,
             closed,
+            incomplete,
             timeout_micros,
             ..
         } = self;
+        incomplete.expire(&mut now);
         let mut places: BTreeMap<u32, Reread> = BTreeMap::new();
         splits.retain(|key, split| {
             let age = now(split.first.stream).saturating_sub(split.received_at);
@@ -186,6 +214,7 @@ impl OpenSplits {
                     lower(open, split.first.offset);
                 } else {
                     close(closed, split);
+                    incomplete.end(key, split.left().seen);
                 }
             }
             stays
@@ -194,6 +223,11 @@ impl OpenSplits {
             places.entry(*stream).or_default().closed = Some(*offset);
         }
         places
+    }
+
+    /// Packets given up while parts were missing, since the last call.
+    pub(super) fn take_incomplete(&mut self) -> u64 {
+        self.incomplete.take()
     }
 
     /// Forgets the closed packets of a stream.
@@ -260,6 +294,35 @@ mod tests {
     }
 
     #[test]
+    fn packets_that_are_given_up_without_a_part_are_counted() {
+        let mut splits = OpenSplits::new(100, 10);
+        splits.told(&key("a", 2), part(1, 0, 7), 1_000);
+        splits.told(&key("b", 2), part(1, 0, 8), 1_000);
+        splits.told(&key("c", 2), part(1, 0, 9), 1_000);
+        splits.joined(&key("c", 2), 2);
+        // The station's next packet does not wait for the rest of the one before.
+        splits.told(&key("b", 2), part(1, 60, 10), 2_000);
+        splits.joined(&key("b", 2), 2);
+        let _ = reread(&mut splits, 100);
+        assert_eq!(splits.take_incomplete(), 0, "they may still come");
+        let _ = reread(&mut splits, 101);
+        assert_eq!(splits.take_incomplete(), 2, "a, and the first of b");
+        let _ = reread(&mut splits, 1_000);
+        assert_eq!(splits.take_incomplete(), 0, "nothing is counted twice");
+    }
+
+    #[test]
+    fn packets_that_come_by_turns_are_complete_all_the_same() {
+        let mut splits = OpenSplits::new(100, 10);
+        for (n, (number, data_time)) in (0..).zip([(1, 7), (1, 8), (2, 7), (2, 8), (3, 8), (3, 7)])
+        {
+            splits.told(&key("a", 3), part(number, n, n), data_time);
+        }
+        let _ = reread(&mut splits, 1_000);
+        assert_eq!(splits.take_incomplete(), 0);
+    }
+
+    #[test]
     fn a_packet_that_is_sent_again_is_open_again() {
         let mut splits = OpenSplits::new(100, 10);
         splits.told(&key("a", 2), part(1, 0, 7), 1_000);
@@ -270,6 +333,10 @@ mod tests {
         assert_eq!(reread(&mut splits, 20).open, Some(9));
         splits.joined(&key("a", 2), 2);
         assert_eq!(reread(&mut splits, 20).open, None);
+        // A single part that is delivered twice does not make the packet incomplete.
+        splits.told(&key("a", 2), part(1, 30, 10), 1_000);
+        assert_eq!(reread(&mut splits, 200).open, None);
+        assert_eq!(splits.take_incomplete(), 0);
     }
 
     #[test]
@@ -316,6 +383,10 @@ mod tests {
         );
         let found = reread(&mut splits, 40);
         assert_eq!((found.open, found.closed), (Some(3), Some(0)));
+        // Those without room go on waiting to be counted.
+        assert_eq!(splits.take_incomplete(), 0);
+        let _ = reread(&mut splits, 2_000);
+        assert_eq!(splits.take_incomplete(), 5);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::Format;
+use crate::progress::during;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +60,23 @@ enum Action {
     Feedback(feedback::Args),
 }
 
+impl Action {
+    /// Its name, when it prints no list.
+    fn without_list(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::List(_) => return None,
+            Self::Show { .. } => "anomaly show",
+            Self::Export { .. } => "anomaly export",
+            Self::Replay { .. } => "anomaly replay",
+            Self::Feedback(_) => "anomaly feedback",
+        })
+    }
+}
+
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    if let Some(what) = args.action.without_list() {
+        args.format.without_list(what)?;
+    }
     match args.action {
         Action::List(wanted) => list::run(&wanted, args.format, settings).await,
         Action::Show { id } => {
@@ -87,7 +104,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Replay { id } => {
             let catalogue = Catalogue::load(&settings.detect).map_err(refused)?;
             let (store, sheets) = (&settings.store.path, catalogue.sheets());
-            let outcome = replay_with(store, &settings.session, sheets, &id)
+            let replaying = replay_with(store, &settings.session, sheets, &id);
+            let outcome = during("computing again", replaying)
                 .await
                 .map_err(refused)?;
             tell(&outcome, args.format)?;
@@ -124,7 +142,7 @@ fn sound(bundle: &Bundle) -> Exit {
 }
 
 fn tell(outcome: &Replay, format: Format) -> anyhow::Result<()> {
-    if format != Format::Table {
+    if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(outcome)?);
         return Ok(());
     }

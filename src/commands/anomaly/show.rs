@@ -12,7 +12,7 @@ const MOST: usize = 40;
 
 pub(super) fn print(bundle: &Bundle, format: Format) -> anyhow::Result<()> {
     let evidence: Value = serde_json::from_str(&bundle.anomaly.evidence).unwrap_or_default();
-    if format != Format::Table {
+    if format == Format::Json {
         let mut anomaly = bundle.anomaly.row();
         anomaly.remove("evidence");
         let all = json!({"anomaly": anomaly, "evidence": evidence, "bundle": bundle});

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     /// End when everything is settled instead of staying up.
     #[arg(long)]
     exit: bool,
-    /// Print the summary as JSON.
+    /// Print nothing but the summary, as JSON; implies --exit.
     #[arg(long)]
     json: bool,
 }

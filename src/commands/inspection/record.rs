@@ -6,7 +6,7 @@ use nonsite_analytics::inspection::checklist::Checklists;
 use nonsite_analytics::inspection::permit::in_force;
 use nonsite_analytics::inspection::{kept, record};
 use nonsite_ingest::config::{Content, Format as Written};
-use nonsite_ingest::import::{KafkaSink, MessageSink};
+use nonsite_ingest::import::{ImportError, KafkaSink, MessageSink};
 use nonsite_schemas::time::{Clock, SystemClock};
 use nonsite_schemas::wire::inspection;
 use serde::Serialize;
@@ -39,6 +39,7 @@ struct Shown {
 
 /// Looks and sends; exit code 1 when the record is wrong and was not sent.
 pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> anyhow::Result<Exit> {
+    format.without_list("inspection record")?;
     let name = args.file.display();
     let bytes = std::fs::read(&args.file).map_err(|error| Usage(format!("`{name}`: {error}")))?;
     let document = inspection::decode(&bytes)
@@ -67,7 +68,7 @@ pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> any
             sink.finish()
         })
         .await?
-        .map_err(|error| Unreachable(error.to_string()))?;
+        .map_err(not_sent)?;
         Some(topic)
     };
     let exit = if verdict.wrong.is_empty() {
@@ -87,6 +88,14 @@ pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> any
     }
     print(&shown, args.dry_run);
     Ok(exit)
+}
+
+fn not_sent(error: ImportError) -> anyhow::Error {
+    if error.is_usage() {
+        Usage(error.to_string()).into()
+    } else {
+        Unreachable(error.to_string()).into()
+    }
 }
 
 fn print(shown: &Shown, dry_run: bool) {

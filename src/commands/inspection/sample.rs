@@ -6,11 +6,13 @@ use nonsite_analytics::inspection::casebook::cases;
 use nonsite_analytics::inspection::draw::{Kind, Request, draw};
 use nonsite_analytics::inspection::sample::{Population, population};
 use nonsite_analytics::ratio::Period;
+use nonsite_analytics::session;
 use nonsite_schemas::time::SystemClock;
 use serde::Serialize;
 
 use super::draw::{finish, show};
 use super::{fault, instant, open};
+use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
 use crate::settings::Settings;
@@ -61,13 +63,12 @@ pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> any
     };
     let clock: std::sync::Arc<dyn nonsite_schemas::time::Clock> = std::sync::Arc::new(SystemClock);
     // The tables show what was mirrored; a sample must not miss what was closed since.
-    if settings.store.path.exists() {
-        let service = crate::commands::review::open(&settings.review, clock).await?;
-        service
-            .mirror(&settings.store.path)
-            .await
-            .map_err(|error| anyhow::anyhow!("{error}"))?;
-    }
+    session::present(&settings.store.path).map_err(classed)?;
+    let service = crate::commands::review::open(&settings.review, clock).await?;
+    service
+        .mirror(&settings.store.path)
+        .await
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
     let session = open(settings).await?;
     let all = cases(&session, as_of).await.map_err(fault)?;
     let found = population(&all, |case| {

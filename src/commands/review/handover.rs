@@ -11,6 +11,7 @@ use super::papers::Who;
 use crate::commands::detect::classed;
 use crate::exit::Usage;
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 /// Prints documents.
@@ -171,10 +172,10 @@ impl Desk {
             .await
             .map_err(classed)?;
         let actor = self.actor(&args.who)?;
-        let made = self
-            .service
-            .package(&id, &args.kind, &args.receiver, &actor, &session, &args.out)
-            .await?;
+        let packing =
+            self.service
+                .package(&id, &args.kind, &args.receiver, &actor, &session, &args.out);
+        let made = during("packing", packing).await?;
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&made)?);
             return Ok(());

@@ -22,6 +22,7 @@ pub(crate) use self::setup::{deliver, open, queue, tick};
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// Work on the review queue: clues, rectification, review, deadlines, audit.
@@ -178,6 +179,19 @@ enum Action {
 }
 
 impl Action {
+    /// Whether it prints a list.
+    fn lists(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. }
+                | Self::Attach(_)
+                | Self::Files(_)
+                | Self::Counts
+                | Self::Bundle(_)
+                | Self::Tick
+        )
+    }
+
     /// Whether deadlines are set by it, so that a calendar without holidays matters.
     fn sets_deadlines(&self) -> bool {
         !matches!(
@@ -204,6 +218,15 @@ impl Action {
 
 /// Runs one step and prints what came of it.
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
+    // Before anything is done: a step must not be taken by a command that then fails.
+    if args.format == Format::Csv && !args.action.lists() {
+        return Err(Usage(
+            "of `nonsite review`, only list, counts, files, attach, bundle and tick print lists, so \
+             there is no --format csv here; use table or json"
+                .to_owned(),
+        )
+        .into());
+    }
     let (clock, client) = clock(args.at.as_deref())?;
     if let Action::Workflow { mermaid: diagram } = args.action {
         let machine = nonsite_analytics::review::Machine::built_in();
@@ -399,6 +422,7 @@ impl Desk {
     }
 
     async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
+        let progress = Progress::of("taking findings");
         let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
             .await
             .map_err(classed)?;
@@ -414,6 +438,7 @@ impl Desk {
             .service
             .take_with(&findings, &suspended, &dispatch)
             .await?;
+        drop(progress);
         if self.format == Format::Json {
             println!("{}", serde_json::to_string_pretty(&taken)?);
         } else {

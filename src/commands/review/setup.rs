@@ -6,8 +6,10 @@ use nonsite_analytics::ratio::RatioPolicies;
 use nonsite_analytics::review::{
     Config, Error, Refusal, Service, StoreError, TableRecheck, Target,
 };
+use nonsite_analytics::session;
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
 
+use crate::commands::detect::classed;
 use crate::exit::{Unreachable, Usage};
 use crate::settings::Settings;
 
@@ -56,7 +58,9 @@ pub(super) fn exit_code(error: anyhow::Error) -> anyhow::Error {
         Some(Error::Store(
             StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
         ))
-        | Some(Error::Acts { .. }) => Unreachable(error.to_string()).into(),
+        | Some(Error::Acts { .. } | Error::Tables(session::Error::Store { .. })) => {
+            Unreachable(error.to_string()).into()
+        }
         _ => error,
     }
 }
@@ -92,6 +96,8 @@ pub(crate) async fn tick(
 /// Brings the acts that wait into table `inspections`, directly or by their topic; how many.
 pub(crate) async fn deliver(settings: &Settings, queue: &Service) -> anyhow::Result<usize> {
     let store = &settings.store.path;
+    // What was delivered before is known from the tables: without them it would go out once more.
+    session::present(store).map_err(classed)?;
     let topic = settings.review.acts_topic.as_str();
     if topic.is_empty() {
         return Ok(queue.deliver_acts(store).await?);

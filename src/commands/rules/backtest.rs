@@ -12,6 +12,7 @@ use nonsite_analytics::review::beijing_text;
 use crate::commands::detect::{classed, instant};
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -67,15 +68,14 @@ pub(super) async fn run(
         narrowed = Catalogue::load(&config).map_err(classed)?;
         &narrowed
     };
-    let judged = judge(
+    let judging = judge(
         &settings.store.path,
         &config,
         &settings.session,
         catalogue,
         as_of,
-    )
-    .await
-    .map_err(classed)?;
+    );
+    let judged = during("judging", judging).await.map_err(classed)?;
     let score = score(&judged, &faults);
     print(&score, args.format)?;
     Ok(Exit::Done)

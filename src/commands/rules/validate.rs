@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::commands::detect::{classed, instant};
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
+use crate::progress::during;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -37,24 +38,12 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         Some(text) => instant(text)?,
         None => SystemClock.now_micros(),
     };
-    let checked = check(&files(&args.path).map_err(classed)?)
+    let rules = files(&args.path).map_err(classed)?;
+    let checked = during("checking rules", check(&rules))
         .await
         .map_err(classed)?;
-    let mut costs = Vec::new();
-    for rule in &checked {
-        costs.push(match &rule.rule {
-            Some(configured) if !args.no_cost => {
-                let sample = Sample {
-                    logger_days: args.logger_days,
-                    as_of,
-                };
-                estimate(&settings.store.path, &settings.session, configured, sample)
-                    .await
-                    .map_err(classed)?
-            }
-            _ => None,
-        });
-    }
+    let running = costs(&checked, args, as_of, settings);
+    let costs = during("running rules on a sample", running).await?;
     if args.format == Format::Table {
         for fault in checked.iter().flat_map(|rule| &rule.faults) {
             println!("{fault}");
@@ -85,6 +74,31 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     } else {
         Exit::Finding
     })
+}
+
+/// What each sound rule costs on a sample of the store.
+async fn costs(
+    checked: &[Checked],
+    args: &Args,
+    as_of: i64,
+    settings: &Settings,
+) -> anyhow::Result<Vec<Option<Cost>>> {
+    let mut costs = Vec::new();
+    for rule in checked {
+        costs.push(match &rule.rule {
+            Some(configured) if !args.no_cost => {
+                let sample = Sample {
+                    logger_days: args.logger_days,
+                    as_of,
+                };
+                estimate(&settings.store.path, &settings.session, configured, sample)
+                    .await
+                    .map_err(classed)?
+            }
+            _ => None,
+        });
+    }
+    Ok(costs)
 }
 
 fn table(checked: &[Checked], costs: &[Option<Cost>]) -> Listing {

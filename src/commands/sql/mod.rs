@@ -11,21 +11,21 @@ mod shell;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use futures::StreamExt;
-use indicatif::{ProgressBar, ProgressStyle};
 use nonsite_access::sql::catalogue::{Catalogue, rules};
 use nonsite_access::sql::guard::{self, Step};
 use nonsite_access::sql::log::Asked;
 use nonsite_access::sql::run::{Run, Stop};
 use nonsite_access::sql::{Engine, Fault, FaultKind, Setup, User, Users};
+use nonsite_analytics::session;
 use nonsite_schemas::time::SystemClock;
 
 use crate::commands::detect::classed;
 use crate::commands::ratio::policies;
 use crate::exit::{Exit, Unreachable, Usage};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 use output::Form;
@@ -90,6 +90,8 @@ struct Asker {
 
 impl Asker {
     fn open(settings: &Settings) -> anyhow::Result<Self> {
+        // The engine is a server's, which would wait for the folder.
+        session::present(&settings.store.path).map_err(classed)?;
         let known =
             nonsite_analytics::detect::Catalogue::load(&settings.detect).map_err(classed)?;
         let mut config = settings.serve.sql.clone();
@@ -152,7 +154,7 @@ impl Asker {
             timeout: None,
             stop: self.stop.clone(),
         };
-        let progress = Progress::new();
+        let progress = Progress::of_rows();
         let running = self.engine.run(run);
         let mut answer = tokio::select! {
             answer = running => answer?,
@@ -182,50 +184,4 @@ impl Asker {
 
 fn stopped() -> Fault {
     Fault::new(FaultKind::Cancelled, "stopped")
-}
-
-/// What a long query shows on a terminal.
-struct Progress {
-    bar: ProgressBar,
-    started: Instant,
-}
-
-impl Progress {
-    /// Shown from two seconds on; not at all where there is no terminal.
-    const AFTER: Duration = Duration::from_secs(2);
-
-    fn new() -> Self {
-        let bar = if std::io::stderr().is_terminal() {
-            ProgressBar::new_spinner()
-        } else {
-            ProgressBar::hidden()
-        };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {pos} rows") {
-            bar.set_style(style);
-        }
-        let (later, ticking) = (bar.downgrade(), Duration::from_millis(200));
-        tokio::spawn(async move {
-            tokio::time::sleep(Self::AFTER).await;
-            // Gone when the query has ended by then.
-            if let Some(bar) = later.upgrade() {
-                bar.enable_steady_tick(ticking);
-            }
-        });
-        Self {
-            bar,
-            started: Instant::now(),
-        }
-    }
-
-    fn rows(&self, count: usize) {
-        if self.started.elapsed() >= Self::AFTER {
-            self.bar.inc(count as u64);
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }

@@ -36,7 +36,7 @@ use super::touched::LoggerDay;
 use arrow::record_batch::RecordBatch;
 
 pub(super) use look::{Asked, check, look};
-pub(super) use sources::logger_days;
+pub(super) use sources::{dates, logger_days};
 
 /// `[screen]` of a rule's front matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -49,6 +49,13 @@ pub(super) async fn by_day(
     Ok(Some(by_day))
 }
 
+/// Days on which anybody reported; nothing when there is no table on a disk.
+pub(in crate::detect) async fn dates(session: &Session) -> Result<Option<BTreeSet<i32>>, Error> {
+    Ok(by_day(session)
+        .await?
+        .map(|files| files.into_keys().collect()))
+}
+
 /// All logger-days with rows, from the loggers' column alone; nothing where the files cannot be read
 /// this way.
 pub(in crate::detect) async fn logger_days(

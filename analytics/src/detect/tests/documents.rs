@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::deadlines::{add_rows, mark, told};
 use super::runs::{add, add_permits, batch, detect_with, documents, only, open};
 use crate::detect::Report;
-use crate::fixtures::{PERMIT_NO, at, query, reading};
+use crate::detect::touched::{Markers, of_permits};
+use crate::fixtures::{PERMIT_NO, Permit, at, query, reading};
 use crate::session;
 
 const MINUTE: i64 = 60_000_000;
@@ -80,14 +81,19 @@ fn late() -> Vec<(&'static str, Vec<Value>)> {
         ),
         (
             "mn_bindings",
-            vec![row(
-                recorded("2025-06-19 08:00"),
-                json!({
-                    "binding_id": "1", "mn": "B", "permit_no": PERMIT_NO,
-                    "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
-                    "valid_from": ever,
-                }),
-            )],
+            // B is what the sample is compared with; D exceeds the limit of the outlet.
+            [("1", "B"), ("2", "D")]
+                .map(|(id, mn)| {
+                    row(
+                        recorded("2025-06-19 08:00"),
+                        json!({
+                            "binding_id": id, "mn": mn, "permit_no": PERMIT_NO,
+                            "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
+                            "valid_from": ever,
+                        }),
+                    )
+                })
+                .into(),
         ),
         (
             "equipment_filings",
@@ -202,7 +208,7 @@ async fn late_documents_one_by_one_end_like_everything_at_once() {
     assert!(has("E01", "A", Some("M1")), "the mark");
     assert!(has("Q03", "C", Some("M4")), "the ticket");
     assert!(has("Q29", "B", None), "the sample");
-    assert!(has("E01", "B", None), "the binding");
+    assert!(has("E01", "D", None), "the binding");
     assert!(!has("Q16", "A", None), "the filing");
     assert!(has("W04", "A", None), "the point and the order");
 }
@@ -227,4 +233,84 @@ async fn a_document_reopens_its_days_and_no_others() {
         assert!(!report.full);
         assert_eq!(report.logger_days > 0, reopened, "{id}: {report:?}");
     }
+}
+
+/// Logger D belongs to its outlet by a filing alone. Long after its hours a tighter version of the
+/// permit comes in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_permit_reopens_the_days_of_a_logger_that_a_filing_binds() {
+    let first = [Permit::of("A", "a21026", 200.0)];
+    let tighter = [Permit {
+        version: 2,
+        issued: at("2021-01-01 00:00"),
+        offset: 1,
+        ..Permit::of("A", "a21026", 50.0)
+    }];
+    let filing = || {
+        let bound = |(table, rows): (&str, Vec<Value>)| (table == "mn_bindings").then_some(rows);
+        let mut rows = late().into_iter().find_map(bound).expect("bindings");
+        rows.retain(|row| row["mn"] == "D");
+        rows
+    };
+    let exceeding = |rows: &[Map<String, Value>], mn: &str| {
+        rows.iter()
+            .any(|row| row["rule_id"] == "E01" && row["mn"] == mn)
+    };
+    let time = at("2025-06-20 00:20");
+    let bits = tempfile::tempdir().expect("folder");
+    add_permits(bits.path(), &first).await;
+    add(bits.path(), batch(0..48)).await;
+    add_rows(bits.path(), "mn_bindings", filing()).await;
+    judge(bits.path(), time, false, 1).await;
+    assert!(!exceeding(&open(bits.path()).await, "D"), "200 mg/m3 hold");
+    add_permits(bits.path(), &tighter).await;
+    let report = judge(bits.path(), time + MINUTE, false, 1).await;
+    assert!(!report.full, "{report:?}");
+    let found = open(bits.path()).await;
+    assert!(exceeding(&found, "D"), "50 mg/m3 do not");
+    assert!(!exceeding(&found, "B"), "nothing binds it");
+
+    let once = tempfile::tempdir().expect("folder");
+    add_permits(once.path(), &first).await;
+    add_permits(once.path(), &tighter).await;
+    add(once.path(), batch(0..48)).await;
+    add_rows(once.path(), "mn_bindings", filing()).await;
+    judge(once.path(), time + MINUTE, true, 1).await;
+    let whole = told(open(once.path()).await);
+    assert_eq!(settled(told(found)), settled(whole));
+    assert_eq!(unjudged(bits.path()).await, unjudged(once.path()).await);
+}
+
+/// A store that an earlier program judged has markers of the tables that one looked at.
+#[tokio::test]
+async fn a_permit_table_without_a_marker_counts_as_new() {
+    let store = store().await;
+    let outlet = json!({
+        "permit_no": PERMIT_NO, "version": 1, "issued_at": at("2020-01-01 00:00"),
+        "doc_valid": true, "outlet_uid": format!("{PERMIT_NO}DA001"), "outlet_code": "DA001",
+        "kind": "main", "medium": "air", "valid_from": at("2020-01-01 00:00"),
+    });
+    add_rows(store.path(), "permit_outlets", vec![outlet]).await;
+    let session = session::open(store.path(), &session::Config::default())
+        .await
+        .expect("session");
+    let seen = |tables: &[&'static str]| {
+        let versions = tables.iter().map(|table| (*table, session.version(table)));
+        Markers {
+            documents: versions.collect(),
+            ..Markers::default()
+        }
+    };
+    let earlier = [
+        "permits",
+        "permit_limits",
+        "permit_bindings",
+        "permit_mass_limits",
+    ];
+    let reopened = of_permits(&session, &seen(&earlier)).await.expect("days");
+    assert_eq!(reopened.len(), 2, "{reopened:?}");
+    assert!(reopened.iter().all(|(mn, _)| mn == "A"), "{reopened:?}");
+    let all = [&earlier[..], &["permit_outlets", "permit_periods"]].concat();
+    let reopened = of_permits(&session, &seen(&all)).await.expect("days");
+    assert!(reopened.is_empty(), "{reopened:?}");
 }

@@ -56,7 +56,8 @@ pub struct Cost {
     pub per_point_month: f64,
 }
 
-/// Runs a rule over a sample of a store; nothing when the store holds no readings. Nothing is written.
+/// Runs a rule over a sample of a store; nothing when the store holds no readings or is not there:
+/// rules are written where there are no tables as well. Nothing is written.
 ///
 /// # Errors
 /// What tables and rule say.
@@ -66,6 +67,9 @@ pub async fn estimate(
     rule: &Configured,
     sample: Sample,
 ) -> Result<Option<Cost>, Error> {
+    if !store.is_dir() {
+        return Ok(None);
+    }
     let session = session::open_tables(store, config).await?;
     if session.version("readings_raw") < 0 {
         return Ok(None);

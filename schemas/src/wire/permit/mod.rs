@@ -4,6 +4,10 @@
 //! follows the national permit platform's forms (HJ 608 codes, HJ 942 contents) reduced to what
 //! enforcement needs.
 //!
+//! Facilities (`MFnnnn`, `TAnnn`) are no part of it: their outlets, the facilities they are linked to,
+//! what meters them, rated power and range of operation come as documents of type `process_point`
+//! ([`ProcessPoint`](super::documents::ProcessPoint)); other design parameters have no place.
+//!
 //! Only the identity (`permit_no`, `issued_at`) decides whether a document can be stored at all.
 //! Everything else has a default in the reader, and [`Permit::validate`] says what is missing:
 //! a faulty document is kept and marked, and nothing of it is used for judging.
