@@ -190,6 +190,9 @@ fn walk_every_way(sandbox: &Sandbox) -> i64 {
     let audit = sandbox.run(&audit).done().json();
     assert_eq!(audit["fault"], Json::Null, "{audit}");
     let head = audit["head"].as_str().unwrap();
+    let index = ["review", "reindex", "--format", "json"];
+    let index = sandbox.run(&index).done().json();
+    assert_eq!(index["cases"], audit["cases"], "nothing is lost by it");
     sandbox
         .run(&["review", "audit", "--expect-head", head])
         .done();
@@ -498,8 +501,16 @@ fn analysts_join_the_mirror(sandbox: &Sandbox, rows: i64) {
         sandbox.count("SELECT count(*) AS n FROM review_events"),
         rows
     );
+    assert_eq!(
+        sandbox.count(
+            "SELECT count(*) AS n FROM review_cases c JOIN review_events e \
+             ON e.case_id = c.case_id AND e.case_version = c.version AND e.to_state = c.state"
+        ),
+        rows,
+        "every version of every case"
+    );
     let closed = sandbox.query(
-        "SELECT a.reason, c.state FROM review_cases c JOIN anomalies a USING (anomaly_id) \
+        "SELECT DISTINCT c.case_id, a.reason FROM review_cases c JOIN anomalies a USING (anomaly_id) \
          WHERE c.state = 'closed'",
     );
     assert!(

@@ -111,8 +111,9 @@ impl From<Mirrored> for Attached {
 /// [`Error::Tables`] when the tables cannot be read.
 pub async fn cases(session: &Session, as_of: i64) -> Result<Vec<CaseFile>, Error> {
     let what = "cases of the queue";
-    let sql = "SELECT case_id, max(org_code) AS org_code, max(unit_name) AS unit_name, \
-               max(severity) AS severity FROM review_cases GROUP BY case_id";
+    let sql = "SELECT case_id, org_code, unit_name, severity FROM \
+               (SELECT *, row_number() OVER (PARTITION BY case_id ORDER BY version DESC) AS nth \
+                FROM review_cases) WHERE nth = 1";
     let found = session.rows(what, sql).await?;
     let mut cases: BTreeMap<String, CaseFile> = BTreeMap::new();
     for row in rows::objects(&found).map_err(Error::rows(what))? {

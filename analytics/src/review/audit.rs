@@ -1,12 +1,14 @@
 //! The proof that nothing was changed, removed or put in between.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::event::{ChainFault, ChainWalk, Event, GENESIS};
 use super::service::Service;
-use super::store::{ActRow, FileRow, Store, StoreError};
+use super::store::{ActRow, FileRow, Store, StoreError, VersionRow};
 
 /// Rows of the audit chain read at once.
 const AUDIT_PAGE: u32 = 1_000;
@@ -25,8 +27,9 @@ pub struct AuditReport {
 }
 
 impl Service {
-    /// Walks the whole audit chain, compares every act and every indexed file with its row, and every
-    /// case with its last row. `expected_head` is a hash that was kept from an earlier audit.
+    /// Walks the whole audit chain, compares every version of a case, every act and every indexed file with
+    /// its row, and the index of cases with their last rows. `expected_head` is a hash that was kept from an
+    /// earlier audit.
     ///
     /// # Errors
     /// [`Error::OutOfScope`] for a caller who sees a part of the queue; [`Error::Store`]. A broken
@@ -55,12 +58,30 @@ impl Service {
         Ok(report)
     }
 
+    /// Writes the index of cases anew from the versions that are kept; how many cases it holds. For an index
+    /// that an audit found altered: what it says is worked out from the versions, and lists and searches
+    /// read nothing else.
+    ///
+    /// # Errors
+    /// [`Error::OutOfScope`] for a caller who sees a part of the queue; [`Error::Store`], then nothing was
+    /// changed.
+    pub async fn rebuild_index(&self) -> Result<u64, Error> {
+        if !self.caller.scope.is_everything() {
+            return Err(Error::OutOfScope("the index of cases"));
+        }
+        let mut tx = self.store.begin().await?;
+        let cases = tx.rebuild_index().await?;
+        tx.commit().await?;
+        Ok(cases)
+    }
+
     /// The audit itself, up to the first fault.
     async fn walk(&self, expected: Option<&str>, report: &mut AuditReport) -> Result<(), Broken> {
         // Nobody writes between the head and the cases; rows appended later are beyond `end`.
         let mut tx = self.store.begin().await?;
         let end = tx.head().await?.map_or(0, |(seq, _)| seq);
         let cases = self.store.fingerprints().await?;
+        let beyond = Beside::load(self.store.as_ref(), end, i64::MAX).await?;
         drop(tx);
         report.cases = cases.len();
         let mut walk = ChainWalk::new();
@@ -77,7 +98,7 @@ impl Service {
             };
             beside = Beside::load(self.store.as_ref(), report.rows, last).await?;
             for event in &page {
-                walk.step(event)?;
+                walk.step(event, beside.versions.remove(&event.seq).as_ref())?;
                 beside.of(event)?;
                 report.rows = event.seq;
                 report.head.clone_from(&event.hash);
@@ -85,6 +106,7 @@ impl Service {
             }
             beside.nothing_left()?;
         }
+        beyond.nothing_left()?;
         for stored in &cases {
             walk.case(stored)?;
         }
@@ -118,8 +140,10 @@ impl From<StoreError> for Broken {
     }
 }
 
-/// What stands beside the chain: the acts and files that rows brought.
+/// What stands beside the chain: the versions, acts and files that rows brought.
 struct Beside {
+    /// By row; a row brings one.
+    versions: BTreeMap<i64, VersionRow>,
     acts: Vec<ActRow>,
     files: Vec<FileRow>,
 }
@@ -127,7 +151,9 @@ struct Beside {
 impl Beside {
     /// Of the rows after `after` up to `until`.
     async fn load(store: &dyn Store, after: i64, until: i64) -> Result<Self, StoreError> {
+        let versions = store.versions_between(after, until).await?;
         Ok(Self {
+            versions: versions.into_iter().map(|row| (row.seq, row)).collect(),
             acts: store.acts_between(after, until).await?,
             files: store.files_between(after, until).await?,
         })
@@ -203,6 +229,13 @@ impl Beside {
 
     /// What is left belongs to no row.
     fn nothing_left(&self) -> Result<(), ChainFault> {
+        if let Some(row) = self.versions.values().next() {
+            return Err(ChainFault::VersionAltered {
+                seq: row.seq,
+                case_id: row.case_id.clone(),
+                version: row.version,
+            });
+        }
         if let Some(act) = self.acts.first() {
             return Err(ChainFault::ActAltered {
                 seq: act.seq,

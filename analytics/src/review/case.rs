@@ -252,12 +252,8 @@ impl Case {
         })
     }
 
-    /// SHA-256 of the case as it is stored, hex.
-    pub(super) fn sha256(&self) -> String {
-        hex::encode(Sha256::digest(self.document().as_bytes()))
-    }
-
-    /// The case as it is stored.
+    /// The case as it will be stored. What was stored by an earlier program may read otherwise, for lack of
+    /// a field: its hash is that of the stored text and not of this one.
     pub(super) fn document(&self) -> String {
         // Texts, numbers and sets into memory: nothing here can fail to serialise. (A value that is
         // not finite is written as null.)
@@ -265,7 +261,12 @@ impl Case {
     }
 }
 
-/// Left out of the document when there is none, so that older cases keep their hash.
+/// SHA-256 of a document, hex.
+pub(super) fn sha256_of(document: &str) -> String {
+    hex::encode(Sha256::digest(document.as_bytes()))
+}
+
+/// Left out of the document when there is none, so that most cases read as they did before.
 fn is_zero(count: &u32) -> bool {
     *count == 0
 }

@@ -1,13 +1,15 @@
 //! The audit chain: one row per change, each holding the hash of the one before.
 //!
 //! A row's hash covers everything in the row (what was read from its files included, in rows since
-//! that was recorded there), the hash before it, and the hash of the case as the change left it. So a row that was altered, removed or put in between breaks the chain at that
-//! row, and a case that was altered behind the chain's back no longer has the hash its last row
-//! holds. What a chain alone cannot show is that its end was cut off together with the cases it
-//! described; for that, keep the head that `nonsite review audit` prints.
+//! that was recorded there), the hash before it, and the hash of the case as the change left it. So a row
+//! that was altered, removed or put in between breaks the chain at that row, and a version of a case that
+//! was altered behind the chain's back no longer has the hash its row holds. A row also says, by the form
+//! of its hash, whether its version was kept: one that was cannot be taken away unnoticed. What a chain
+//! alone cannot show is that its end was cut off together with the cases it described; for that, keep the
+//! head that `nonsite review audit` prints.
 //!
-//! What stands beside the chain is compared with it: acts and the index of files with the rows that
-//! brought them, and the columns a case is searched by with the case.
+//! What stands beside the chain is compared with it: versions of cases, acts and the index of files with
+//! the rows that brought them, and the index of cases with their newest versions.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::case::sha256_of;
 use super::step::Attachment;
-use super::store::Fingerprint;
+use super::store::{Fingerprint, VersionRow};
 
 /// What stands in the place of the hash before the first row.
 pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -78,25 +81,33 @@ enum Form {
     /// What was read from the files as well. The text names the form, so that a row of this form
     /// cannot pass as one of the first.
     Second,
+    /// As the second, and the case's version was kept beside the chain.
+    Third,
 }
 
 impl Event {
     /// The hash the row gets.
     pub(super) fn expected_hash(&self) -> String {
-        self.hashed(Form::Second)
+        self.hashed(Form::Third)
     }
 
-    /// Whether the row's content has the hash it claims.
-    fn is_sound(&self) -> bool {
-        [Form::Second, Form::First]
+    /// The form in which the row's content has the hash it claims; `None` when it has it in none.
+    fn form(&self) -> Option<Form> {
+        [Form::Third, Form::Second, Form::First]
             .into_iter()
-            .any(|form| self.hash == self.hashed(form))
+            .find(|form| self.hash == self.hashed(*form))
     }
 
     /// The hash the row had before what was read from files was part of it.
     #[cfg(test)]
     pub(super) fn first_hash(&self) -> String {
         self.hashed(Form::First)
+    }
+
+    /// The hash the row had before versions were kept.
+    #[cfg(test)]
+    pub(super) fn second_hash(&self) -> String {
+        self.hashed(Form::Second)
     }
 
     fn hashed(&self, form: Form) -> String {
@@ -117,7 +128,7 @@ impl Event {
             .map(|file| {
                 let mut parts =
                     BTreeMap::from([("name", json!(file.name)), ("sha256", json!(file.sha256))]);
-                if form == Form::Second {
+                if form != Form::First {
                     parts.insert("facts", json!(file.facts));
                 }
                 parts
@@ -146,9 +157,11 @@ impl Event {
             ("seq", json!(self.seq)),
             ("to_state", json!(self.to_state)),
         ]);
-        if form == Form::Second {
-            fields.insert("form", json!(2));
-        }
+        match form {
+            Form::First => None,
+            Form::Second => fields.insert("form", json!(2)),
+            Form::Third => fields.insert("form", json!(3)),
+        };
         // Texts and numbers into memory: nothing here can fail to serialise.
         serde_json::to_string(&fields).unwrap_or_default()
     }
@@ -202,6 +215,15 @@ pub enum ChainFault {
         /// The act.
         act_id: String,
     },
+    /// A version of a case is not what its audit row says, or is gone.
+    VersionAltered {
+        /// The row.
+        seq: i64,
+        /// The case.
+        case_id: String,
+        /// The version.
+        version: i64,
+    },
     /// The index of files does not say what the audit row says of its files.
     FilesAltered {
         /// The row.
@@ -209,7 +231,7 @@ pub enum ChainFault {
         /// Its case, where that is known.
         case_id: String,
     },
-    /// A case is not what its last row says.
+    /// The index of cases does not hold what the last row of a case says.
     CaseAltered {
         /// Its last row, 0 when it has none.
         seq: i64,
@@ -257,6 +279,16 @@ impl std::fmt::Display for ChainFault {
                     "inspection act {act_id} is not what row {seq} says, or one of the two is missing"
                 )
             }
+            Self::VersionAltered {
+                seq,
+                case_id,
+                version,
+            } => {
+                write!(
+                    f,
+                    "version {version} of case {case_id} is not what row {seq} says, or is missing"
+                )
+            }
             Self::FilesAltered { seq, case_id } => {
                 write!(
                     f,
@@ -281,8 +313,18 @@ impl std::fmt::Display for ChainFault {
 pub(super) struct ChainWalk {
     rows: i64,
     head: String,
-    /// Version and hash of every case after its last row so far, and that row.
-    cases: BTreeMap<String, (i64, String, i64)>,
+    /// Every case after its last row so far.
+    cases: BTreeMap<String, Last>,
+}
+
+/// What the last row of a case says.
+#[derive(Debug)]
+struct Last {
+    seq: i64,
+    version: i64,
+    sha256: String,
+    /// Whether the version is kept.
+    kept: bool,
 }
 
 impl ChainWalk {
@@ -294,8 +336,12 @@ impl ChainWalk {
         }
     }
 
-    /// Takes the next row.
-    pub(super) fn step(&mut self, event: &Event) -> Result<(), ChainFault> {
+    /// Takes the next row and the version that is kept of it.
+    pub(super) fn step(
+        &mut self,
+        event: &Event,
+        kept: Option<&VersionRow>,
+    ) -> Result<(), ChainFault> {
         let expected = self.rows + 1;
         if event.seq != expected {
             return Err(ChainFault::Missing {
@@ -307,34 +353,79 @@ impl ChainWalk {
         if event.prev_hash != self.head {
             return Err(ChainFault::Unlinked { seq, case_id });
         }
-        if !event.is_sound() {
+        let Some(form) = event.form() else {
             return Err(ChainFault::Altered { seq, case_id });
-        }
+        };
         if !event.agrees_with_itself() {
             return Err(ChainFault::Contradicts { seq, case_id });
         }
+        self.check_version(event, form, kept)?;
         self.rows = expected;
         self.head.clone_from(&event.hash);
         self.cases.insert(
             case_id,
-            (event.case_version, event.case_sha256.clone(), seq),
+            Last {
+                seq,
+                version: event.case_version,
+                sha256: event.case_sha256.clone(),
+                kept: kept.is_some(),
+            },
         );
         Ok(())
     }
 
-    /// Compares a stored case with its last row, and what it is searched by with what it says.
+    /// A version that is kept is what its row says. Missing are those from before versions were kept, and
+    /// of these not the one a case had then: every later version came out of it.
+    fn check_version(
+        &self,
+        event: &Event,
+        form: Form,
+        kept: Option<&VersionRow>,
+    ) -> Result<(), ChainFault> {
+        let altered = |seq, version| ChainFault::VersionAltered {
+            seq,
+            case_id: event.case_id.clone(),
+            version,
+        };
+        let sound = match kept {
+            Some(row) => {
+                row.case_id == event.case_id
+                    && row.version == event.case_version
+                    && row.sha256 == event.case_sha256
+                    && sha256_of(&row.document) == row.sha256
+            }
+            None => form != Form::Third,
+        };
+        if !sound {
+            return Err(altered(event.seq, event.case_version));
+        }
+        match self.cases.get(&event.case_id) {
+            Some(last) if form == Form::Third && !last.kept => Err(altered(last.seq, last.version)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares a case in the index with its last row, whose version has to be kept, and what it is
+    /// searched by with what it says.
     pub(super) fn case(&mut self, stored: &Fingerprint) -> Result<(), ChainFault> {
         let altered = |seq| ChainFault::CaseAltered {
             seq,
             case_id: stored.case_id.clone(),
         };
         match self.cases.remove(&stored.case_id) {
-            Some((last, hash, _))
-                if last == stored.version && hash == stored.sha256 && stored.columns_agree =>
+            Some(last) if !last.kept => Err(ChainFault::VersionAltered {
+                seq: last.seq,
+                case_id: stored.case_id.clone(),
+                version: last.version,
+            }),
+            Some(last)
+                if last.version == stored.version
+                    && last.sha256 == stored.sha256
+                    && stored.columns_agree =>
             {
                 Ok(())
             }
-            Some((_, _, seq)) => Err(altered(seq)),
+            Some(last) => Err(altered(last.seq)),
             None => Err(altered(0)),
         }
     }
@@ -342,7 +433,7 @@ impl ChainWalk {
     /// After all cases: rows of a case that is not there.
     pub(super) fn finish(self) -> Result<(i64, String), ChainFault> {
         match self.cases.into_iter().next() {
-            Some((case_id, (_, _, seq))) => Err(ChainFault::CaseAltered { seq, case_id }),
+            Some((case_id, Last { seq, .. })) => Err(ChainFault::CaseAltered { seq, case_id }),
             None => Ok((self.rows, self.head)),
         }
     }

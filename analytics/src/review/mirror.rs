@@ -5,14 +5,13 @@
 //! crashes. A second mirror that runs at the same time has its commit refused and goes on from
 //! where the first one came.
 //!
-//! Every version of a case has exactly one row of the chain. A case is written with the batch that
-//! holds the row of its present version; versions that were replaced before the mirror came by are
-//! left to the chain, which has them all.
+//! Every version of a case has exactly one row of the chain and is written with the batch that holds it,
+//! however many versions came between two passes. Of a case from before versions were kept, what was
+//! replaced until then is not there to be written; the chain has its rows.
 //!
 //! Failure mode: a queue that was put back from a backup ends before the mirror does. That is an
 //! error ([`Error::MirrorAhead`]): the mirror shows what the queue no longer knows.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use deltalake::kernel::Transaction;
@@ -22,14 +21,15 @@ use serde_json::{Map, Value, json};
 
 use super::case::Case;
 use super::error::Error;
-use super::event::Event;
+use super::event::{ChainFault, Event};
 use super::service::Service;
+use super::store::VersionRow;
 use crate::session::{append, ensure, rows, transaction};
 
 /// Rows of the chain in one commit.
 const PAGE: u32 = 10_000;
 /// Markers: position in the audit chain.
-const EVENTS: &str = "nonsite-review/events";
+pub(super) const EVENTS: &str = "nonsite-review/events";
 const CASES: &str = "nonsite-review/cases";
 
 /// What a mirror pass wrote.
@@ -54,7 +54,12 @@ impl Service {
         })
     }
 
-    async fn fill(&self, store: &Path, def: &TableDef, marker: &str) -> Result<usize, Error> {
+    pub(super) async fn fill(
+        &self,
+        store: &Path,
+        def: &TableDef,
+        marker: &str,
+    ) -> Result<usize, Error> {
         let mut written = 0;
         loop {
             let table = ensure(store, def).await?;
@@ -66,7 +71,7 @@ impl Service {
             };
             let rows = match marker {
                 EVENTS => events.iter().map(event_row).collect(),
-                _ => self.case_rows(&events).await?,
+                _ => self.case_rows(done, last.seq).await?,
             };
             let batch = rows::batch(&def.schema, &rows)
                 .map_err(|error| crate::session::Error::query(def.name)(error.into()))?;
@@ -95,25 +100,24 @@ impl Service {
         Ok(())
     }
 
-    /// The cases whose present version came about in these rows.
-    async fn case_rows(&self, events: &[Event]) -> Result<Vec<Map<String, Value>>, Error> {
-        let mut versions: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-        for event in events {
-            versions
-                .entry(&event.case_id)
-                .or_default()
-                .insert(event.case_version);
-        }
-        let mut rows = Vec::with_capacity(versions.len());
-        for (case_id, versions) in versions {
-            let case = self.store.case(case_id).await?;
-            rows.extend(
-                case.filter(|case| versions.contains(&case.version))
-                    .map(|case| case_row(&case)),
-            );
-        }
-        Ok(rows)
+    /// The versions of cases that the rows after `after` up to `until` brought.
+    async fn case_rows(&self, after: i64, until: i64) -> Result<Vec<Map<String, Value>>, Error> {
+        let versions = self.store.versions_between(after, until).await?;
+        versions
+            .iter()
+            .map(|row| Ok(case_row(&read(row)?)))
+            .collect()
     }
+}
+
+fn read(row: &VersionRow) -> Result<Case, Error> {
+    serde_json::from_str(&row.document).map_err(|error| {
+        Error::Chain(ChainFault::Unreadable {
+            what: "a version of case".to_owned(),
+            id: row.case_id.clone(),
+            problem: error.to_string(),
+        })
+    })
 }
 
 pub(super) fn event_row(event: &Event) -> Map<String, Value> {

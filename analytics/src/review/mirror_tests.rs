@@ -1,9 +1,15 @@
-//! The mirror writes every row once: again, at the same time, and after the queue was put back.
+//! The mirror writes every row once: again, at the same time, cut off anywhere, and after the queue was put
+//! back.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
+
+use nonsite_schemas::tables;
 
 use super::behaviour::config;
-use super::mirror::Mirrored;
+use super::mirror::{EVENTS, Mirrored};
 use super::parts::{Role, Severity};
 use super::testing::Bench;
 use super::{Error, Filter};
@@ -23,9 +29,23 @@ async fn opened(bench: &Bench, range: std::ops::Range<u32>) {
     }
 }
 
-#[tokio::test]
-async fn every_row_is_mirrored_once() {
-    let bench = Bench::sqlite(&config()).await;
+/// Both tables hold every row of the chain and its version once, and nothing else.
+async fn whole(bench: &Bench, store: &Path) {
+    let chain = bench.service.audit(None).await.unwrap().rows;
+    for sql in [
+        "SELECT count(*) AS n FROM review_events",
+        "SELECT count(DISTINCT seq) AS n FROM review_events",
+        "SELECT count(*) AS n FROM review_cases",
+        "SELECT count(*) AS n FROM (SELECT DISTINCT case_id, version FROM review_cases)",
+        "SELECT count(*) AS n FROM review_cases c JOIN review_events e \
+         ON e.case_id = c.case_id AND e.case_version = c.version AND e.to_state = c.state \
+         AND e.at = c.updated_at",
+    ] {
+        assert_eq!(number(store, sql).await, chain, "{sql}");
+    }
+}
+
+async fn every_row_is_mirrored_once(bench: Bench) {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path();
     assert_eq!(
@@ -34,27 +54,26 @@ async fn every_row_is_mirrored_once() {
     );
     opened(&bench, 0..3).await;
     let first = bench.service.mirror(store).await.unwrap();
-    assert_eq!((first.events, first.cases), (6, 3), "opened and accepted");
+    assert_eq!((first.events, first.cases), (6, 6), "opened and accepted");
     assert_eq!(
         bench.service.mirror(store).await.unwrap(),
         Mirrored::default()
     );
 
+    // Two changes between two passes.
     let case = bench.open("m-0", Severity::S3).await;
     bench.act(&case, "dispatch", "ana", Role::Analyst).await;
     bench.act(&case, "deliver", "ana", Role::Analyst).await;
     let second = bench.service.mirror(store).await.unwrap();
-    assert_eq!(
-        (second.events, second.cases),
-        (2, 1),
-        "only the present version"
-    );
-
-    let head = bench.service.audit(None).await.unwrap();
-    assert_eq!(
-        number(store, "SELECT count(*) AS n FROM review_events").await,
-        head.rows
-    );
+    assert_eq!((second.events, second.cases), (2, 2), "every version");
+    for (state, version) in [("dispatched", 3), ("self_check", 4)] {
+        let sql = format!(
+            "SELECT count(*) AS n FROM review_cases WHERE case_id = '{case}' \
+             AND state = '{state}' AND version = {version}"
+        );
+        assert_eq!(number(store, &sql).await, 1, "{state}");
+    }
+    whole(&bench, store).await;
     assert_eq!(
         number(
             store,
@@ -62,22 +81,12 @@ async fn every_row_is_mirrored_once() {
              ON p.seq = e.seq - 1 AND p.hash = e.prev_hash"
         )
         .await,
-        head.rows - 1,
+        bench.service.audit(None).await.unwrap().rows - 1,
         "the chain holds in the mirror as well"
-    );
-    assert_eq!(
-        number(
-            store,
-            "SELECT count(*) AS n FROM review_cases WHERE state = 'self_check' AND version = 4"
-        )
-        .await,
-        1
     );
 }
 
-#[tokio::test]
-async fn mirrors_at_the_same_time_double_nothing() {
-    let bench = Bench::sqlite(&config()).await;
+async fn mirrors_at_the_same_time_double_nothing(bench: Bench) {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path();
     opened(&bench, 0..5).await;
@@ -86,29 +95,73 @@ async fn mirrors_at_the_same_time_double_nothing() {
         opened(&bench, round * 10..round * 10 + 5).await;
         let (one, two) = tokio::join!(bench.service.mirror(store), bench.service.mirror(store));
         let (one, two) = (one.unwrap(), two.unwrap());
-        assert_eq!((one.events + two.events, one.cases + two.cases), (10, 5));
+        assert_eq!((one.events + two.events, one.cases + two.cases), (10, 10));
     }
+    whole(&bench, store).await;
     assert_eq!(
         number(
             store,
-            "SELECT count(*) - count(DISTINCT seq) AS n FROM review_events"
+            "SELECT count(DISTINCT case_id) AS n FROM review_cases"
         )
         .await,
-        0
-    );
-    assert_eq!(
-        number(store, "SELECT count(*) AS n FROM review_cases").await,
         bench.service.list(&Filter::default()).await.unwrap().len() as i64
     );
 }
 
-#[tokio::test]
-async fn a_queue_that_ends_before_its_mirror_is_an_error() {
-    let bench = Bench::sqlite(&config()).await;
+/// Runs something and gives it up after it was polled so often; what it came to, if it did.
+async fn cut_off<T>(polls: usize, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+async fn a_pass_that_is_cut_off_is_made_up_for(bench: Bench) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path();
+    // After the rows of the chain were written, and before anything else.
+    opened(&bench, 0..2).await;
+    let events = tables::review_events();
+    let written = bench.service.fill(store, &events, EVENTS).await.unwrap();
+    assert_eq!(written, 4);
+    let rest = bench.service.mirror(store).await.unwrap();
+    assert_eq!((rest.events, rest.cases), (0, 4));
+    whole(&bench, store).await;
+    // Later and later, until a pass comes to its end: between any two steps, with a write under way.
+    let (mut polls, mut cut) = (1, 0);
+    loop {
+        let case = bench.open(&format!("c-{polls}"), Severity::S3).await;
+        bench.act(&case, "dispatch", "ana", Role::Analyst).await;
+        match cut_off(polls, bench.service.mirror(store)).await {
+            Some(done) => {
+                done.unwrap();
+                break;
+            }
+            None => cut += 1,
+        }
+        polls += 1 + polls / 8;
+    }
+    assert!(cut > 0, "a pass is more than one step");
+    bench.service.mirror(store).await.unwrap();
+    whole(&bench, store).await;
+    let again = bench.service.mirror(store).await.unwrap();
+    assert_eq!(again, Mirrored::default());
+}
+
+async fn a_queue_that_ends_before_its_mirror_is_an_error(bench: Bench) {
     let folder = tempfile::tempdir().unwrap();
     opened(&bench, 0..2).await;
     bench.service.mirror(folder.path()).await.unwrap();
-    let older = Bench::sqlite(&config()).await;
+    let older = match bench.schema {
+        Some(_) => Bench::postgres(&config()).await,
+        None => Bench::sqlite(&config()).await,
+    };
     opened(&older, 0..1).await;
     let error = older.service.mirror(folder.path()).await.unwrap_err();
     assert!(
@@ -121,4 +174,33 @@ async fn a_queue_that_ends_before_its_mirror_is_an_error() {
         ),
         "{error}"
     );
+}
+
+/// Every test once per store.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::sqlite(&super::config()).await).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::Bench::postgres(&super::config()).await).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both! {
+    every_row_is_mirrored_once,
+    mirrors_at_the_same_time_double_nothing,
+    a_pass_that_is_cut_off_is_made_up_for,
+    a_queue_that_ends_before_its_mirror_is_an_error,
 }

@@ -13,7 +13,8 @@
 //! Invariants:
 //! - **W1** A case changes only along a way of the machine, by a role that may, under its guards.
 //! - **W2** Every change is one new version of the case and one row of the chain, in one
-//!   transaction; rows are never changed or removed (triggers refuse it, hashes prove it).
+//!   transaction; rows and versions are never changed or removed (triggers refuse it, hashes prove it).
+//!   What is searched is an index of the newest versions, which can be written anew from them.
 //! - **W3** A case is claimed by at most one person at a time.
 //! - **W4** Deadlines run from their clock's start and end after it; one that passed takes effect as
 //!   of the moment it passed, before anything else happens to the case.
@@ -69,9 +70,15 @@ mod tick;
 #[cfg(test)]
 mod behaviour;
 #[cfg(test)]
+mod by_hand;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
+mod earlier;
+#[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod migrations;
 #[cfg(test)]
 mod mirror_tests;
 #[cfg(test)]
@@ -84,6 +91,8 @@ mod tampering;
 mod testing;
 #[cfg(test)]
 mod testing_postgres;
+#[cfg(test)]
+mod versions_tests;
 #[cfg(test)]
 mod walk;
 
@@ -123,5 +132,6 @@ pub use stats::{Figure, Rate, StatRow};
 pub use step::{Actor, Attachment, Input, NextStep};
 pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
+    VersionRow,
 };
 pub use tick::Fired;

@@ -11,7 +11,7 @@ use crate::ratio::RatioPolicies;
 use super::act::{ActView, merged_into};
 use super::bundle::Bundles;
 use super::caller::Caller;
-use super::case::Case;
+use super::case::{Case, sha256_of};
 use super::desk::{Desk, Moved};
 use super::error::{Error, Refusal};
 use super::event::{Event, GENESIS};
@@ -359,12 +359,12 @@ impl Service {
             client: moved.actor.client,
             rule_version: case.rule_version,
             policy_version: self.machine().version().to_owned(),
-            case_sha256: case.sha256(),
+            case_sha256: sha256_of(&case.document()),
             prev_hash,
             hash: String::new(),
         };
         event.hash = event.expected_hash();
-        tx.put(&case, before).await?;
+        tx.put(&case, before, seq).await?;
         tx.append(&event).await?;
         for (position, file) in (0_i64..).zip(&event.attachments) {
             if let Some(facts) = &file.facts {

@@ -194,7 +194,7 @@ pub struct FileRow {
     pub at: i64,
 }
 
-/// A stored case as the audit compares it.
+/// A case in the index as the audit compares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     /// The case.
@@ -205,6 +205,21 @@ pub struct Fingerprint {
     pub sha256: String,
     /// Whether the columns it is searched by say what the document says.
     pub columns_agree: bool,
+}
+
+/// A version of a case, as the change that brought it left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The case.
+    pub case_id: String,
+    /// The version, from 1.
+    pub version: i64,
+    /// The audit row it came from.
+    pub seq: i64,
+    /// The case as JSON.
+    pub document: String,
+    /// SHA-256 of the document, hex.
+    pub sha256: String,
 }
 
 /// A version of an inspection act that the workflow wrote.
@@ -290,7 +305,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError>;
     /// Versions of acts of a case, in order.
     async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError>;
-    /// Every stored case as the audit compares it, by id.
+    /// A version of a case; `None` when there is none, or it is from before versions were kept.
+    async fn version(&self, case_id: &str, version: i64) -> Result<Option<VersionRow>, StoreError>;
+    /// Versions of cases that the rows after `after` up to `until` brought, in order.
+    async fn versions_between(&self, after: i64, until: i64)
+    -> Result<Vec<VersionRow>, StoreError>;
+    /// The index of cases as the audit compares it, by id.
     async fn fingerprints(&self) -> Result<Vec<Fingerprint>, StoreError>;
     /// Acts of the rows after `after` up to `until`, in order.
     async fn acts_between(&self, after: i64, until: i64) -> Result<Vec<ActRow>, StoreError>;
@@ -340,11 +360,22 @@ pub trait Tx: Send {
     ) -> Result<Vec<Case>, StoreError>;
     /// The case whose timer is next, after so many that have to wait, if it is not after `now`.
     async fn next_timer(&mut self, now: i64, waiting: u32) -> Result<Option<Case>, StoreError>;
-    /// Stores a new case (`replaces` is `None`) or the next version of one.
+    /// Keeps a new case (`replaces` is `None`) or the next version of one, and puts it into the index.
+    /// `seq` is the position of the audit row that tells of it, which has to follow in the same
+    /// transaction.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the stored version is not `replaces`.
-    async fn put(&mut self, case: &Case, replaces: Option<&Case>) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when the newest version is not `replaces`; nothing but giving the
+    /// transaction up makes sense then.
+    async fn put(
+        &mut self,
+        case: &Case,
+        replaces: Option<&Case>,
+        seq: i64,
+    ) -> Result<(), StoreError>;
+    /// Writes the index of cases anew from the versions; how many cases it holds. What stands in it
+    /// without a version and without an audit row is taken out.
+    async fn rebuild_index(&mut self) -> Result<u64, StoreError>;
     /// Position and hash of the last row of the chain.
     async fn head(&mut self) -> Result<Option<(i64, String)>, StoreError>;
     /// Appends a row.

@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
-use super::store::{ActRow, Answered, FileRow, SendIntent, StoreError};
+use super::store::{ActRow, Answered, FileRow, SendIntent, StoreError, VersionRow};
 
 /// Id and document of a case's row.
 pub(super) fn case_document<R>(row: &R) -> Result<(String, String), sqlx::Error>
@@ -66,6 +66,23 @@ where
     }
     let open: bool = row.try_get("is_open")?;
     Ok(open == is_open && text("severity")?.as_deref() == Some(case.severity.code()))
+}
+
+/// A version of a case.
+pub(super) fn version<R>(row: &R) -> Result<VersionRow, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(VersionRow {
+        case_id: row.try_get("case_id")?,
+        version: row.try_get("version")?,
+        seq: row.try_get("seq")?,
+        document: row.try_get("document")?,
+        sha256: row.try_get("sha256")?,
+    })
 }
 
 /// An audit row.

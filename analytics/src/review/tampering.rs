@@ -3,62 +3,25 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 
+use super::by_hand::{by_hand, tamper};
 use super::event::{ChainFault, ChainWalk, Event, GENESIS};
 use super::evidence::fixture;
 use super::parts::{Role, Severity};
 use super::settings::Config;
 use super::testing::{Bench, papers, person};
 
-/// Runs SQL behind the queue's back.
-async fn by_hand(bench: &Bench, sql: &str) -> Result<(), sqlx::Error> {
-    let sql = AssertSqlSafe(sql.to_owned());
-    match &bench.schema {
-        Some(schema) => {
-            let address: PgConnectOptions = super::testing_postgres::address().parse()?;
-            let mut connection = address
-                .options([("search_path", schema.as_str())])
-                .connect()
-                .await?;
-            sqlx::raw_sql(sql).execute(&mut connection).await?;
-            connection.close().await
-        }
-        None => {
-            let path = format!("sqlite://{}", bench.path().display());
-            let mut connection = SqliteConnection::connect(&path).await?;
-            sqlx::raw_sql(sql).execute(&mut connection).await?;
-            connection.close().await
-        }
-    }
-}
-
-/// The same by somebody who takes the locks off first.
-async fn tamper(bench: &Bench, sql: &str) {
-    let unlocked = match bench.schema {
-        Some(_) => format!("SET session_replication_role = replica; {sql}"),
-        None => format!("{UNLOCK} PRAGMA foreign_keys = OFF; {sql}"),
-    };
-    by_hand(bench, &unlocked)
-        .await
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-const UNLOCK: &str = "DROP TRIGGER IF EXISTS review_events_unchanged; \
-     DROP TRIGGER IF EXISTS review_events_stay; DROP TRIGGER IF EXISTS review_cases_stay; \
-     DROP TRIGGER IF EXISTS review_acts_unchanged; DROP TRIGGER IF EXISTS review_acts_stay; \
-     DROP TRIGGER IF EXISTS review_files_unchanged; DROP TRIGGER IF EXISTS review_files_stay;";
-
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     "review_events",
     "review_cases",
+    "review_case_versions",
     "review_acts",
     "review_files",
 ];
 
 /// Two cases: one with a photo (row 4) and an act (row 5), one that waits for its answer (rows 6 to 9).
-async fn filled(bench: Bench) -> Bench {
+pub(super) async fn filled(bench: Bench) -> Bench {
     let first = bench.open("a", Severity::S3).await;
     bench.act(&first, "verify", "ana", Role::Analyst).await;
     let photo = bench.service.keep(&fixture("pump.jpg")).await.unwrap();
@@ -84,7 +47,7 @@ async fn filled(bench: Bench) -> Bench {
     bench
 }
 
-async fn fault(bench: &Bench) -> Option<ChainFault> {
+pub(super) async fn fault(bench: &Bench) -> Option<ChainFault> {
     bench.service.audit(None).await.unwrap().fault
 }
 
@@ -149,6 +112,11 @@ fn tamperings() -> Vec<String> {
             ][..],
         ),
         (
+            "review_case_versions",
+            "seq = 3",
+            &["case_id", "document", "sha256"][..],
+        ),
+        (
             "review_acts",
             "seq = 5",
             &["act_id", "case_id", "sha256"][..],
@@ -184,6 +152,7 @@ fn tamperings() -> Vec<String> {
                 "look_back_until",
             ][..],
         ),
+        ("review_case_versions", "seq = 5", &["version"][..]),
         ("review_acts", "seq = 5", &["seq", "act_version", "at"][..]),
         ("review_files", "seq = 4", &["seq", "position", "at"][..]),
     ];
@@ -216,12 +185,27 @@ fn tamperings() -> Vec<String> {
          WHERE anomaly_id = 'anomaly-a'",
         "UPDATE review_cases SET is_open = NOT is_open WHERE anomaly_id = 'anomaly-a'",
         "DELETE FROM review_cases WHERE anomaly_id = 'anomaly-a'",
+        // Versions: what was said earlier, the first and the last one taken away, one that no row
+        // brought, two that changed places.
+        "UPDATE review_case_versions SET document = replace(document, 'outlet-a', 'outlet-c') \
+         WHERE seq = 3",
+        "DELETE FROM review_case_versions WHERE seq = 1",
+        "DELETE FROM review_case_versions WHERE seq = 9",
+        "DELETE FROM review_case_versions",
+        "INSERT INTO review_case_versions SELECT case_id, 99, 99, document, sha256 \
+         FROM review_case_versions WHERE seq = 5",
+        "UPDATE review_case_versions SET seq = 99 WHERE seq = 5",
+        "UPDATE review_case_versions SET seq = -1 WHERE seq = 2; \
+         UPDATE review_case_versions SET seq = 2 WHERE seq = 3; \
+         UPDATE review_case_versions SET seq = 3 WHERE seq = -1",
         // Acts and files that were put in, changed, or taken away.
         "UPDATE review_acts SET document = replace(document, 'anomaly-a', 'anomaly-c')",
         "DELETE FROM review_acts",
         "INSERT INTO review_acts SELECT 6, 'put-in', 1, case_id, document, sha256, at \
          FROM review_acts",
         "INSERT INTO review_acts SELECT -1, 'put-in', 1, case_id, document, sha256, at \
+         FROM review_acts",
+        "INSERT INTO review_acts SELECT 99, 'put-in', 1, case_id, document, sha256, at \
          FROM review_acts",
         "DELETE FROM review_files",
         "INSERT INTO review_files SELECT 2, 0, case_id, name, sha256, picture, at \
@@ -231,20 +215,63 @@ fn tamperings() -> Vec<String> {
     all
 }
 
+async fn refuses(bench: &Bench, statement: &str, why: &str) {
+    match by_hand(bench, statement).await {
+        Ok(()) => panic!("it was done: {statement}"),
+        Err(refused) => {
+            let refused = refused.to_string();
+            assert!(refused.contains(why), "{statement}: {refused}");
+        }
+    }
+}
+
 async fn the_database_refuses_to_change_history(bench: Bench) {
     let bench = filled(bench).await;
+    // What publishing acts leaves behind.
+    let sent = "INSERT INTO review_acts_intents (topic, last_seq, marks, held_until, at) \
+                VALUES ('acts', 5, '{}', 0, 0); \
+                INSERT INTO review_acts_sent (seq, act_id, topic, partition, position, at) \
+                VALUES (5, 'act', 'acts', 0, 0, 0)";
+    by_hand(&bench, sent).await.unwrap();
     for statement in [
         "UPDATE review_events SET actor = 'nobody' WHERE seq = 3",
         "DELETE FROM review_events WHERE seq = 3",
-        "DELETE FROM review_cases",
+        "UPDATE review_case_versions SET document = '{}' WHERE seq = 3",
+        "DELETE FROM review_case_versions WHERE seq = 3",
         "UPDATE review_acts SET at = 0",
         "DELETE FROM review_files",
+        "UPDATE review_acts_intents SET held_until = 1",
+        "DELETE FROM review_acts_intents",
+        "UPDATE review_acts_sent SET topic = 'other'",
+        "DELETE FROM review_acts_sent",
     ] {
-        let refused = by_hand(&bench, statement).await.unwrap_err().to_string();
-        assert!(
-            refused.contains("append-only") || refused.contains("never deleted"),
-            "{refused}"
-        );
+        refuses(&bench, statement, "append-only").await;
+    }
+    refuses(&bench, "DELETE FROM review_cases", "never deleted").await;
+    // As a program would that knows of no versions, and one that goes back to an earlier one.
+    for statement in [
+        "UPDATE review_cases SET version = version + 1, document = replace(document, 'S3', 'S4')",
+        "UPDATE review_cases SET document = v.document, version = v.version \
+         FROM review_case_versions v WHERE v.case_id = review_cases.case_id AND v.version = 1",
+        "INSERT INTO review_cases (case_id, anomaly_id, version, state, is_open, severity, subject, \
+         rule_group, opened_at, document) \
+         VALUES ('c0', 'a0', 1, 'triage', TRUE, 'S3', 'x', 'x', 0, '{}')",
+    ] {
+        refuses(&bench, statement, "the newest version that is kept").await;
+    }
+    if bench.schema.is_none() {
+        // Only SQLite has a way to put a row into the place of another.
+        for table in [
+            "review_events",
+            "review_case_versions",
+            "review_acts",
+            "review_files",
+            "review_acts_intents",
+            "review_acts_sent",
+        ] {
+            let statement = format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}");
+            refuses(&bench, &statement, "append-only").await;
+        }
     }
     assert_eq!(fault(&bench).await, None);
 }
@@ -285,6 +312,24 @@ async fn an_audit_names_the_first_broken_row(bench: Bench) {
     );
     tamper(
         &bench,
+        "UPDATE review_case_versions SET document = replace(document, 'outlet-a', 'outlet-c') \
+         WHERE seq = 3",
+    )
+    .await;
+    let found = fault(&bench).await.unwrap();
+    assert!(
+        matches!(
+            found,
+            ChainFault::VersionAltered {
+                seq: 3,
+                version: 3,
+                ..
+            }
+        ),
+        "{found}"
+    );
+    tamper(
+        &bench,
         "UPDATE review_events SET fields = '{' WHERE seq = 2",
     )
     .await;
@@ -303,6 +348,7 @@ async fn a_kept_head_shows_that_the_end_was_cut_off(bench: Bench) {
     let later = bench.service.audit(None).await.unwrap().head;
     let cut = format!(
         "DELETE FROM review_events WHERE case_id = '{case}'; \
+         DELETE FROM review_case_versions WHERE case_id = '{case}'; \
          DELETE FROM review_cases WHERE case_id = '{case}'"
     );
     tamper(&bench, &cut).await;
@@ -325,7 +371,8 @@ async fn rows_of_earlier_versions_are_sound_and_none_contradicts_itself() {
         row.prev_hash.clone_from(&head);
         row.hash = row.first_hash();
         head.clone_from(&row.hash);
-        walk.step(&row).unwrap();
+        // They kept no versions.
+        walk.step(&row, None).unwrap();
         earlier.push(row);
     }
     assert!(
@@ -339,25 +386,10 @@ async fn rows_of_earlier_versions_are_sound_and_none_contradicts_itself() {
     first.fields.insert("reason".to_owned(), "one".to_owned());
     first.reason_code = Some("another".to_owned());
     first.hash = first.expected_hash();
-    let found = ChainWalk::new().step(&first).unwrap_err();
+    let found = ChainWalk::new().step(&first, None).unwrap_err();
     assert!(
         matches!(found, ChainFault::Contradicts { seq: 1, .. }),
         "{found}"
-    );
-}
-
-#[tokio::test]
-async fn a_database_of_a_newer_program_is_left_alone() {
-    let bench = filled(Bench::sqlite(&Config::default()).await).await;
-    by_hand(&bench, "PRAGMA user_version = 99").await.unwrap();
-    let refused = super::sqlite::SqliteStore::open(&bench.path(), Duration::from_secs(1))
-        .await
-        .unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .contains("schema version 99, this program knows 6"),
-        "{refused}"
     );
 }
 

@@ -13,6 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::postgres::PostgresStore;
+use super::store::StoreError;
 
 static ADDRESS: LazyLock<String> = LazyLock::new(start);
 static SCHEMAS: AtomicU32 = AtomicU32::new(0);
@@ -56,9 +57,12 @@ pub(super) async fn schema() -> String {
 
 /// The queue in a schema of a cluster.
 pub(super) async fn open(address: &str, schema: &str) -> PostgresStore {
+    try_open(address, schema).await.unwrap()
+}
+
+/// The same, if it can be opened.
+pub(super) async fn try_open(address: &str, schema: &str) -> Result<PostgresStore, StoreError> {
     let options: PgConnectOptions = address.parse().unwrap();
     let options = options.options([("search_path", schema)]);
-    PostgresStore::connect(options, schema, Duration::from_secs(120))
-        .await
-        .unwrap()
+    PostgresStore::connect(options, schema, Duration::from_secs(120)).await
 }

@@ -1,7 +1,7 @@
 -- Every order that reached an enterprise (a case in self-check), from the mirrored audit chain:
 -- from when to when it was answered (`answered_at`), left unanswered (`ended_at` alone) or is still open
--- (both null). `due_at` is the deadline the queue set, by its calendar; null where the mirror came by
--- only after the order had been answered.
+-- (both null). `due_at` is the deadline the queue set last, by its calendar; null for orders that were
+-- answered before the queue kept every version of a case.
 WITH changes AS (
   SELECT case_id, seq, case_version, to_state, effective_at
   FROM review_events
@@ -25,7 +25,7 @@ ways AS (
   GROUP BY s.case_id, s.seq, s.case_version, s.delivered_at
 ),
 due AS (
-  SELECT w.case_id, w.seq, max(v.due_at) AS due_at
+  SELECT w.case_id, w.seq, first_value(v.due_at ORDER BY v.version DESC) AS due_at
   FROM ways w
   JOIN review_cases v
     ON v.case_id = w.case_id AND v.state = 'self_check' AND v.version >= w.case_version

@@ -3,7 +3,7 @@
 use super::TableDef;
 use super::columns::Columns;
 
-/// One row per case as it stood when it was mirrored.
+/// One row per version of a case.
 pub fn review_cases() -> TableDef {
     TableDef {
         name: "review_cases",

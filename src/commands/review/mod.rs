@@ -170,6 +170,8 @@ enum Action {
         #[arg(long, value_name = "HASH")]
         expect_head: Option<String>,
     },
+    /// Write the index that lists and searches read anew from the kept versions of the cases.
+    Reindex,
     /// Print the workflow: states, actions, roles, deadlines.
     Workflow {
         /// The diagram alone, in Mermaid.
@@ -211,6 +213,7 @@ impl Action {
                 | Self::Package(_)
                 | Self::Mirror
                 | Self::Audit { .. }
+                | Self::Reindex
                 | Self::Workflow { .. }
         )
     }
@@ -376,7 +379,7 @@ impl Desk {
                     println!("{}", serde_json::to_string_pretty(&done)?);
                 } else {
                     println!(
-                        "mirrored {} audit rows and {} cases",
+                        "mirrored {} audit rows and {} versions of cases",
                         done.events, done.cases
                     );
                 }
@@ -384,6 +387,14 @@ impl Desk {
             Action::Audit { expect_head } => {
                 let report = self.service.audit(expect_head.as_deref()).await?;
                 return show::audit(&report, self.format);
+            }
+            Action::Reindex => {
+                let cases = self.service.rebuild_index().await?;
+                if self.format == Format::Json {
+                    println!("{}", serde_json::json!({ "cases": cases }));
+                } else {
+                    println!("index of {cases} cases written from their newest versions");
+                }
             }
             Action::Workflow { .. } => {}
         }

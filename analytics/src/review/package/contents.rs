@@ -122,7 +122,7 @@ fn sealed(
         "kind": bundle.kind, "name": bundle.zh, "bundle_version": bundle.version,
         "receiver": receiver,
         "case_id": case.case_id, "state": case.state, "case_version": case.version,
-        "case_sha256": case.sha256(),
+        "case_sha256": last.map(|event| event.case_sha256.clone()),
         "unit_name": case.unit_name, "permit_no": case.permit_no, "org_code": case.org_code,
         "as_of": last.map(|event| beijing_text(event.at)),
         "last_audit_row": last.map(|event| json!({"seq": event.seq, "hash": event.hash})),

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::case::Case;
+use super::case::{Case, sha256_of};
 use super::desk::Desk;
 use super::error::Error;
 use super::event::Event;
@@ -101,7 +101,7 @@ impl Service {
             let why = "who hands over, and to whom, has to be named".to_owned();
             return Err(refused(&shown.case, why));
         }
-        let shown = before_packages(shown)?;
+        let shown = self.before_packages(shown).await?;
         let contents = self.contents(bundle, &shown, receiver, session).await?;
         let files = contents.len();
         let made = zipped::write(contents, out).await?;
@@ -135,21 +135,44 @@ impl Service {
             files,
         })
     }
+
+    /// The case as its last row that is not about a package left it: earlier packages change nothing. What
+    /// that row says of the case, it says of the text that was stored, by whichever program.
+    async fn before_packages(&self, mut shown: Shown) -> Result<Shown, Error> {
+        let case_id = shown.case.case_id.clone();
+        let content = |event: &Event| event.action != PACKAGE;
+        let Some(place) = shown.events.iter().rposition(content) else {
+            return Err(Error::NotFound(case_id));
+        };
+        let last = &shown.events[place];
+        let mut document = String::new();
+        // Programs that did not keep versions left no other than their last one.
+        for event in &shown.events[place..] {
+            if let Some(row) = self.store.version(&case_id, event.case_version).await? {
+                document = set_back(&row.document, event, last);
+                break;
+            }
+        }
+        let sound = sha256_of(&document) == last.case_sha256;
+        match serde_json::from_str(&document) {
+            Ok(case) if sound => shown.case = case,
+            _ => {
+                return Err(Error::Bundle(format!(
+                    "case {case_id} is not what its last audit row says: nonsite audit verify"
+                )));
+            }
+        }
+        shown.events.retain(content);
+        Ok(shown)
+    }
 }
 
-/// The case as its last row that is not about a package left it: earlier packages change nothing.
-fn before_packages(mut shown: Shown) -> Result<Shown, Error> {
-    shown.events.retain(|event: &Event| event.action != PACKAGE);
-    let Some(last) = shown.events.last() else {
-        return Err(Error::NotFound(shown.case.case_id));
-    };
-    shown.case.version = last.case_version;
-    shown.case.updated_at = last.at;
-    if shown.case.sha256() != last.case_sha256 {
-        return Err(Error::Bundle(format!(
-            "case {} is not what its last audit row says: nonsite audit verify",
-            shown.case.case_id
-        )));
-    }
-    Ok(shown)
+/// A document that one row left, as an earlier one left it with nothing but packages in between, which
+/// change version and instant alone. (Inside of a text the quotes would be escaped.)
+fn set_back(document: &str, from: &Event, to: &Event) -> String {
+    let version = |event: &Event| format!("\"version\":{},", event.case_version);
+    let changed = |event: &Event| format!("\"updated_at\":{},", event.at);
+    document
+        .replacen(&version(from), &version(to), 1)
+        .replacen(&changed(from), &changed(to), 1)
 }

@@ -20,10 +20,11 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use super::relational::relational;
+use super::relational::{relational, versions};
 use super::store::StoreError;
 
 relational!(PostgresStore, PostgresTx, Postgres, PgRow);
+versions!(PostgresStore, PostgresTx);
 
 /// Connections of one program.
 const CONNECTIONS: u32 = 16;
@@ -141,6 +142,12 @@ impl PostgresStore {
     fn reader(&self) -> &PgPool {
         &self.pool
     }
+}
+
+/// The steps, to apply them by hand.
+#[cfg(test)]
+pub(super) fn steps() -> &'static [&'static str] {
+    &sql::SCHEMA
 }
 
 fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError {

@@ -1,12 +1,14 @@
 //! The queue in a relational database, said once for both dialects.
 //!
 //! The two databases take the same statements but for those in each dialect's `sql.rs`, and the
-//! library's types differ by database, so [`relational!`] writes the same code for each. A dialect
-//! brings: how it is opened and brought up to date; `lock`, which begins a transaction that excludes
-//! other writers; `reader`, the connections that only read; `fault`, which tells a busy or absent
-//! database from a faulty statement; and `sql::CASES` and `sql::UNCLAIMED`.
+//! library's types differ by database, so [`relational!`] (and [`versions!`] for the versions of cases and
+//! their index) writes the same code for each. A dialect brings: how it is opened and brought up to date;
+//! `lock`, which begins a transaction that excludes other writers; `reader`, the connections that only
+//! read; `fault`, which tells a busy or absent database from a faulty statement; and `sql::CASES` and
+//! `sql::UNCLAIMED`.
 
 pub(super) mod sql;
+mod version;
 
 /// Texts as a JSON array, the form in which a list is handed to either database.
 pub(super) fn json_list(texts: &[String]) -> String {
@@ -23,16 +25,15 @@ pub(super) fn permits(scope: &super::caller::Scope) -> Option<String> {
 /// The transaction and the reading half of a store; see the module.
 macro_rules! relational {
     ($store:ident, $tx:ident, $database:ty, $row:ty) => {
-        use sha2::Digest as _;
         use sqlx::Row as _;
 
         use super::caller::Scope;
-        use super::case::Case;
+        use super::case::{Case, sha256_of};
         use super::event::Event;
         use super::relational::{json_list, permits, sql as common};
         use super::store::{
             ActRow, Answered, FileRow, Filter, Fingerprint, Order, SendIntent, SentRow, Store, Tx,
-            is_open,
+            VersionRow, is_open,
         };
         use super::stored;
 
@@ -220,41 +221,13 @@ macro_rules! relational {
                 &mut self,
                 case: &Case,
                 replaces: Option<&Case>,
+                seq: i64,
             ) -> Result<(), StoreError> {
-                let fault = self.fault("store a case");
-                let statement = if replaces.is_some() {
-                    common::UPDATE
-                } else {
-                    common::INSERT
-                };
-                let mut query = sqlx::query(statement)
-                    .bind(&case.case_id)
-                    .bind(&case.anomaly_id)
-                    .bind(case.version)
-                    .bind(&case.state)
-                    .bind(is_open(case))
-                    .bind(case.severity.code())
-                    .bind(&case.subject)
-                    .bind(&case.rule_group)
-                    .bind(case.org_code.as_deref())
-                    .bind(case.assignee.as_deref())
-                    .bind(case.claimed_until)
-                    .bind(case.due_at)
-                    .bind(case.timer_at)
-                    .bind(case.opened_at)
-                    .bind(case.document())
-                    .bind(case.look_back_until);
-                if let Some(before) = replaces {
-                    query = query.bind(before.version).bind(&before.state);
-                }
-                let done = query.execute(&mut *self.inner).await.map_err(fault)?;
-                match (done.rows_affected(), replaces) {
-                    (0, Some(before)) => Err(StoreError::Conflict {
-                        case_id: case.case_id.clone(),
-                        version: before.version,
-                    }),
-                    _ => Ok(()),
-                }
+                self.put_version(case, replaces, seq).await
+            }
+
+            async fn rebuild_index(&mut self) -> Result<u64, StoreError> {
+                self.reindex().await
             }
 
             async fn head(&mut self) -> Result<Option<(i64, String)>, StoreError> {
@@ -553,6 +526,22 @@ macro_rules! relational {
                 acts_from(&rows).map_err(self.fault("read acts"))
             }
 
+            async fn version(
+                &self,
+                case_id: &str,
+                version: i64,
+            ) -> Result<Option<VersionRow>, StoreError> {
+                self.kept(case_id, version).await
+            }
+
+            async fn versions_between(
+                &self,
+                after: i64,
+                until: i64,
+            ) -> Result<Vec<VersionRow>, StoreError> {
+                self.kept_between(after, until).await
+            }
+
             async fn fingerprints(&self) -> Result<Vec<Fingerprint>, StoreError> {
                 let rows = sqlx::query(common::FINGERPRINTS)
                     .fetch_all(self.reader())
@@ -569,7 +558,7 @@ macro_rules! relational {
                         };
                         Ok(Fingerprint {
                             version: row.try_get("version")?,
-                            sha256: hex::encode(sha2::Sha256::digest(document.as_bytes())),
+                            sha256: sha256_of(&document),
                             columns_agree,
                             case_id,
                         })
@@ -612,3 +601,4 @@ macro_rules! relational {
     };
 }
 pub(super) use relational;
+pub(super) use version::versions;

@@ -29,6 +29,48 @@ pub(in crate::review) const UPDATE: &str = "UPDATE review_cases \
          opened_at = $14, document = $15, look_back_until = $16 \
      WHERE case_id = $1 AND anomaly_id = $2 AND version = $17 AND state = $18";
 
+/// Written into the index again, whatever stands there.
+pub(in crate::review) const REINDEX: &str = "INSERT INTO review_cases \
+     (case_id, anomaly_id, version, state, is_open, severity, subject, rule_group, org_code, \
+      assignee, claimed_until, due_at, timer_at, opened_at, document, look_back_until) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+     ON CONFLICT (case_id) DO UPDATE \
+     SET anomaly_id = excluded.anomaly_id, version = excluded.version, state = excluded.state, \
+         is_open = excluded.is_open, severity = excluded.severity, subject = excluded.subject, \
+         rule_group = excluded.rule_group, org_code = excluded.org_code, \
+         assignee = excluded.assignee, claimed_until = excluded.claimed_until, \
+         due_at = excluded.due_at, timer_at = excluded.timer_at, \
+         opened_at = excluded.opened_at, document = excluded.document, \
+         look_back_until = excluded.look_back_until";
+
+/// What stands in the index and is no case: no version and no audit row knows it.
+pub(in crate::review) const FORGET_STRAYS: &str = "DELETE FROM review_cases \
+     WHERE NOT EXISTS (SELECT 1 FROM review_case_versions v WHERE v.case_id = review_cases.case_id) \
+       AND NOT EXISTS (SELECT 1 FROM review_events e WHERE e.case_id = review_cases.case_id)";
+
+/// Two cases whose anomalies were exchanged would be in each other's way.
+pub(in crate::review) const FREE_ANOMALIES: &str = "UPDATE review_cases SET anomaly_id = case_id \
+     WHERE EXISTS (SELECT 1 FROM review_case_versions v WHERE v.case_id = review_cases.case_id)";
+
+/// A version that is not newer than all that are kept is not written.
+pub(in crate::review) const KEEP_VERSION: &str = "INSERT INTO review_case_versions \
+     (case_id, version, seq, document, sha256) \
+     SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS TEXT), \
+            CAST($5 AS TEXT) \
+     WHERE NOT EXISTS (SELECT 1 FROM review_case_versions WHERE case_id = $1 AND version >= $2)";
+
+pub(in crate::review) const VERSION: &str =
+    "SELECT * FROM review_case_versions WHERE case_id = $1 AND version = $2";
+
+pub(in crate::review) const VERSIONS_BETWEEN: &str =
+    "SELECT * FROM review_case_versions WHERE seq > $1 AND seq <= $2 ORDER BY seq";
+
+pub(in crate::review) const NEWEST_AFTER: &str = "SELECT v.* FROM review_case_versions v \
+     WHERE v.case_id > $1 \
+       AND NOT EXISTS (SELECT 1 FROM review_case_versions n \
+                       WHERE n.case_id = v.case_id AND n.version > v.version) \
+     ORDER BY v.case_id LIMIT $2";
+
 pub(in crate::review) const HEAD: &str =
     "SELECT seq, hash FROM review_events ORDER BY seq DESC LIMIT 1";
 

@@ -16,13 +16,16 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 
-use super::relational::relational;
+use super::relational::{relational, versions};
 use super::store::StoreError;
 
 relational!(SqliteStore, SqliteTx, Sqlite, SqliteRow);
+versions!(SqliteStore, SqliteTx);
 
 /// Connections that only read.
 const READERS: u32 = 4;
+/// How long to wait before the file is asked for again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// The SQLite implementation of [`Store`].
 #[derive(Debug, Clone)]
@@ -60,12 +63,13 @@ impl SqliteStore {
             .busy_timeout(busy_timeout);
         // Waiting for one's turn inside the process may take as long as waiting for another one.
         let patience = busy_timeout + Duration::from_secs(30);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(patience)
-            .connect_with(options.clone())
-            .await
-            .map_err(open)?;
+        let writer =
+            connect(&options, busy_timeout, patience)
+                .await
+                .map_err(|source| match is_busy(&source) {
+                    true => fault(&database, "open", source),
+                    false => open(source),
+                })?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(patience)
@@ -134,15 +138,15 @@ impl SqliteStore {
     }
 }
 
+/// The steps, to apply them by hand.
+#[cfg(test)]
+pub(super) fn steps() -> &'static [&'static str] {
+    &sql::SCHEMA
+}
+
 fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError {
-    // SQLITE_BUSY is 5, with further bits for its variants.
-    let busy = source
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5);
     let database = database.to_owned();
-    if busy || matches!(source, sqlx::Error::PoolTimedOut) {
+    if is_busy(&source) || matches!(source, sqlx::Error::PoolTimedOut) {
         StoreError::Busy { database }
     } else {
         StoreError::Statement {
@@ -150,5 +154,36 @@ fn fault(database: &str, what: &'static str, source: sqlx::Error) -> StoreError 
             what,
             source,
         }
+    }
+}
+
+fn is_busy(source: &sqlx::Error) -> bool {
+    // SQLITE_BUSY is 5, with further bits for its variants.
+    source
+        .as_database_error()
+        .and_then(|error| error.code())
+        .and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
+}
+
+/// The connection that writes. The first one to a new file turns the write-ahead log on and takes the whole
+/// file for it. SQLite does not wait for that by itself: whoever finds the file taken asks again.
+async fn connect(
+    options: &SqliteConnectOptions,
+    busy_timeout: Duration,
+    patience: Duration,
+) -> Result<SqlitePool, sqlx::Error> {
+    let mut left = busy_timeout.as_millis() / AGAIN.as_millis();
+    loop {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(patience)
+            .connect_with(options.clone())
+            .await;
+        match pool {
+            Err(error) if left > 0 && is_busy(&error) => left -= 1,
+            settled => return settled,
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
