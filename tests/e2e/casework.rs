@@ -22,11 +22,25 @@ const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+
 /// A photo with time, place and device in it.
 const PHOTO: &[u8] = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
 
-/// An approval: opinion, checklist, and why it does not wait for the rule to be silent.
-const APPROVED: [&str; 6] = [
+/// An approval: opinion, checklist, why it does not wait for the rule to be silent, and how what does
+/// not fit was resolved.
+const APPROVED: [&str; 18] = [
     // No data come in after the measures.
     "--field",
     "override=手工监测报告 7",
+    // One photo serves every case here, and was taken before any of them.
+    "--resolve",
+    "photo_reused=同一台水泵",
+    "--resolve",
+    "photo_before_order=相机时钟错误",
+    "--resolve",
+    "photo_elsewhere=定位漂移",
+    "--resolve",
+    "same_trouble_again=已约谈",
+    "--resolve",
+    "treatment_stands=无数据",
+    "--resolve",
+    "no_ticket=企业自修",
     "--opinion",
     "整改到位",
     "--items",
@@ -42,6 +56,7 @@ const OFFICER: Who = ("o-1", "officer");
 const REVIEWER: Who = ("rev", "reviewer");
 const SECOND: Who = ("rev-2", "reviewer");
 const LEGAL: Who = ("law", "legal");
+const INVESTIGATOR: Who = ("inv", "investigator");
 const ARCHIVIST: Who = ("arch", "archivist");
 
 /// `nonsite review STEP CASE --by NAME --role ROLE --at TIME ...`.
@@ -126,6 +141,8 @@ fn submit(sandbox: &Sandbox, case: &str) {
         "厂长",
         "--field",
         "owner=厂长 13800000000",
+        "--field",
+        "plan_due=2027-03-03",
         "--attach",
         "pump.jpg",
     ];
@@ -284,11 +301,28 @@ fn one_case_to_the_end(sandbox: &Sandbox, case: &str) {
     step(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion)
         .exits(2)
         .complains(&["missing: `items`"]);
+    let unresolved = [&APPROVED[..2], &APPROVED[14..]].concat();
+    step(sandbox, MONDAY, REVIEWER, &["approve", case], &unresolved)
+        .exits(2)
+        .complains(&["系统发现的矛盾尚未说明", "photo_reused", "`resolved`"]);
     let opinion = APPROVED;
     assert_eq!(
         walk(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion),
         "look_back"
     );
+    let words = ["review", "messages", "--format", "json"];
+    let told = sandbox.run(&words).done().json();
+    let repairs: Vec<&Json> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|message| message["kind"] == "credit_repair" && message["case_id"] == case)
+        .collect();
+    assert_eq!(repairs.len(), 1, "{told}");
+    assert_eq!(repairs[0]["measures"], "已更换");
+    let since = repairs[0]["seq"].to_string();
+    let words = [&words[..], &["--since", since.as_str()]].concat();
+    assert_eq!(sandbox.run(&words).done().json(), Json::Array(Vec::new()));
     let shown = sandbox
         .run(&["review", "show", case, "--at", MONDAY])
         .done();
@@ -378,11 +412,47 @@ fn one_goes_on_site(sandbox: &Sandbox) {
         ),
         "case"
     );
-    let decision = ["--field", "decision=2027-1-1"];
+    penalised(sandbox, case);
+}
+
+/// From the filed case to the file: told, heard, decided, served, paid.
+fn penalised(sandbox: &Sandbox, case: &str) {
+    let decision = ["--field", "decision=2027-1-1", "--field", "major=no"];
+    let decide = ["do", "decide", case];
+    step(sandbox, MONDAY, LEGAL, &decide, &decision)
+        .exits(2)
+        .complains(&["尚未告知当事人", "notify"]);
+    step(sandbox, MONDAY, ARCHIVIST, &["close", case], &[])
+        .exits(2)
+        .complains(&["尚未作出处罚决定"]);
+    let steps: [(Who, &str, &[&str]); 5] = [
+        (INVESTIGATOR, "notify", &["--receipt", "送达回证 1"]),
+        (
+            ENTERPRISE,
+            "waive_hearing",
+            &["--statement", "放弃", "--receipt", "声明 1"],
+        ),
+        (LEGAL, "decide", &decision),
+        (
+            INVESTIGATOR,
+            "serve_decision",
+            &["--channel", "in person", "--receipt", "送达回证 2"],
+        ),
+        (INVESTIGATOR, "pay", &["--receipt", "票据 1"]),
+    ];
+    for (who, action, papers) in steps {
+        let words = ["do", action, case];
+        assert_eq!(walk(sandbox, MONDAY, who, &words, papers), "case");
+    }
     assert_eq!(
-        walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &decision),
+        walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &[]),
         "closed"
     );
+    let shown = sandbox.run(&["review", "show", case, "--format", "json"]);
+    let shown = shown.done().json();
+    let closed = shown["events"].as_array().unwrap().last().unwrap();
+    let hash = closed["fields"]["files_sha256"].as_str().unwrap();
+    assert_eq!(hash.len(), 64);
 }
 
 /// Two people ask for one case, and six for the next one, all at the same time.
