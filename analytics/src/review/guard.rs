@@ -191,9 +191,7 @@ impl Guard {
             ),
             Self::NotS1 => hold(
                 case.severity != Severity::S1,
-                "S1 须转现场核查 / S1 is verified on-site: escalate it, or dismiss it with a second \
-                 person"
-                    .to_owned(),
+                "S1 须转现场核查 / S1 is verified on-site: escalate it".to_owned(),
             ),
             Self::NotRuleOwner => hold(
                 at.rule_owner != Some(at.actor.name.as_str()),
