@@ -4,6 +4,7 @@
 
 mod acts;
 mod pages;
+mod visit;
 
 use nonsite_generator::Scale;
 use serde_json::Value as Json;
@@ -56,7 +57,6 @@ const OFFICER: Who = ("o-1", "officer");
 const REVIEWER: Who = ("rev", "reviewer");
 const SECOND: Who = ("rev-2", "reviewer");
 const LEGAL: Who = ("law", "legal");
-const INVESTIGATOR: Who = ("inv", "investigator");
 const ARCHIVIST: Who = ("arch", "archivist");
 
 /// `nonsite review STEP CASE --by NAME --role ROLE --at TIME ...`.
@@ -198,7 +198,7 @@ fn walk_every_way(sandbox: &Sandbox) -> i64 {
     let serious = id(by_severity(&cases, "S2"));
     two_persons_for_a_serious_one(sandbox, serious);
     a_photo_is_recognised(sandbox, first, serious);
-    one_goes_on_site(sandbox);
+    visit::one_goes_on_site(sandbox);
     two_people_want_the_same(sandbox);
     look_back_ends_by_itself(sandbox, id(by_severity(&cases, "S3")));
 
@@ -350,109 +350,6 @@ fn two_persons_for_a_serious_one(sandbox: &Sandbox, case: &str) {
         .exits(2)
         .complains(&["a second person has to"]);
     assert_eq!(approve(SECOND), "look_back");
-}
-
-fn one_goes_on_site(sandbox: &Sandbox) {
-    let cases = waiting(sandbox);
-    let case = id(by_severity(&cases, "S3"));
-    assert_eq!(
-        walk(
-            sandbox,
-            MONDAY,
-            ANALYST,
-            &["triage", case, "--decision", "verify"],
-            &["--reason", "数据充分"]
-        ),
-        "verify_off"
-    );
-    let doubt = ["--reason", "explanation contradicts the data"];
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["escalate", case], &doubt),
-        "to_onsite"
-    );
-    sandbox.write("minutes.jpg", PHOTO);
-    let visit = [
-        "--act",
-        "act-2",
-        "--officers",
-        "o-1,o-2",
-        "--field",
-        "minutes=笔录 2027-1",
-        "--attach",
-        "minutes.jpg",
-    ];
-    step(sandbox, MONDAY, OFFICER, &["onsite", case], &visit)
-        .exits(2)
-        .complains(&["approval form"]);
-    let visit = [&visit[..], &["--approval", "form-7"]].concat();
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["onsite", case], &visit),
-        "onsite_done"
-    );
-    let facts = [
-        "--officers",
-        "o-1,o-2",
-        "--facts",
-        "超标排放",
-        "--field",
-        "evidence_list=小时数据, 笔录",
-    ];
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["file", case], &facts),
-        "filing"
-    );
-    let number = ["--field", "case_no=2027-1"];
-    assert_eq!(
-        walk(
-            sandbox,
-            MONDAY,
-            LEGAL,
-            &["do", "accept_case", case],
-            &number
-        ),
-        "case"
-    );
-    penalised(sandbox, case);
-}
-
-/// From the filed case to the file: told, heard, decided, served, paid.
-fn penalised(sandbox: &Sandbox, case: &str) {
-    let decision = ["--field", "decision=2027-1-1", "--field", "major=no"];
-    let decide = ["do", "decide", case];
-    step(sandbox, MONDAY, LEGAL, &decide, &decision)
-        .exits(2)
-        .complains(&["尚未告知当事人", "notify"]);
-    step(sandbox, MONDAY, ARCHIVIST, &["close", case], &[])
-        .exits(2)
-        .complains(&["尚未作出处罚决定"]);
-    let steps: [(Who, &str, &[&str]); 5] = [
-        (INVESTIGATOR, "notify", &["--receipt", "送达回证 1"]),
-        (
-            ENTERPRISE,
-            "waive_hearing",
-            &["--statement", "放弃", "--receipt", "声明 1"],
-        ),
-        (LEGAL, "decide", &decision),
-        (
-            INVESTIGATOR,
-            "serve_decision",
-            &["--channel", "in person", "--receipt", "送达回证 2"],
-        ),
-        (INVESTIGATOR, "pay", &["--receipt", "票据 1"]),
-    ];
-    for (who, action, papers) in steps {
-        let words = ["do", action, case];
-        assert_eq!(walk(sandbox, MONDAY, who, &words, papers), "case");
-    }
-    assert_eq!(
-        walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &[]),
-        "closed"
-    );
-    let shown = sandbox.run(&["review", "show", case, "--format", "json"]);
-    let shown = shown.done().json();
-    let closed = shown["events"].as_array().unwrap().last().unwrap();
-    let hash = closed["fields"]["files_sha256"].as_str().unwrap();
-    assert_eq!(hash.len(), 64);
 }
 
 /// Two people ask for one case, and six for the next one, all at the same time.
