@@ -4,6 +4,7 @@
 
 mod acts;
 mod pages;
+mod visit;
 
 use nonsite_generator::Scale;
 use serde_json::Value as Json;
@@ -22,11 +23,25 @@ const CONFIRMED: [&str; 2] = ["2026-06-06T12:00:00+08:00", "2026-06-09T12:00:00+
 /// A photo with time, place and device in it.
 const PHOTO: &[u8] = include_bytes!("../../analytics/src/review/evidence/fixtures/pump.jpg");
 
-/// An approval: opinion, checklist, and why it does not wait for the rule to be silent.
-const APPROVED: [&str; 6] = [
+/// An approval: opinion, checklist, why it does not wait for the rule to be silent, and how what does
+/// not fit was resolved.
+const APPROVED: [&str; 18] = [
     // No data come in after the measures.
     "--field",
     "override=手工监测报告 7",
+    // One photo serves every case here, and was taken before any of them.
+    "--resolve",
+    "photo_reused=同一台水泵",
+    "--resolve",
+    "photo_before_order=相机时钟错误",
+    "--resolve",
+    "photo_elsewhere=定位漂移",
+    "--resolve",
+    "same_trouble_again=已约谈",
+    "--resolve",
+    "treatment_stands=无数据",
+    "--resolve",
+    "no_ticket=企业自修",
     "--opinion",
     "整改到位",
     "--items",
@@ -126,6 +141,8 @@ fn submit(sandbox: &Sandbox, case: &str) {
         "厂长",
         "--field",
         "owner=厂长 13800000000",
+        "--field",
+        "plan_due=2027-03-03",
         "--attach",
         "pump.jpg",
     ];
@@ -181,7 +198,7 @@ fn walk_every_way(sandbox: &Sandbox) -> i64 {
     let serious = id(by_severity(&cases, "S2"));
     two_persons_for_a_serious_one(sandbox, serious);
     a_photo_is_recognised(sandbox, first, serious);
-    one_goes_on_site(sandbox);
+    visit::one_goes_on_site(sandbox);
     two_people_want_the_same(sandbox);
     look_back_ends_by_itself(sandbox, id(by_severity(&cases, "S3")));
 
@@ -287,11 +304,28 @@ fn one_case_to_the_end(sandbox: &Sandbox, case: &str) {
     step(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion)
         .exits(2)
         .complains(&["missing: `items`"]);
+    let unresolved = [&APPROVED[..2], &APPROVED[14..]].concat();
+    step(sandbox, MONDAY, REVIEWER, &["approve", case], &unresolved)
+        .exits(2)
+        .complains(&["系统发现的矛盾尚未说明", "photo_reused", "`resolved`"]);
     let opinion = APPROVED;
     assert_eq!(
         walk(sandbox, MONDAY, REVIEWER, &["approve", case], &opinion),
         "look_back"
     );
+    let words = ["review", "messages", "--format", "json"];
+    let told = sandbox.run(&words).done().json();
+    let repairs: Vec<&Json> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|message| message["kind"] == "credit_repair" && message["case_id"] == case)
+        .collect();
+    assert_eq!(repairs.len(), 1, "{told}");
+    assert_eq!(repairs[0]["measures"], "已更换");
+    let since = repairs[0]["seq"].to_string();
+    let words = [&words[..], &["--since", since.as_str()]].concat();
+    assert_eq!(sandbox.run(&words).done().json(), Json::Array(Vec::new()));
     let shown = sandbox
         .run(&["review", "show", case, "--at", MONDAY])
         .done();
@@ -319,73 +353,6 @@ fn two_persons_for_a_serious_one(sandbox: &Sandbox, case: &str) {
         .exits(2)
         .complains(&["a second person has to"]);
     assert_eq!(approve(SECOND), "look_back");
-}
-
-fn one_goes_on_site(sandbox: &Sandbox) {
-    let cases = waiting(sandbox);
-    let case = id(by_severity(&cases, "S3"));
-    assert_eq!(
-        walk(
-            sandbox,
-            MONDAY,
-            ANALYST,
-            &["triage", case, "--decision", "verify"],
-            &["--reason", "数据充分"]
-        ),
-        "verify_off"
-    );
-    let doubt = ["--reason", "explanation contradicts the data"];
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["escalate", case], &doubt),
-        "to_onsite"
-    );
-    sandbox.write("minutes.jpg", PHOTO);
-    let visit = [
-        "--act",
-        "act-2",
-        "--officers",
-        "o-1,o-2",
-        "--field",
-        "minutes=笔录 2027-1",
-        "--attach",
-        "minutes.jpg",
-    ];
-    step(sandbox, MONDAY, OFFICER, &["onsite", case], &visit)
-        .exits(2)
-        .complains(&["approval form"]);
-    let visit = [&visit[..], &["--approval", "form-7"]].concat();
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["onsite", case], &visit),
-        "onsite_done"
-    );
-    let facts = [
-        "--officers",
-        "o-1,o-2",
-        "--facts",
-        "超标排放",
-        "--field",
-        "evidence_list=小时数据, 笔录",
-    ];
-    assert_eq!(
-        walk(sandbox, MONDAY, OFFICER, &["file", case], &facts),
-        "filing"
-    );
-    let number = ["--field", "case_no=2027-1"];
-    assert_eq!(
-        walk(
-            sandbox,
-            MONDAY,
-            LEGAL,
-            &["do", "accept_case", case],
-            &number
-        ),
-        "case"
-    );
-    let decision = ["--field", "decision=2027-1-1"];
-    assert_eq!(
-        walk(sandbox, MONDAY, ARCHIVIST, &["close", case], &decision),
-        "closed"
-    );
 }
 
 /// Two people ask for one case, and six for the next one, all at the same time.

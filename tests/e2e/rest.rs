@@ -179,7 +179,12 @@ fn findings_are_proven_and_judged(address: &str, analyst: &str, stranger: &str) 
 }
 
 fn a_case_goes_on(sandbox: &Sandbox, address: &str, analyst: &str) {
-    let list = get(address, analyst, "/cases?state=triage&limit=1");
+    // An S1 is not asked, it is visited.
+    let list = get(
+        address,
+        analyst,
+        "/cases?state=triage&severity=S2,S3&limit=1",
+    );
     let case = &list["items"][0];
     let (id, version) = (case["case_id"].as_str().unwrap(), &case["version"]);
     let dossier = get(address, analyst, &format!("/cases/{id}/dossier"));
@@ -230,6 +235,8 @@ const ANALYST: &[&str] = &[
     "client",
     "--receipt",
     "read",
+    "--reason",
+    "需企业说明",
 ];
 const OFFICER: &[&str] = &[
     "--by",
@@ -244,6 +251,8 @@ const OFFICER: &[&str] = &[
     "更换循环泵",
     "--facts",
     "监测数据超标",
+    "--field",
+    "evidence_list=小时数据",
 ];
 const PLANT: &[&str] = &[
     "--by",
@@ -256,6 +265,10 @@ const PLANT: &[&str] = &[
     "2026-06-10",
     "--promise",
     "厂长",
+    "--field",
+    "owner=厂长 13800000000",
+    "--field",
+    "plan_due=2026-06-10",
     "--attach",
     "pump.jpg",
 ];

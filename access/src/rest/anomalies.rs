@@ -21,9 +21,9 @@ use super::cases::{cursor, limit, place};
 use super::extract::{Asked, Carried, Named, Write, is_plain, listed as comma_list, plain};
 use super::fault::internal;
 use super::identity::Principal;
+use super::papers::{Cause, RuleMatch, code};
 use super::problem::{BAD_BODY, BAD_QUERY, NOT_FOUND, Problem};
 use super::view::Page;
-use super::work::{Cause, RuleMatch, code};
 
 /// Whether a finding stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]

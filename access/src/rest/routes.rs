@@ -19,7 +19,7 @@ use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
     anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, layer,
-    openapi, packages, publication, ratio, records, samples, targets, work, workflow,
+    messages, openapi, packages, publication, ratio, records, samples, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -36,6 +36,7 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(cases::show))
         .routes(routes!(cases::events))
         .routes(routes!(cases::counts))
+        .routes(routes!(messages::list))
         .routes(routes!(dossier::show))
         .routes(routes!(files::list, files::add))
         .routes(routes!(files::get))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use nonsite_analytics::review::{ClockDef, Counts, DeadlineRule, FourEyes};
+use nonsite_analytics::review::{ClockDef, Counts, DeadlineRule, FourEyes, Transition};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -173,6 +173,15 @@ pub(super) struct Workflow {
     items: Vec<NamedText>,
 }
 
+/// What must hold, and which codes of a field fit.
+fn conditions(way: &Transition) -> Vec<String> {
+    let guards = way.guards.iter().map(|guard| guard.text().to_owned());
+    let codes = way.codes.iter();
+    guards
+        .chain(codes.map(|(field, codes)| format!("`{field}`: {}", codes.join(", "))))
+        .collect()
+}
+
 /// The workflow: states with their deadlines, ways with who may take them and what they need.
 #[utoipa::path(
     get, path = "/workflow", tag = "meta", operation_id = "workflow", params(Everyone),
@@ -200,18 +209,14 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
             .iter()
             .map(|role| role.code().to_owned())
             .collect(),
-        conditions: way
-            .guards
-            .iter()
-            .map(|guard| guard.text().to_owned())
-            .collect(),
+        conditions: conditions(way),
         requires: way.requires.clone(),
         four_eyes: way.four_eyes.map(|signatures| match signatures {
             FourEyes::Always => "always".to_owned(),
             FourEyes::FromS2 => "from_s2".to_owned(),
         }),
         automatic: way.automatic,
-        keeps_deadline: way.keeps_deadline,
+        keeps_deadline: way.keeps_deadline || way.resumes_deadline,
         counts: way.counts.map(|counts| match counts {
             Counts::Return => "return".to_owned(),
             Counts::Extension => "extension".to_owned(),

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
+use super::penalty::Procedure;
 use super::store::StoreError;
 
 /// The first of two signatures.
@@ -38,6 +39,18 @@ pub struct RunningClock {
     /// It passed and nothing happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
+}
+
+/// A deadline that waits while another one runs. Instants are microseconds UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldDeadline {
+    /// From when it runs.
+    pub from: i64,
+    /// When it ends.
+    pub due_at: i64,
+    /// When the holder has to be reminded, while that lies ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<i64>,
 }
 
 /// What the enterprise plans to do under an order.
@@ -152,6 +165,9 @@ pub struct Case {
     pub assignee: Option<String>,
     /// Until when; a claim that ran out is no claim.
     pub claimed_until: Option<i64>,
+    /// Since when the holder has held it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_at: Option<i64>,
     /// When the state was entered.
     pub entered_at: i64,
     /// From when the deadline runs.
@@ -165,9 +181,15 @@ pub struct Case {
     /// When the holder of the state has to be reminded, while that lies ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_at: Option<i64>,
+    /// Deadline of the order to rectify while an extension is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_deadline: Option<HeldDeadline>,
     /// Clocks that run side by side, in the order they were started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clocks: Vec<RunningClock>,
+    /// What was done in the present penalty procedure.
+    #[serde(default, skip_serializing_if = "Procedure::is_empty")]
+    pub procedure: Procedure,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
     /// From when rectification is measured: the day after the one on which it was done begins here.
@@ -235,6 +257,20 @@ impl Case {
         }
     }
 
+    /// Whether a clock of this name runs, overdue or not.
+    pub(super) fn clock_runs(&self, name: &str) -> bool {
+        self.clocks.iter().any(|clock| clock.name == name)
+    }
+
+    /// Whether another version is about something else: of another severity or time, found more
+    /// often, withdrawn or not.
+    pub(super) fn is_about_else(&self, other: &Self) -> bool {
+        self.severity != other.severity
+            || (self.window_start, self.window_end) != (other.window_start, other.window_end)
+            || self.fire_count != other.fire_count
+            || self.withdrawn != other.withdrawn
+    }
+
     /// Whether it was closed although the last check of its look-back could judge nothing.
     pub fn closed_unjudged(&self) -> bool {
         self.closed_at.is_some()
@@ -244,8 +280,9 @@ impl Case {
                 .is_some_and(|check| check.result == CheckResult::NotJudged)
     }
 
-    /// What was decided on it has to be decided again after its checks were run.
-    pub(super) fn has_to_be_checked(&self) -> Error {
+    /// What was decided on it has to be decided again: after its checks were run, or on what it is by
+    /// now.
+    pub(super) fn has_to_be_looked_at(&self) -> Error {
         Error::Store(StoreError::Conflict {
             case_id: self.case_id.clone(),
             version: self.version,

@@ -105,6 +105,7 @@ impl Service {
                 |after| {
                     after.assignee = None;
                     after.claimed_until = None;
+                    after.claimed_at = None;
                 },
             )])
         })
@@ -148,9 +149,14 @@ impl Service {
 
     fn claimed(&self, case: &Case, actor: &Actor, now: i64) -> Moved {
         let until = self.config.claim_until(now);
+        // Who claims again what they hold goes on holding it.
+        let since = case
+            .claimed_at
+            .filter(|_| case.held_by(now) == Some(actor.name.as_str()));
         Desk::mark(case, "claim", actor, Input::default(), now, |after| {
             after.assignee = Some(actor.name.clone());
             after.claimed_until = Some(until);
+            after.claimed_at = Some(since.unwrap_or(now));
         })
     }
 }

@@ -109,11 +109,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether a clock that a way needs runs.
-    pub(super) fn clock_runs(case: &Case, name: &str) -> bool {
-        case.clocks.iter().any(|clock| clock.name == name)
-    }
-
     /// Sets the one instant at which the engine has to look again.
     pub(super) fn arm(&self, case: &mut Case) {
         if self.rule_of(case).is_none() {

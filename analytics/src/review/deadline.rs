@@ -3,7 +3,7 @@
 use nonsite_schemas::time::beijing_day_start;
 
 use super::calendar::{HOUR, parse_day};
-use super::case::Case;
+use super::case::{Case, HeldDeadline};
 use super::clocks::remind_at;
 use super::desk::{Desk, Moved};
 use super::error::Error;
@@ -25,13 +25,32 @@ impl Desk {
         effective_at: i64,
     ) -> Result<(), Error> {
         let clock_from = self.clock_start(before, way, input, effective_at)?;
+        after.held_deadline = match before.due_at {
+            Some(due_at) if way.holds_deadline => Some(HeldDeadline {
+                from: before.clock_from,
+                due_at,
+                remind_at: before.remind_at,
+            }),
+            _ => None,
+        };
+        if way.resumes_deadline
+            && let Some(held) = &before.held_deadline
+        {
+            after.clock_from = held.from;
+            after.due_at = Some(held.due_at);
+            after.overdue = false;
+            // Of what ended in the meantime nobody has to be reminded any more.
+            after.remind_at = held.remind_at.filter(|_| held.due_at > effective_at);
+            return Ok(());
+        }
         let Some(rule) = self.rule_of(after) else {
             after.clock_from = clock_from;
             after.due_at = None;
             after.overdue = false;
             return Ok(());
         };
-        if way.keeps_deadline && before.due_at.is_some() {
+        // A case that came into its state under an earlier workflow has laid nothing aside.
+        if (way.keeps_deadline || way.resumes_deadline) && before.due_at.is_some() {
             // It goes on as it is: missed once, reminded of once.
             return Ok(());
         }
@@ -56,7 +75,7 @@ impl Desk {
         after.clock_from = clock_from;
         after.due_at = Some(due);
         after.overdue = false;
-        after.remind_at = remind_at(rule.remind_hours, due, clock_from);
+        after.remind_at = reminder(rule, due, clock_from);
         Ok(())
     }
 
@@ -124,8 +143,8 @@ impl Desk {
         let shorter = if case.overdue { end } else { end.min(due) };
         case.due_at = Some(shorter);
         case.overdue = false;
-        case.remind_at = remind_at(rule.remind_hours, shorter, case.clock_from)
-            .filter(|_| case.remind_at.is_some());
+        case.remind_at =
+            reminder(rule, shorter, case.clock_from).filter(|_| case.remind_at.is_some());
         self.arm(case);
     }
 
@@ -143,5 +162,13 @@ impl Desk {
         }
         let input = Input::default().with("reason", Severity::S1.code());
         self.step(case, ESCALATE_S1, &Actor::engine(), &input, now)
+    }
+}
+
+/// When the holder of a state is reminded of its deadline.
+fn reminder(rule: &DeadlineRule, due: i64, from: i64) -> Option<i64> {
+    match rule.remind_first {
+        true => Some(from),
+        false => remind_at(rule.remind_hours, due, from),
     }
 }

@@ -10,6 +10,8 @@ use super::error::{Error, Refusal};
 use super::guard::Situation;
 use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
+use super::penalty::Procedure;
+use super::review_row::SIGNATURE_VOID;
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
 use nonsite_schemas::time::beijing_day_start;
@@ -93,7 +95,7 @@ impl Desk {
             return Err(self.refused(case, action, why));
         }
         if let Some(clock) = &way.during
-            && !Self::clock_runs(case, clock)
+            && !case.clock_runs(clock)
         {
             let why = format!("clock `{clock}` does not run");
             return Err(self.refused(case, action, why));
@@ -160,18 +162,26 @@ impl Desk {
         Ok(())
     }
 
-    /// A change that leaves the case in its state: claim, release, overdue, withdrawn.
+    /// A change that leaves the case in its state: claim, release, overdue, withdrawn. Who signed
+    /// first, or reviewed a penalty, did so on what there was to see: new files, or a case that is
+    /// about something else, void it.
     pub(super) fn mark(
         case: &Case,
         action: &str,
         actor: &Actor,
-        input: Input,
+        mut input: Input,
         effective_at: i64,
         change: impl FnOnce(&mut Case),
     ) -> Moved {
         let mut after = case.clone();
         after.version += 1;
         change(&mut after);
+        if !input.attachments.is_empty() || case.is_about_else(&after) {
+            after.procedure.legal_review = None;
+            if let Some(first) = after.signature.take() {
+                input = input.with(SIGNATURE_VOID, &format!("{}: {}", first.action, first.by));
+            }
+        }
         Moved {
             from: Some(case.state.clone()),
             case: after,
@@ -254,6 +264,7 @@ impl Desk {
                 // The second person has to be able to take the case.
                 after.assignee = None;
                 after.claimed_until = None;
+                after.claimed_at = None;
                 if actor.role == Role::Officer {
                     after.handlers.insert(actor.name.clone());
                 }
@@ -276,6 +287,7 @@ impl Desk {
         after.entered_at = effective_at;
         after.signature = None;
         if way.to != case.state {
+            after.procedure = Procedure::default();
             // What is brought back from a visit is evidence of the visit.
             let visited = self
                 .machine
@@ -284,8 +296,12 @@ impl Desk {
             let brought = if visited { input.attachments.len() } else { 0 };
             after.files_added = u32::try_from(brought).unwrap_or(u32::MAX);
         }
+        if let Some(fact) = way.notes {
+            fact.note(&mut after, actor, input, effective_at);
+        }
         after.assignee = None;
         after.claimed_until = None;
+        after.claimed_at = None;
         if matches!(actor.role, Role::Officer | Role::Investigator) {
             after.handlers.insert(actor.name.clone());
             after

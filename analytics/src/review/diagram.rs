@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::machine::Machine;
-use super::parts::{Counts, DeadlineRule, FourEyes, State, Transition, UnitKind};
+use super::parts::{Counts, DeadlineRule, FourEyes, Role, State, Transition, UnitKind};
 
 /// The state diagram in Mermaid.
 pub fn mermaid(machine: &Machine) -> String {
@@ -76,9 +76,13 @@ pub fn document(machine: &Machine) -> String {
 fn clocks(text: &mut String, machine: &Machine) {
     text.push_str(
         "\n### Clocks of the penalty procedure\n\n\
-         | clock | 中文 | in | from | until | ends | by then |\n|---|---|---|---|---|---|---|\n",
+         | clock | 中文 | in | met by | from | until | ends | by then |\n\
+         |---|---|---|---|---|---|---|---|\n",
     );
     for clock in machine.clocks() {
+        let holder = clock
+            .holder
+            .or_else(|| machine.state(&clock.state).map(|state| state.holder));
         let mut ends = match (clock.days, clock.working_days, &clock.before) {
             (_, Some(days), Some(field)) => format!("{days} working days before `{field}`"),
             (Some(days), ..) => format!("{days} d"),
@@ -95,10 +99,11 @@ fn clocks(text: &mut String, machine: &Machine) {
         }
         let _ = writeln!(
             text,
-            "| `{}` | {} | {} | {} | {} | {ends} | {} |",
+            "| `{}` | {} | {} | {} | {} | {} | {ends} | {} |",
             clock.name,
             clock.zh,
             clock.state,
+            holder.map_or("", Role::code),
             clock.from.join(", "),
             clock.until.join(", "),
             clock.text
@@ -147,6 +152,9 @@ fn deadline(rule: &DeadlineRule) -> String {
     if let Some(hours) = rule.remind_hours {
         let _ = write!(text, " (reminded {hours} h before)");
     }
+    if rule.remind_first {
+        text.push_str(" (reminded at once)");
+    }
     text
 }
 
@@ -178,8 +186,17 @@ fn conditions(way: &Transition) -> String {
     if way.automatic {
         parts.push("at once".to_owned());
     }
-    if way.keeps_deadline {
+    if way.keeps_deadline || way.resumes_deadline {
         parts.push("the deadline goes on".to_owned());
+    }
+    if way.holds_deadline {
+        parts.push("the deadline waits".to_owned());
+    }
+    for (field, codes) in &way.codes {
+        parts.push(format!("`{field}`: {}", codes.join(", ")));
+    }
+    if let Some(kind) = way.tells {
+        parts.push(format!("message `{}`", kind.code()));
     }
     if let Some(feedback) = &way.rule_match {
         parts.push(format!("rule feedback `{feedback}`"));

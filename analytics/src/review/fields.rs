@@ -89,6 +89,16 @@ impl Desk {
                 ));
             }
         }
+        for (field, codes) in &way.codes {
+            if let Some(text) = input.get(field)
+                && !codes.iter().any(|code| code == text)
+            {
+                return wrong(format!(
+                    "field `{field}`: `{text}` does not fit here, write one of {}",
+                    codes.join(", ")
+                ));
+            }
+        }
         let plans = way.requires.iter().any(|field| field == "plan_due");
         if let (true, Some(text), Some(due)) = (plans, input.get("plan_due"), case.due_at)
             && parse_day(text).is_some_and(|day| beijing_day_start(day) >= due)

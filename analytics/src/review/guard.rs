@@ -6,6 +6,8 @@ use super::calendar::parse_day;
 use super::case::Case;
 use super::checklist;
 use super::parts::Severity;
+use super::penalty;
+use super::review_row;
 use super::step::{Actor, Input};
 use nonsite_schemas::time::beijing_day_start;
 
@@ -24,6 +26,8 @@ pub enum Guard {
     SeverityS3OrWorse,
     /// Severity S1.
     SeverityS1,
+    /// Any severity but S1, which goes on-site.
+    NotS1,
     /// The actor does not own the rule that fired.
     NotRuleOwner,
     /// The actor handled no part of the case as an officer.
@@ -58,12 +62,38 @@ pub enum Guard {
     Withdrawn,
     /// The case ended as a reminder and nobody ever decided on it.
     OnlyReminded,
-    /// Somebody of the enterprise is responsible, by the plan or by name.
-    HasOwner,
+    /// Somebody of the enterprise is responsible for a plan with a day.
+    HasPlan,
+    /// A file goes with the action, or a reason says why there is none.
+    HasProof,
     /// The violation ended less than two years ago, or there is a reason for five.
     NotTimeBarred,
     /// The rule was silent for long enough since the measures, or somebody says why that is waived.
     RuleSilent,
+    /// Every conflict that the machine found is answered.
+    ConflictsAnswered,
+    /// The unit has a right that it could waive.
+    RightsOpen,
+    /// A hearing was asked for and is neither held nor waived.
+    HearingAsked,
+    /// The notice still leaves the time there has to be before the hearing.
+    NoticeInTime,
+    /// A hearing was announced and its day has come.
+    HearingDue,
+    /// The legal reviewer wants more evidence.
+    EvidenceWanted,
+    /// The legal reviewer wants no more evidence.
+    EvidenceComplete,
+    /// The unit was told of its rights, and heard, or let them pass or waived them.
+    Heard,
+    /// A major decision was reviewed by a lawyer who is not the one who decides.
+    LegallyReviewed,
+    /// No penalty was decided.
+    Undecided,
+    /// A penalty was decided and served.
+    DecidedAndServed,
+    /// The fine was paid, or a reason says why not.
+    PaidOrReason,
 }
 
 /// Everything a condition may look at.
@@ -84,6 +114,7 @@ impl Guard {
             Self::Confirmed => "the finding is confirmed",
             Self::SeverityS3OrWorse => "severity S3 or worse",
             Self::SeverityS1 => "severity S1",
+            Self::NotS1 => "not S1, which goes on-site",
             Self::NotRuleOwner => "not by the owner of the rule",
             Self::NotHandler => "not by somebody who handled the case",
             Self::TwoOfficers => "two different officers are named",
@@ -105,7 +136,10 @@ impl Guard {
             Self::ChecksDone => "the checks of the look-back were run",
             Self::Withdrawn => "the finding was withdrawn",
             Self::OnlyReminded => "it ended as a reminder, without a decision",
-            Self::HasOwner => "the plan, or `owner`, names who is responsible",
+            Self::HasPlan => {
+                "the plan, or `owner` and `plan_due`, says who is responsible and by when"
+            }
+            Self::HasProof => "a proof is attached, or `no_proof` says why there is none",
             Self::NotTimeBarred => {
                 "the violation ended less than two years ago (with `limitation`: five)"
             }
@@ -113,6 +147,24 @@ impl Guard {
                 "the rule was silent for 24 h of normal operation since the measures (half-month \
                  rules: 7 d), or `override` says why it is approved all the same"
             }
+            Self::ConflictsAnswered => {
+                "every conflict that the machine found is answered in `resolved`"
+            }
+            Self::RightsOpen => "the period for the defence runs, or a hearing is to be held",
+            Self::HearingAsked => "a hearing was asked for",
+            Self::NoticeInTime => "seven working days are left before the hearing",
+            Self::HearingDue => "the hearing was announced and its day has come",
+            Self::EvidenceWanted => "more evidence is wanted",
+            Self::EvidenceComplete => "no more evidence is wanted",
+            Self::Heard => {
+                "the unit was told of its rights, and let them pass, waived them or was heard"
+            }
+            Self::LegallyReviewed => {
+                "a major decision was reviewed by somebody else of the legal section"
+            }
+            Self::Undecided => "no penalty was decided",
+            Self::DecidedAndServed => "a penalty was decided and served",
+            Self::PaidOrReason => "the fine was paid, or `unpaid` says why not",
         }
     }
 
@@ -136,6 +188,10 @@ impl Guard {
                      (dispatch) or verify off-site (verify)",
                     case.severity.code()
                 ),
+            ),
+            Self::NotS1 => hold(
+                case.severity != Severity::S1,
+                "S1 须转现场核查 / S1 is verified on-site: escalate it".to_owned(),
             ),
             Self::NotRuleOwner => hold(
                 at.rule_owner != Some(at.actor.name.as_str()),
@@ -175,13 +231,24 @@ impl Guard {
                 case.only_reminded,
                 "the case was decided on; only a supervisor or a relapse reopens it".to_owned(),
             ),
-            Self::HasOwner => hold(
-                case.plan.is_some() || at.input.get("owner").is_some(),
-                "nobody is responsible: make a plan first (action `plan`), or give `owner`"
+            Self::HasPlan => hold(
+                case.plan.is_some()
+                    || ["owner", "plan_due"]
+                        .iter()
+                        .all(|field| at.input.get(field).is_some()),
+                "整改计划缺责任人或完成日期 / nobody is responsible, or by no day: make a plan first \
+                 (action `plan`), or give `owner` and `plan_due`"
+                    .to_owned(),
+            ),
+            Self::HasProof => hold(
+                !at.input.attachments.is_empty() || at.input.get("no_proof").is_some(),
+                "延期理由缺证明材料 / nothing proves the reason: attach it, or say in `no_proof` why \
+                 there is none"
                     .to_owned(),
             ),
             Self::NotTimeBarred => not_time_barred(at),
             Self::RuleSilent => rule_silent(at.input),
+            Self::ConflictsAnswered => review_row::answered(at.input),
             Self::HasEvidence => hold(
                 !at.input.attachments.is_empty() || case.files_added > 0,
                 "nothing is attached: evidence of the measures is required".to_owned(),
@@ -220,6 +287,17 @@ impl Guard {
                     format!("{text} lies outside the look-back"),
                 )
             }
+            Self::RightsOpen
+            | Self::HearingAsked
+            | Self::NoticeInTime
+            | Self::HearingDue
+            | Self::EvidenceWanted
+            | Self::EvidenceComplete
+            | Self::Heard
+            | Self::LegallyReviewed
+            | Self::Undecided
+            | Self::DecidedAndServed
+            | Self::PaidOrReason => penalty::check(self, at),
         }
     }
 }
@@ -280,7 +358,9 @@ fn extension(at: &Situation<'_>) -> Result<(), String> {
     let due = at.input.get("due").unwrap_or_default();
     let day = parse_day(due).ok_or_else(|| format!("`{due}` is no day, write YYYY-MM-DD"))?;
     let new = beijing_day_start(day + 1);
-    let (Some(old), Some(ordered)) = (at.case.due_at, at.case.order_length) else {
+    // The order's own deadline waits while the request is looked at.
+    let held = at.case.held_deadline.as_ref().map(|held| held.due_at);
+    let (Some(old), Some(ordered)) = (held.or(at.case.due_at), at.case.order_length) else {
         return Err("there is no deadline to extend".to_owned());
     };
     if new <= old {

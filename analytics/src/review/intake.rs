@@ -12,6 +12,7 @@ use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
+use super::penalty::Procedure;
 use super::relapse::Parent;
 use super::service::ATTEMPTS;
 use super::service::Service;
@@ -354,13 +355,16 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         severity_before: None,
         assignee: None,
         claimed_until: None,
+        claimed_at: None,
         entered_at: now,
         clock_from: now,
         due_at: None,
         timer_at: None,
         overdue: false,
         remind_at: None,
+        held_deadline: None,
         clocks: Vec::new(),
+        procedure: Procedure::default(),
         order_length: None,
         files_added: 0,
         measured_from: None,

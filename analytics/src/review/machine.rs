@@ -196,6 +196,12 @@ impl Machine {
                     return unsound(place, format!("field `{field}` is not described"));
                 }
             }
+            for (field, codes) in &way.codes {
+                let known = self.fields.iter().find(|known| &known.name == field);
+                if known.is_none_or(|known| codes.iter().any(|code| !known.values.contains(code))) {
+                    return unsound(place, format!("field `{field}` has no such codes"));
+                }
+            }
         }
         for state in &self.states {
             self.check_deadlines(state)?;
@@ -236,6 +242,9 @@ impl Machine {
             ];
             if lengths.iter().filter(|given| **given).count() != 1 {
                 return unsound("a deadline has exactly one length".to_owned());
+            }
+            if rule.remind_first && rule.remind_hours.is_some() {
+                return unsound("a deadline is reminded of once".to_owned());
             }
             if let Some(timer) = &rule.timer {
                 match self.way(&state.name, timer) {
@@ -300,7 +309,8 @@ impl Machine {
         let known = |name: &String| self.clocks.iter().any(|clock| &clock.name == name);
         for way in &self.transitions {
             let mut named = way.extends.iter().chain(&way.during);
-            if !named.all(known) {
+            let mut guarded = way.guards.iter().flat_map(|guard| guard.clocks());
+            if !named.all(known) || !guarded.all(|name| known(&(*name).to_owned())) {
                 let place = format!("action `{}` to `{}`", way.action, way.to);
                 return unsound(place, "it names a clock that does not exist");
             }
@@ -404,20 +414,12 @@ mod tests {
         assert!(unknown.contains("`nowhere` does not exist"), "{unknown}");
         let guard = broken(|text| text.replacen("\"not_rule_owner\"", "\"full_moon\"", 1));
         assert!(guard.contains("full_moon"), "{guard}");
-        let lonely = broken(|text| {
-            text.replace("to = \"no_penalty\"", "to = \"closed\"")
-                .replace("\"transferred\", \"no_penalty\"", "\"transferred\"")
-        });
+        let lonely = broken(|text| text.replace("to = \"no_penalty\"", "to = \"closed\""));
         assert!(
             lonely.contains("no_penalty") && lonely.contains("no way leads there"),
             "{lonely}"
         );
-        let stuck = broken(|text| {
-            text.replace(
-                "[\"dismissed\", \"transferred\", \"no_penalty\"]",
-                "[\"dismissed\", \"transferred\"]",
-            )
-        });
+        let stuck = broken(|text| text.replace("from = [\"no_penalty\"]", "from = [\"returned\"]"));
         assert!(
             stuck.contains("no_penalty") && stuck.contains("dead end"),
             "{stuck}"
@@ -429,10 +431,22 @@ mod tests {
         assert!(field.contains("`promise` is not described"), "{field}");
         let unending = broken(|text| text.replace("checks = [7, 30]", "checks = [7]"));
         assert!(unending.contains("on the same day"), "{unending}");
-        let lengthless = broken(|text| text.replacen("{ working_days = 1 }]", "{ }]", 1));
+        let lengthless = broken(|text| text.replacen("{ working_days = 1, ", "{ ", 1));
         assert!(lengthless.contains("exactly one length"), "{lengthless}");
         let clock = broken(|text| text.replacen("extends = \"decision\"", "extends = \"nap\"", 1));
         assert!(clock.contains("a clock that does not exist"), "{clock}");
+        let guarded = broken(|text| text.replacen("name = \"archive\"", "name = \"drawer\"", 1));
+        assert!(guarded.contains("a clock that does not exist"), "{guarded}");
+        let code = broken(|text| text.replacen("closing = [\"taken_over\"", "closing = [\"x\"", 1));
+        assert!(code.contains("`closing` has no such codes"), "{code}");
+        let reminded = broken(|text| {
+            text.replacen(
+                "remind_first = true",
+                "remind_first = true, remind_hours = 1",
+                1,
+            )
+        });
+        assert!(reminded.contains("reminded of once"), "{reminded}");
         let twice = broken(|text| {
             text.replacen(
                 "text = \"the penalty case runs; its clocks run side by side\"",

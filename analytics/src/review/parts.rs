@@ -1,10 +1,14 @@
 //! What a workflow is made of: roles, severities, states, deadlines, transitions, fields.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use nonsite_schemas::wire::inspection::{Conclusion, Mode};
 
 use super::guard::Guard;
+use super::messages::MessageKind;
+use super::penalty::Fact;
 
 /// In which capacity somebody acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,6 +150,8 @@ pub struct DeadlineRule {
     pub timer: Option<String>,
     /// How many hours before the end the holder of the state is reminded.
     pub remind_hours: Option<u32>,
+    /// The holder is reminded as soon as the clock starts, and not again.
+    pub remind_first: bool,
 }
 
 /// A state of a case.
@@ -175,6 +181,9 @@ pub struct State {
     /// Calendar days after which the rule that fired is run again, in order.
     #[serde(default)]
     pub checks: Vec<u32>,
+    /// Coming to it writes the hash of everything that was handed in.
+    #[serde(default)]
+    pub manifest: bool,
 }
 
 /// When a second person has to sign.
@@ -224,6 +233,12 @@ pub struct Transition {
     /// The running deadline goes on instead of the new state's own.
     #[serde(default)]
     pub keeps_deadline: bool,
+    /// The running deadline is laid aside while the new state has its own.
+    #[serde(default)]
+    pub holds_deadline: bool,
+    /// The deadline that was laid aside is taken up again.
+    #[serde(default)]
+    pub resumes_deadline: bool,
     /// What it counts.
     #[serde(default)]
     pub counts: Option<Counts>,
@@ -239,6 +254,15 @@ pub struct Transition {
     /// Possible only while this clock runs.
     #[serde(default)]
     pub during: Option<String>,
+    /// What it notes about the penalty procedure.
+    #[serde(default)]
+    pub notes: Option<Fact>,
+    /// The message it sends.
+    #[serde(default)]
+    pub tells: Option<MessageKind>,
+    /// By field, those of its codes that fit this way.
+    #[serde(default)]
+    pub codes: BTreeMap<String, Vec<String>>,
 }
 
 /// A clock that runs beside others inside a state.
@@ -255,6 +279,9 @@ pub struct ClockDef {
     pub from: Vec<String>,
     /// Actions that stop it.
     pub until: Vec<String>,
+    /// Who has to meet it; the holder of the state when left out.
+    #[serde(default)]
+    pub holder: Option<Role>,
     /// Calendar days, moved to the next working day.
     #[serde(default)]
     pub days: Option<u32>,

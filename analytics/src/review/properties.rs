@@ -16,7 +16,7 @@ use super::parts::Severity;
 use super::settings::Config;
 use super::store::Filter;
 use super::testing::{Bench, finding, monday};
-use super::walk::{Move, Walk, any_move, any_start, detected};
+use super::walk::{Move, Walk, any_beginning, any_move, any_start, led};
 
 /// Pairs of states that no case may ever pass directly.
 const NEVER: [(&str, &str); 7] = [
@@ -57,6 +57,19 @@ fn on_the_ways(case: &Case, moved: &Moved) -> Result<(), TestCaseError> {
             }
             let silent = moved.input.get("recheck") == Some("silent");
             prop_assert!(silent || moved.input.get("override").is_some());
+            prop_assert!(moved.input.get("conflicts").is_some(), "nobody looked");
+        }
+        let runs = |clock: &str| case.clock_runs(clock);
+        if moved.action == "decide" {
+            prop_assert!(case.procedure.notified_at.is_some(), "nobody was told");
+            prop_assert!(!runs("hearing_request"), "nobody was heard");
+        }
+        if moved.action == "close" && from == "case" {
+            prop_assert!(!runs("decision") && !runs("service"));
+            prop_assert!(!runs("payment") || moved.input.get("unpaid").is_some());
+        }
+        if ["dispatch", "verify"].contains(&moved.action.as_str()) {
+            prop_assert!(case.severity > Severity::S1, "an S1 goes on-site");
         }
         if moved.action == "close" && from == "look_back" {
             prop_assert_eq!(case.checks.len(), 2, "both checks were run");
@@ -91,15 +104,17 @@ struct Seen {
 fn walks(runner: &mut TestRunner) -> Seen {
     let desk = Desk::new(&config());
     let seen = RefCell::new(Seen::default());
-    let sequences = (any_start(), proptest::collection::vec(any_move(), 1..160));
+    let moves = proptest::collection::vec(any_move(), 1..160);
+    let sequences = (any_beginning(), any_start(), moves);
     runner
-        .run(&sequences, |(start, moves)| {
+        .run(&sequences, |(beginning, start, moves)| {
             let now = monday();
+            let case = led(&desk, beginning, start, now);
             let mut walk = Walk {
                 desk: &desk,
-                case: detected(start, now),
+                seen: BTreeSet::from([case.state.clone()]),
+                case,
                 now,
-                seen: BTreeSet::from(["detected".to_owned()]),
                 ways: BTreeSet::new(),
             };
             for step in &moves {
@@ -124,7 +139,7 @@ fn any_sequence_stays_on_the_ways() {
 #[test]
 fn the_walks_go_every_way_there_is() {
     let dice = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let settings = ProptestConfig::with_cases(2_500);
+    let settings = ProptestConfig::with_cases(5_000);
     let seen = walks(&mut TestRunner::new_with_rng(settings, dice));
     let machine = Machine::built_in();
     let states: Vec<&str> = machine
@@ -135,7 +150,11 @@ fn the_walks_go_every_way_there_is() {
         .collect();
     assert!(states.is_empty(), "never came to {states:?}");
     // They need weeks of walking in one place; tests of their own take them where they exist.
-    let rare = [("returned", "escalate"), ("closed", "relapse")];
+    let rare = [
+        ("returned", "escalate"),
+        ("closed", "relapse"),
+        ("case", "hold_hearing"),
+    ];
     let ways: Vec<(&str, &str)> = machine
         .transitions()
         .iter()

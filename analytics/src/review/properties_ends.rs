@@ -10,10 +10,10 @@ use super::case::Case;
 use super::desk::Desk;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
-use super::recheck::{self, Verdict};
+use super::recheck::Verdict;
 use super::store::Filter;
 use super::testing::{Bench, monday, person, rechecked};
-use super::walk::{Move, Walk, any_move, any_start, detected, papers_at};
+use super::walk::{Move, Walk, any_beginning, any_move, any_start, found, led, papers_at};
 
 fn is_final(state: &str) -> bool {
     Machine::built_in()
@@ -73,7 +73,7 @@ fn willing(desk: &Desk, case: &Case, far: &BTreeMap<&str, usize>, turn: usize, n
         // Somebody new each time: nobody reviews or countersigns what they did before.
         let role = way.roles.iter().find(|role| **role != Role::Engine);
         let actor = person(&format!("p-{turn}"), *role.unwrap());
-        let input = papers_at(case, &way.action, now).with(recheck::VERDICT, recheck::SILENT);
+        let input = found(papers_at(case, &way.action, now), Verdict::Silent);
         let done = desk.step(case, &way.action, &actor, &input, now);
         if let Ok(moves) = done {
             return moves.into_iter().last().unwrap().case;
@@ -145,6 +145,7 @@ proptest! {
     /// overdue, and willing people bring it to its end.
     #[test]
     fn every_case_comes_to_an_end(
+        beginning in any_beginning(),
         start in any_start(),
         moves in proptest::collection::vec(any_move(), 1..100),
     ) {
@@ -153,7 +154,7 @@ proptest! {
         let begin = monday();
         let mut walk = Walk {
             desk: &desk,
-            case: detected(start, begin),
+            case: led(&desk, beginning, start, begin),
             now: begin,
             seen: BTreeSet::new(),
             ways: BTreeSet::new(),

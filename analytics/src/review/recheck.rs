@@ -15,11 +15,10 @@ use std::path::PathBuf;
 use super::case::Case;
 use super::dossier;
 use super::error::Error;
-use super::guard::Guard;
-use super::parts::Transition;
+use super::review_row::Reviewed;
 use super::service::Service;
-use super::step::{Actor, Input};
-use crate::detect::{self, Catalogue};
+use super::step::Input;
+use crate::detect::{self, Catalogue, Rerun};
 use crate::session::{self, Session, rows};
 
 /// Field with the verdict's code.
@@ -30,7 +29,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 21] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 26] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -52,6 +51,11 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 21] = [
     "by_anomaly",
     "from",
     "to",
+    super::review_row::CONFLICTS,
+    super::review_row::SECONDS,
+    super::review_row::SIGNATURE_VOID,
+    super::manifest::SHA256,
+    super::manifest::COUNT,
 ];
 
 /// Hours of normal operation a rule has to be silent for.
@@ -203,6 +207,18 @@ pub trait Recheck: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Error::Tables`] when tables or the rule cannot be read; trying again may help.
     async fn run(&self, case: &Case, until: i64) -> Result<Rechecked, Error>;
+
+    /// What a review of the case has to know: the same, and what does not fit together. Without
+    /// tables that is what the queue alone shows.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and [`Error::Store`].
+    async fn review(&self, service: &Service, case: &Case, until: i64) -> Result<Reviewed, Error> {
+        Ok(Reviewed {
+            rechecked: self.run(case, until).await?,
+            conflicts: service.conflicts_in_queue(&case.case_id).await?,
+        })
+    }
 }
 
 /// For a queue that stands alone: nothing can be run, and every answer says so.
@@ -234,6 +250,22 @@ impl Recheck for TableRecheck {
         let session = session::open(&self.store, &self.session).await?;
         rechecked(case, &session, &self.detect, &catalogue, until).await
     }
+
+    async fn review(&self, service: &Service, case: &Case, until: i64) -> Result<Reviewed, Error> {
+        let catalogue = Catalogue::load(&self.detect)?;
+        let session = session::open(&self.store, &self.session).await?;
+        let page = service
+            .dossier(&case.case_id, &session, &self.detect, &catalogue)
+            .await?;
+        let rechecked = match &page.rerun {
+            Some(rerun) => judged(case, &session, &catalogue, rerun, until).await?,
+            None => Rechecked::not_run(page.no_rerun.as_deref().unwrap_or_default()),
+        };
+        Ok(Reviewed {
+            rechecked,
+            conflicts: page.conflicts,
+        })
+    }
 }
 
 /// The same in a session that is open.
@@ -244,10 +276,20 @@ pub(super) async fn rechecked(
     catalogue: &Catalogue,
     until: i64,
 ) -> Result<Rechecked, Error> {
-    let rerun = match dossier::rerun(case, session, config, catalogue, until).await? {
-        Ok(rerun) => rerun,
-        Err(why) => return Ok(Rechecked::not_run(&why)),
-    };
+    match dossier::rerun(case, session, config, catalogue, until).await? {
+        Ok(rerun) => judged(case, session, catalogue, &rerun, until).await,
+        Err(why) => Ok(Rechecked::not_run(&why)),
+    }
+}
+
+/// What a run of the rule proves.
+async fn judged(
+    case: &Case,
+    session: &Session,
+    catalogue: &Catalogue,
+    rerun: &Rerun,
+    until: i64,
+) -> Result<Rechecked, Error> {
     let half_month = catalogue
         .get(&case.rule_id)
         .is_some_and(|found| found.rule.lookback_h >= HALF_MONTH_H);
@@ -305,38 +347,6 @@ async fn values(case: &Case, session: &Session, from: i64, until: i64) -> Result
             .unwrap_or(0),
         mean: cell("mean").and_then(|value| value.as_f64()),
     })
-}
-
-impl Service {
-    /// Whether an action needs to know what the rule says by now.
-    fn asks_for_rerun(&self, state: &str, action: &str) -> bool {
-        self.machine()
-            .way(state, action)
-            .is_some_and(|way| way.guards.contains(&Guard::RuleSilent))
-    }
-
-    /// The input of a person, with what the rule says by now when the action depends on it. The rule
-    /// is run before the transaction, which it would otherwise hold up.
-    pub(super) async fn with_rerun(
-        &self,
-        case_id: &str,
-        action: &str,
-        actor: &Actor,
-        input: &Input,
-    ) -> Result<Input, Error> {
-        let case = self.visible(self.store.case(case_id).await?, case_id)?;
-        let may = |way: &Transition| way.roles.contains(&actor.role);
-        let way = self.machine().way(&case.state, action);
-        if !self.asks_for_rerun(&case.state, action) || !way.is_some_and(may) {
-            return Ok(input.clone());
-        }
-        let found = match self.recheck.run(&case, self.clock.now_micros()).await {
-            // Whoever gives a reason does not have to wait for the tables.
-            Err(error) if input.get("override").is_some() => Rechecked::not_run(&error.to_string()),
-            found => found?,
-        };
-        Ok(found.written(input.clone()))
-    }
 }
 
 #[cfg(test)]

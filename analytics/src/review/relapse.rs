@@ -67,7 +67,7 @@ impl Service {
             }
             while open.timer_at.is_some_and(|at| at <= now) {
                 if Desk::check_waits(&open, now) {
-                    return Err(open.has_to_be_checked());
+                    return Err(open.has_to_be_looked_at());
                 }
                 let moves = self.desk.expire(&open)?;
                 open = self.record(tx, &open, moves, now).await?;

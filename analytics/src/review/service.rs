@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::parts::Role;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
+use super::review_row::redact;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
@@ -145,17 +146,34 @@ impl Service {
         if actor.role == Role::Engine {
             return Err(Error::NotAPerson);
         }
-        let with_rerun = self.with_rerun(case_id, action, actor, input).await?;
-        self.change(case_id, |case, now| {
-            self.of_body(case, action, actor)?;
-            let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
-            if let Some(name) = reserved.find(|name| input.fields.contains_key(**name)) {
-                let why = format!("field `{name}` is written by the program alone");
-                return Err(self.desk.refused_as(Refusal::Field, case, action, why));
+        let mut attempt = 1;
+        loop {
+            let (whole, looked_at) = self.looked_into(case_id, action, actor, input).await?;
+            self.run_checks(case_id).await?;
+            let decide = |case: &Case, now: i64| {
+                self.of_body(case, action, actor)?;
+                let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
+                if let Some(name) = reserved.find(|name| input.fields.contains_key(**name)) {
+                    let why = format!("field `{name}` is written by the program alone");
+                    return Err(self.desk.refused_as(Refusal::Field, case, action, why));
+                }
+                match looked_at {
+                    // A file that came in between is one that nobody looked into.
+                    Some(version) if version != case.version => Err(case.has_to_be_looked_at()),
+                    Some(_) => {
+                        let whole = Self::timed(case, actor, &whole, now);
+                        self.desk.step(case, action, actor, &whole, now)
+                    }
+                    None => self.desk.step(case, action, actor, &whole, now),
+                }
+            };
+            match self.try_change(case_id, &decide).await {
+                Err(Error::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                    attempt += 1
+                }
+                done => return done,
             }
-            self.desk.step(case, action, actor, &with_rerun, now)
-        })
-        .await
+        }
     }
 
     /// Cases within the caller's scope, the worst and most urgent first unless asked otherwise.
@@ -180,7 +198,12 @@ impl Service {
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn show(&self, case_id: &str) -> Result<Shown, Error> {
         let case = self.visible(self.store.case(case_id).await?, case_id)?;
-        let events = self.store.events_of(case_id).await?;
+        let mut events = self.store.events_of(case_id).await?;
+        if self.caller.scope.permits.is_some() {
+            for event in &mut events {
+                redact(&mut event.fields);
+            }
+        }
         let next = self.desk.next_steps(&case);
         let acts = self.acts_of(case_id).await?;
         let mut merged = Vec::new();
@@ -238,7 +261,7 @@ impl Service {
         let mut case = before.clone();
         while now >= case.updated_at && case.timer_at.is_some_and(|at| at <= now) {
             if Desk::check_waits(&case, now) {
-                return Err(case.has_to_be_checked());
+                return Err(case.has_to_be_looked_at());
             }
             let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
@@ -288,7 +311,7 @@ impl Service {
         }
         while case.timer_at.is_some_and(|at| at <= now) {
             if Desk::check_waits(&case, now) {
-                return Err(case.has_to_be_checked());
+                return Err(case.has_to_be_looked_at());
             }
             let moves = self.desk.expire(&case)?;
             case = self.record(tx.as_mut(), &case, moves, now).await?;
@@ -333,6 +356,7 @@ impl Service {
         now: i64,
     ) -> Result<Case, Error> {
         let acts = self.make_acts(tx, before, &mut moved, now).await?;
+        self.seal_files(tx, before, &mut moved).await?;
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::calendar::HOUR;
 use super::case::Case;
+use super::dossier::CODES;
 use super::error::Error;
 use super::intake::Finding;
 use super::machine::Machine;
@@ -62,7 +63,11 @@ pub(super) fn person(name: &str, role: Role) -> Actor {
 
 /// Every field any action needs, with an attachment.
 pub(super) fn papers() -> Input {
-    let mut input = Input::default();
+    let resolved: Vec<String> = CODES
+        .iter()
+        .map(|code| format!("{code}=looked into"))
+        .collect();
+    let mut input = Input::default().with("resolved", &resolved.join("; "));
     for (name, value) in [
         ("reason", "documented"),
         ("channel", "client"),
@@ -74,6 +79,7 @@ pub(super) fn papers() -> Input {
         ("approval", "approval-1"),
         ("measures", "pump replaced"),
         ("owner", "manager, 13800000000"),
+        ("plan_due", "2026-03-03"),
         ("minutes", "minutes-1"),
         ("evidence_list", "hourly values, photo"),
         ("list", "case file, evidence"),
@@ -83,6 +89,10 @@ pub(super) fn papers() -> Input {
         ("facts", "limit exceeded"),
         ("case_no", "case-1"),
         ("decision", "decision-1"),
+        ("major", "no"),
+        ("finding", "first, minor and corrected"),
+        ("education", "education-1"),
+        ("closing", "false_alarm"),
     ] {
         input = input.with(name, value);
     }
@@ -106,6 +116,16 @@ pub(super) fn papers_for(action: &str) -> Input {
         .map(|item| format!("{}={answer}", item.name))
         .collect();
     papers().with("items", &items.join("; "))
+}
+
+/// The same, with the reason for closing that fits the state.
+pub(super) fn papers_in(state: &str, action: &str) -> Input {
+    let way = Machine::built_in().way(state, action);
+    let codes = way.and_then(|way| way.codes.get("closing"));
+    match codes.and_then(|codes| codes.first()) {
+        Some(code) => papers_for(action).with("closing", code),
+        None => papers_for(action),
+    }
 }
 
 /// What running a rule again came to.
@@ -222,8 +242,10 @@ impl Bench {
     /// Acts with all papers; the state afterwards.
     pub(super) async fn act(&self, case: &str, action: &str, name: &str, role: Role) -> String {
         self.clock.advance(60_000_000);
+        let before = self.service.show(case).await.unwrap().case;
+        let input = papers_in(&before.state, action);
         self.service
-            .act(case, action, &person(name, role), &papers_for(action))
+            .act(case, action, &person(name, role), &input)
             .await
             .unwrap_or_else(|error| panic!("{error}"))
             .state

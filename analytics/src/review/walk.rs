@@ -13,8 +13,9 @@ use super::intake::{Finding, new_case};
 use super::machine::Machine;
 use super::parts::{Role, Severity, Transition};
 use super::recheck::{self, Verdict};
+use super::review_row;
 use super::step::{Actor, Input};
-use super::testing::{finding, papers_for, person, rechecked};
+use super::testing::{finding, papers_in, person, rechecked};
 use nonsite_schemas::time::{beijing_day, beijing_day_start};
 
 const NAMES: [&str; 12] = [
@@ -110,6 +111,51 @@ pub(super) fn any_start() -> impl Strategy<Value = (Severity, bool)> {
     (prop::sample::select(severities.to_vec()), any::<bool>())
 }
 
+/// What was done with a case before a walk begins: nothing, mostly. The others begin where whole walks
+/// rarely come to, or rarely stay.
+const BEGINNINGS: [&[&str]; 4] = [
+    &[],
+    &["accept", "verify", "file", "accept_case"],
+    &["accept", "dispatch", "deliver"],
+    &["accept", "verify", "rectify", "submit", "approve"],
+];
+
+/// Where a walk begins.
+pub(super) fn any_beginning() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)]
+}
+
+/// A case at the beginning of a walk, led there by people who do nothing else.
+pub(super) fn led(desk: &Desk, beginning: usize, start: (Severity, bool), now: i64) -> Case {
+    let actions = BEGINNINGS[beginning];
+    if actions.is_empty() {
+        return detected(start, now);
+    }
+    let mut case = detected((Severity::S3, true), now);
+    for action in actions {
+        let role = desk.machine.way(&case.state, action).unwrap().roles[0];
+        let actor = match role {
+            Role::Engine => Actor::engine(),
+            _ => person(&format!("the {role}"), role),
+        };
+        let input = found(papers_at(&case, action, now), Verdict::Silent);
+        let moves = desk.step(&case, action, &actor, &input, now);
+        case = moves.unwrap().pop().unwrap().case;
+    }
+    case
+}
+
+/// Papers with what the program finds before a review.
+pub(super) fn found(papers: Input, verdict: Verdict) -> Input {
+    let conflicts = match verdict {
+        Verdict::StillFailing => r#"[{"code":"still_failing","item":"data","text":"it fires"}]"#,
+        _ => "[]",
+    };
+    papers
+        .with(recheck::VERDICT, verdict.code())
+        .with(review_row::CONFLICTS, conflicts)
+}
+
 /// A case that was detected just now.
 pub(super) fn detected((severity, confirmed): (Severity, bool), now: i64) -> Case {
     let mut found = finding("x", severity);
@@ -120,8 +166,11 @@ pub(super) fn detected((severity, confirmed): (Severity, bool), now: i64) -> Cas
 /// The papers of an action at a moment, complete.
 pub(super) fn papers_at(case: &Case, action: &str, now: i64) -> Input {
     let today = beijing_day(now);
-    let later = case.due_at.map_or(today + 5, |due| beijing_day(due) + 1);
-    let mut input = papers_for(action)
+    let held = case.held_deadline.as_ref().map(|held| held.due_at);
+    let later = held
+        .or(case.due_at)
+        .map_or(today + 5, |due| beijing_day(due) + 1);
+    let mut input = papers_in(&case.state, action)
         .with("measure_date", &day_text(today))
         .with("hearing_day", &day_text(today + 40))
         .with("plan_due", &day_text(today));
@@ -190,7 +239,11 @@ impl Move {
                 input.fields.remove(&name.unwrap());
             }
             Papers::WrongCause => input = input.with("cause", "weather"),
-            Papers::Overridden => input = input.with("override", "measured by hand"),
+            Papers::Overridden => {
+                input = input
+                    .with("override", "measured by hand")
+                    .with("unpaid", "no_fine");
+            }
         }
         input
     }
@@ -201,9 +254,7 @@ impl Move {
             Papers::StillFailing | Papers::Overridden => Verdict::StillFailing,
             _ => Verdict::Silent,
         };
-        let mut input = self
-            .input(case, action, now)
-            .with(recheck::VERDICT, verdict.code());
+        let mut input = found(self.input(case, action, now), verdict);
         if action == "merge" {
             input = input.with("parent", "c0000000000000000");
         }
@@ -237,8 +288,10 @@ impl Walk<'_> {
         let Some((action, actor)) = step.attempt(&self.case, false) else {
             return Ok(());
         };
-        // A part of another case stays one: it must not swallow every walk.
-        if action == "merge" && step.check > 0 {
+        // A part of another case stays one: it must not swallow every walk. Nor must what ends a
+        // penalty procedure before it has begun.
+        let swallows = action == "merge" || ["no_penalty", "transfer"].contains(&action.as_str());
+        if swallows && step.check > 0 {
             return Ok(());
         }
         let input = step.input_of_the_core(&self.case, &action, self.now);

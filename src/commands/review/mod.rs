@@ -3,6 +3,7 @@
 mod dossier;
 mod files;
 mod handover;
+mod messages;
 mod papers;
 mod proofs;
 mod setup;
@@ -162,6 +163,9 @@ enum Action {
     Package(handover::Package),
     /// Apply the deadlines that have passed (findings are taken first: `take`).
     Tick,
+    /// What people and enterprises are to be told, in the order of the audit chain: orders, reminders,
+    /// overdue notices, credit repairs.
+    Messages(messages::Messages),
     /// Bring tables `review_cases` and `review_events` up to date for `nonsite sql`.
     Mirror,
     /// Verify the audit chain; exit code 1 names the first broken row.
@@ -211,6 +215,7 @@ impl Action {
                 | Self::Bundle(_)
                 | Self::Serve(_)
                 | Self::Package(_)
+                | Self::Messages(_)
                 | Self::Mirror
                 | Self::Audit { .. }
                 | Self::Reindex
@@ -373,6 +378,7 @@ impl Desk {
                 let fired = self.service.tick().await?;
                 show::fired(&fired, self.format)?;
             }
+            Action::Messages(args) => self.messages(args).await?,
             Action::Mirror => {
                 let done = self.service.mirror(&settings.store.path).await?;
                 if self.format == Format::Json {

@@ -143,6 +143,9 @@ pub(super) struct Papers {
     /// them.
     #[arg(long, value_name = "NAME=VERDICT")]
     item: Vec<String>,
+    /// How a conflict that the machine found was resolved; `dossier` shows them.
+    #[arg(long, value_name = "CODE=REASON")]
+    resolve: Vec<String>,
     /// The reviewer's opinion.
     #[arg(long)]
     opinion: Option<String>,
@@ -167,18 +170,8 @@ impl Papers {
             note: self.note,
             ..Input::default()
         };
-        if let Some(entry) = self
-            .item
-            .iter()
-            .find(|entry| entry.contains([';', '；', '\n']))
-        {
-            let message = format!("--item `{entry}`: a reason may not contain a semicolon");
-            return Err(Usage(message).into());
-        }
-        let items = match self.item.is_empty() {
-            true => self.items,
-            false => Some(self.item.join("; ")),
-        };
+        let items = joined("item", &self.item)?.or(self.items);
+        let resolved = joined("resolve", &self.resolve)?;
         let record = match &self.record {
             None => None,
             Some(path) => {
@@ -210,6 +203,7 @@ impl Papers {
             ("measure_date", self.measure_date),
             ("promise", self.promise),
             ("items", items),
+            ("resolved", resolved),
             ("opinion", self.opinion),
             ("facts", self.facts),
             ("match", self.rule_match),
@@ -238,5 +232,17 @@ impl Papers {
             input.attachments.push(service.keep(&path).await?);
         }
         Ok(input)
+    }
+}
+
+/// The entries of an option that may be given again and again, as the workflow's field has them.
+fn joined(option: &str, entries: &[String]) -> anyhow::Result<Option<String>> {
+    let split = |entry: &&String| entry.contains([';', '；', '\n']);
+    match entries.iter().find(split) {
+        Some(entry) => {
+            let message = format!("--{option} `{entry}`: a reason may not contain a semicolon");
+            Err(Usage(message).into())
+        }
+        None => Ok((!entries.is_empty()).then(|| entries.join("; "))),
     }
 }

@@ -1,7 +1,7 @@
 //! How cases look on a terminal.
 
 use nonsite_analytics::review::{
-    AuditReport, Case, CheckResult, Checked, Event, Fired, Machine, Shown, beijing_text,
+    AuditReport, Case, CheckResult, Checked, Event, Fired, Hearing, Machine, Shown, beijing_text,
 };
 
 use super::handover;
@@ -237,6 +237,34 @@ pub(super) fn case(
         line(
             "clock",
             format!("{} {zh} until {}{late}", clock.name, due_text(clock.due_at)),
+        );
+    }
+    if let Some(at) = case.procedure.notified_at {
+        let hearing = match case.procedure.hearing {
+            None => "",
+            Some(Hearing::Requested) => "; 申请听证 a hearing was asked for",
+            Some(Hearing::Set) => "; 已定听证日期 the hearing has a day",
+            Some(Hearing::Announced) => "; 已通知听证 the hearing was announced",
+            Some(Hearing::Held) => "; 已听证 the hearing was held",
+            Some(Hearing::Waived) => "; 放弃陈述申辩和听证 it waives defence and hearing",
+        };
+        line(
+            "rights",
+            format!("已告知 told {}{hearing}", beijing_text(at)),
+        );
+    }
+    line(
+        "wanted",
+        case.procedure.evidence_wanted.clone().unwrap_or_default(),
+    );
+    if let Some(review) = &case.procedure.legal_review {
+        line(
+            "law",
+            format!(
+                "法制审核 reviewed by {} {}",
+                review.by,
+                beijing_text(review.at)
+            ),
         );
     }
     line("held by", case.held_by(now).unwrap_or_default().to_owned());

@@ -55,6 +55,13 @@ fn papers(items: &str) -> Input {
         ("officers", "o-1, o-2"),
         ("measures", "更换循环泵"),
         ("owner", "厂长 13800000000"),
+        ("plan_due", "2025-01-03"),
+        ("closing", "false_alarm"),
+        // One day stands in the papers of the whole year.
+        (
+            "resolved",
+            "measures_before_order=补录; same_trouble_again=已约谈",
+        ),
         // The clues of this year have no data behind them.
         ("override", "手工监测报告"),
         ("measure_date", "2025-01-02"),

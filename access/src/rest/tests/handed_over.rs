@@ -91,8 +91,9 @@ pub(super) async fn a_package_is_made_once_and_taken_out(bench: &Bench) {
     let papers = json!({"kind": "filing", "receiver": "法制科"});
     let early = bench.post("law", &path, Some("*"), None, &papers).await;
     early.problem(409, "refused");
-    act(bench, "ana", &id, "verify", &json!({})).await;
-    let filed = json!({"officers": ["o-1", "o-2"], "facts": "监测数据超标"});
+    act(bench, "ana", &id, "verify", &json!({"reason": "R1"})).await;
+    let filed = json!({"officers": ["o-1", "o-2"], "facts": "监测数据超标",
+                       "evidence_list": "小时数据"});
     act(bench, "o-1", &id, "file", &filed).await;
 
     // The verification wrote an act, a clock of the filing runs, and both show.
@@ -175,7 +176,7 @@ async fn documents_and_packages_on_sqlite() {
 async fn an_enterprise_does_not_see_what_was_checked() {
     let bench = Bench::new().await;
     let id = case(1);
-    act(&bench, "ana", &id, "verify", &json!({})).await;
+    act(&bench, "ana", &id, "verify", &json!({"reason": "R1"})).await;
     let papers = json!({"officers": ["o-1", "o-2"], "measures": "更换循环泵"});
     act(&bench, "o-1", &id, "rectify", &papers).await;
     let own = bench.get("plant", &format!("/cases/{id}")).await.done(200);

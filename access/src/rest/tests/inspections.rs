@@ -103,7 +103,13 @@ pub(super) async fn closed_cases_are_sampled(bench: &Bench) {
     bench.clock.advance(60_000_000);
     let close = format!("/cases/{id}/actions/close");
     bench
-        .post("arch", &close, Some("*"), None, &json!({}))
+        .post(
+            "arch",
+            &close,
+            Some("*"),
+            None,
+            &json!({"closing": "exempt_period"}),
+        )
         .await
         .done(200);
 

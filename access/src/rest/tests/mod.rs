@@ -7,4 +7,5 @@ mod files;
 mod handed_over;
 mod inspections;
 mod lists;
+mod messages;
 mod writes;

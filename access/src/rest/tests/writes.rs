@@ -183,7 +183,7 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
         assert_eq!(act(who, action, &papers).await.done(200)["state"], state);
     }
     let done = json!({"measures": "已更换", "measure_date": "2026-03-02", "promise": "厂长",
-                      "owner": "厂长 13800000000"});
+                      "owner": "厂长 13800000000", "plan_due": "2026-03-03"});
     let bare = act("plant", "submit", &done).await.problem(409, "refused");
     assert!(
         bare["detail"].as_str().unwrap().contains("submit"),
@@ -214,10 +214,38 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
         bare["detail"].as_str().unwrap().contains("`override`"),
         "{bare}"
     );
-    let verdict = json!({"items": items, "opinion": "整改到位", "override": "手工监测报告 7"});
+    // The photo is dated after the day of this test: whoever approves says how that can be.
+    let open = json!({"items": items, "opinion": "整改到位", "override": "手工监测报告 7"});
+    let open = act("rev", "approve", &open).await.problem(409, "refused");
+    assert!(
+        open["detail"]
+            .as_str()
+            .unwrap()
+            .contains("photo_from_the_future"),
+        "{open}"
+    );
+    let resolved = json!([{"code": "photo_from_the_future", "reason": "相机时钟错误"}]);
+    let verdict = json!({"items": items, "opinion": "整改到位", "override": "手工监测报告 7",
+                         "resolved": resolved});
     let first = act("rev", "approve", &verdict).await.done(200);
     assert_eq!(first["state"], "submitted");
     assert_eq!(first["signature"]["by"], "rev");
     let same = act("rev", "approve", &verdict).await;
     same.problem(409, "refused");
+    // What stood is told to those who judge, and not to the enterprise.
+    let rows = async |who: &str| {
+        let page = bench.get(who, &format!("{at}/events")).await.done(200);
+        page["items"].as_array().unwrap().last().unwrap()["fields"].clone()
+    };
+    let own = rows("rev").await;
+    assert!(
+        own["conflicts"]
+            .as_str()
+            .unwrap()
+            .contains("photo_from_the_future")
+    );
+    assert_eq!(own["resolved"], "photo_from_the_future=相机时钟错误");
+    let theirs = rows("plant").await;
+    assert!(theirs["conflicts"].is_null() && theirs["resolved"].is_null());
+    assert_eq!(theirs["opinion"], "整改到位");
 }

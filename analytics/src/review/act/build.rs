@@ -251,7 +251,8 @@ impl Making<'_> {
     /// Named in the record, in the field, or by their signatures; with every certificate known.
     fn officers(&self, record: &Record) -> Vec<Officer> {
         let mut ids: Vec<String> = split(self.text("officers").unwrap_or_default());
-        if ids.is_empty() {
+        // The engine, which ends a check when the case becomes S1, is no officer.
+        if ids.is_empty() && self.moved.actor.role != Role::Engine {
             ids.extend(self.before.signature.iter().map(|first| first.by.clone()));
             ids.push(self.moved.actor.name.clone());
         }
@@ -297,6 +298,7 @@ impl Making<'_> {
             .before
             .signature
             .as_ref()
+            .filter(|_| self.moved.actor.role != Role::Engine)
             .map(|_| &self.moved.actor.name);
         said.map(str::to_owned).or(second.cloned())
     }

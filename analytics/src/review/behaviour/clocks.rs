@@ -1,11 +1,11 @@
 //! Reminders, and the clocks of the penalty procedure.
 
 use super::super::calendar::beijing_text;
-use super::super::testing::person;
+use super::super::testing::{monday, person};
 use super::*;
 
 /// A case that was filed on Monday, 2 March 2026.
-async fn filed(bench: &Bench, id: &str) -> String {
+pub(super) async fn filed(bench: &Bench, id: &str) -> String {
     let case = bench.open(id, Severity::S3).await;
     bench.act(&case, "verify", "ana", Role::Analyst).await;
     bench.act(&case, "file", "o-1", Role::Officer).await;
@@ -80,15 +80,17 @@ pub(super) async fn the_clocks_of_a_penalty_run_side_by_side(bench: Bench) {
         unserved.contains("clock `payment` does not run"),
         "{unserved}"
     );
+    // The unit lets its rights pass.
+    bench.clock.set(monday() + 8 * DAY);
     bench.act(&case, "decide", "law", Role::Legal).await;
     assert_eq!(
         running(&bench, &case).await,
-        [clock("service", "2026-03-11")]
+        [clock("service", "2026-03-19")]
     );
     bench.act(&case, "serve_decision", "law", Role::Legal).await;
     assert_eq!(
         running(&bench, &case).await,
-        [clock("payment", "2026-03-17")]
+        [clock("payment", "2026-03-25")]
     );
 
     // Nobody pays: reminded, then overdue, then paid after all.

@@ -35,7 +35,8 @@ pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) 
         "48 h from delivery"
     );
 
-    // The engine sleeps for a week: reminder after 48 h, on-site 24 h after that, approval overdue.
+    // The engine sleeps for weeks: no answer after 48 h and a reminder of it, on-site 24 h after that,
+    // approval overdue.
     bench.clock.set(monday() + 20 * DAY);
     let fired = bench.service.tick().await.unwrap();
     let steps: Vec<(String, &str)> = fired
@@ -47,6 +48,7 @@ pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) 
         [
             ("2026-03-03 21:30".to_owned(), "self_check"),
             ("2026-03-04 09:30".to_owned(), "no_answer"),
+            ("2026-03-04 09:30".to_owned(), "no_answer"),
             ("2026-03-05 09:30".to_owned(), "to_onsite"),
             ("2026-03-11 00:00".to_owned(), "to_onsite"),
             ("2026-03-12 00:00".to_owned(), "to_onsite"),
@@ -55,6 +57,24 @@ pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) 
     let shown = bench.service.show(&case).await.unwrap();
     assert!(shown.case.overdue);
     assert_eq!(shown.case.timer_at, None);
+    let actions: Vec<&str> = shown
+        .events
+        .iter()
+        .rev()
+        .take(6)
+        .map(|event| event.action.as_str())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "overdue",
+            "reminder",
+            "still_no_answer",
+            "reminder",
+            "no_answer",
+            "reminder"
+        ]
+    );
     assert_eq!(bench.service.tick().await.unwrap(), []);
     sound(&bench).await;
 }

@@ -2,8 +2,9 @@
 
 use super::super::calendar::beijing_text;
 use super::super::case::Case;
-use super::super::testing::{finding, monday};
+use super::super::testing::{finding, monday, papers_for};
 use super::*;
+use nonsite_schemas::wire::inspection::Conclusion;
 
 pub(super) async fn reminders_end_by_themselves(bench: Bench) {
     let mut early = finding("early", Severity::S3);
@@ -98,7 +99,8 @@ pub(super) async fn an_s1_goes_on_site_by_itself(bench: Bench) {
     let left = bench.open("left", Severity::S1).await;
     bench.clock.set(monday() + 3 * HOUR);
     let fired = bench.service.tick().await.unwrap();
-    assert_eq!((fired.len(), fired[0].action.as_str()), (1, "escalate_s1"));
+    let actions: Vec<&str> = fired.iter().map(|fired| fired.action.as_str()).collect();
+    assert_eq!(actions, ["reminder", "escalate_s1"]);
     let shown = bench.service.show(&left).await.unwrap();
     assert_eq!(shown.case.state, "to_onsite");
     let row = shown.events.last().unwrap();
@@ -132,20 +134,139 @@ pub(super) async fn an_s1_goes_on_site_by_itself(bench: Bench) {
     bench.clock.advance(2 * HOUR);
     bench.service.tick().await.unwrap();
     assert_eq!(state(&bench, &late).await, "to_onsite");
+    sound(&bench).await;
+}
 
-    // What the enterprise was asked about goes at once.
-    let asked = bench.open("asked", Severity::S3).await;
-    bench.act(&asked, "dispatch", "ana", Role::Analyst).await;
-    bench.act(&asked, "deliver", "ana", Role::Analyst).await;
-    worse(&bench, "asked").await;
-    let shown = bench.service.show(&asked).await.unwrap();
+pub(super) async fn an_s1_is_neither_asked_nor_verified_off_site(bench: Bench) {
+    let case = bench.open("s1", Severity::S1).await;
+    for action in ["dispatch", "verify"] {
+        let why = bench.refuses(&case, action, "ana", Role::Analyst).await;
+        assert!(
+            why.contains("S1 须转现场核查") && why.contains("escalate it"),
+            "{why}"
+        );
+    }
+    assert_eq!(
+        bench.act(&case, "escalate", "ana", Role::Analyst).await,
+        "to_onsite"
+    );
+    // An S1 that comes back is no other.
+    bench.act(&case, "onsite", "o-1", Role::Officer).await;
+    bench.act(&case, "rectify", "o-1", Role::Officer).await;
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    bench.act(&case, "approve", "rev", Role::Reviewer).await;
+    bench.act(&case, "approve", "rev-2", Role::Reviewer).await;
+    bench.act(&case, "reopen", "sup", Role::Supervisor).await;
+    let why = bench.refuses(&case, "verify", "ana", Role::Analyst).await;
+    assert!(why.contains("S1 须转现场核查"), "{why}");
+    sound(&bench).await;
+}
+
+/// What leads from triage to a state in which a case waits for what is milder than S1.
+const WAITING: [(&str, &[(&str, &str, Role)]); 8] = [
+    ("dispatched", &[("dispatch", "ana", Role::Analyst)]),
+    (
+        "self_check",
+        &[
+            ("dispatch", "ana", Role::Analyst),
+            ("deliver", "ana", Role::Analyst),
+        ],
+    ),
+    (
+        "answered",
+        &[
+            ("dispatch", "ana", Role::Analyst),
+            ("deliver", "ana", Role::Analyst),
+            ("answer", "plant", Role::Enterprise),
+        ],
+    ),
+    ("verify_off", &[("verify", "ana", Role::Analyst)]),
+    (
+        "rectify",
+        &[
+            ("verify", "ana", Role::Analyst),
+            ("rectify", "o-1", Role::Officer),
+        ],
+    ),
+    (
+        "extended",
+        &[
+            ("verify", "ana", Role::Analyst),
+            ("rectify", "o-1", Role::Officer),
+            ("request_extension", "plant", Role::Enterprise),
+        ],
+    ),
+    (
+        "submitted",
+        &[
+            ("verify", "ana", Role::Analyst),
+            ("rectify", "o-1", Role::Officer),
+            ("submit", "plant", Role::Enterprise),
+        ],
+    ),
+    (
+        "returned",
+        &[
+            ("verify", "ana", Role::Analyst),
+            ("rectify", "o-1", Role::Officer),
+            ("submit", "plant", Role::Enterprise),
+            ("return", "rev", Role::Reviewer),
+        ],
+    ),
+];
+
+/// The case has become an S1 and is on its way to a visit.
+async fn gone_on_site(bench: &Bench, case: &str) {
+    let shown = bench.service.show(case).await.unwrap();
     assert_eq!(shown.case.state, "to_onsite");
-    let actions: Vec<&str> = shown
-        .events
-        .iter()
-        .map(|event| event.action.as_str())
-        .collect();
-    assert_eq!(actions[actions.len() - 2..], ["absorb", "escalate_s1"]);
+    let due = beijing_text(shown.case.due_at.unwrap());
+    let today = beijing_text(bench.clock_now() + DAY);
+    assert_eq!(due[..10], today[..10], "the same day");
+    let [.., absorb, escalated] = &shown.events[..] else {
+        panic!("{:?}", shown.events);
+    };
+    assert_eq!(
+        (absorb.action.as_str(), escalated.action.as_str()),
+        ("absorb", "escalate_s1")
+    );
+}
+
+pub(super) async fn what_becomes_an_s1_goes_on_site_at_once(bench: Bench) {
+    for (waiting, steps) in WAITING {
+        let case = bench.open(waiting, Severity::S3).await;
+        for (action, name, role) in steps {
+            let input = papers_for(action).with("due", "2026-03-12");
+            bench.clock.advance(60_000_000);
+            let done = bench
+                .service
+                .act(&case, action, &person(name, *role), &input)
+                .await;
+            assert!(done.is_ok(), "{action}: {done:?}");
+        }
+        assert_eq!(state(&bench, &case).await, waiting);
+        worse(&bench, waiting).await;
+        gone_on_site(&bench, &case).await;
+        if waiting == "verify_off" {
+            // The check that was going on is on record with how it ended, and does not count.
+            let acts = bench.service.show(&case).await.unwrap().acts;
+            assert_eq!(acts[0].conclusion, Some(Conclusion::ConvertToOnsite));
+            assert!(!acts[0].counts && acts[0].lacking.join("; ").contains("officers"));
+        }
+    }
+    let silent = bench.open("silent", Severity::S3).await;
+    bench.act(&silent, "dispatch", "ana", Role::Analyst).await;
+    bench.act(&silent, "deliver", "ana", Role::Analyst).await;
+    bench.clock.advance(49 * HOUR);
+    bench.service.tick().await.unwrap();
+    assert_eq!(state(&bench, &silent).await, "no_answer");
+    worse(&bench, "silent").await;
+    gone_on_site(&bench, &silent).await;
+    // Who is on the way already is not sent again.
+    let mut more = finding("silent", Severity::S1);
+    more.anomaly_id.push_str("-more");
+    bench.service.take_anomalies(&[more]).await.unwrap();
+    let shown = bench.service.show(&silent).await.unwrap();
+    assert_eq!(shown.events.last().unwrap().action, "absorb");
     sound(&bench).await;
 }
 

@@ -10,9 +10,13 @@ mod decision;
 mod endings;
 mod evidence;
 mod look_back;
+mod messages;
 mod one_order;
 mod papers;
+mod penalty;
 mod queue;
+mod required;
+mod review_rows;
 mod rises;
 mod stats;
 
@@ -32,9 +36,13 @@ use decision::*;
 use endings::*;
 use evidence::*;
 use look_back::*;
+use messages::*;
 use one_order::*;
 use papers::*;
+use penalty::*;
 use queue::*;
+use required::*;
+use review_rows::*;
 use rises::*;
 use stats::*;
 
@@ -176,14 +184,21 @@ pub(super) async fn rectification_returned_twice_goes_on_site(bench: Bench) {
         bench.act(&case, "file", "o-1", Role::Officer).await,
         "filing"
     );
-    assert_eq!(
-        bench.act(&case, "accept_case", "law", Role::Legal).await,
-        "case"
-    );
-    assert_eq!(
-        bench.act(&case, "close", "arch", Role::Archivist).await,
-        "closed"
-    );
+    for (action, name, role, expected) in [
+        ("accept_case", "law", Role::Legal, "case"),
+        ("notify", "inv", Role::Investigator, "case"),
+        ("waive_hearing", "plant", Role::Enterprise, "case"),
+        ("decide", "law", Role::Legal, "case"),
+        ("serve_decision", "inv", Role::Investigator, "case"),
+        ("pay", "inv", Role::Investigator, "case"),
+        ("close", "arch", Role::Archivist, "closed"),
+    ] {
+        assert_eq!(
+            bench.act(&case, action, name, role).await,
+            expected,
+            "{action}"
+        );
+    }
     sound(&bench).await;
 }
 
@@ -414,4 +429,17 @@ suite! {
     reminders_end_by_themselves,
     finished_cases_are_filed_in_ten_working_days,
     an_s1_goes_on_site_by_itself,
+    an_s1_is_neither_asked_nor_verified_off_site,
+    what_becomes_an_s1_goes_on_site_at_once,
+    a_penalty_is_not_decided_or_closed_early,
+    a_hearing_is_held_before_the_decision,
+    a_major_decision_is_reviewed_on_complete_evidence,
+    conflicts_are_answered_before_an_approval,
+    what_changes_between_two_signatures_voids_the_first,
+    a_review_says_how_long_it_took,
+    an_approval_repairs_the_credit_record_once,
+    everyone_is_told_once_after_downtime,
+    every_state_asks_for_what_leaves_it,
+    a_case_is_closed_with_its_manifest,
+    an_extension_is_decided_in_a_day,
 }

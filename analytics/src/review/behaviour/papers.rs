@@ -99,8 +99,10 @@ pub(super) async fn an_enterprise_plans_what_it_will_do(bench: Bench) {
     bench.act(&case, "verify", "ana", Role::Analyst).await;
     bench.act(&case, "rectify", "o-1", Role::Officer).await;
     let plant = ("plant", Role::Enterprise);
-    let nobody = refusal(&bench, &case, "submit", plant, &without("owner")).await;
-    assert!(nobody.contains("nobody is responsible"), "{nobody}");
+    for field in ["owner", "plan_due"] {
+        let nobody = refusal(&bench, &case, "submit", plant, &without(field)).await;
+        assert!(nobody.contains("nobody is responsible"), "{nobody}");
+    }
     let before = bench.service.show(&case).await.unwrap().case;
     let late = papers().with("plan_due", "2026-03-31");
     let why = refusal(&bench, &case, "plan", plant, &late).await;
@@ -134,6 +136,7 @@ pub(super) async fn an_enterprise_plans_what_it_will_do(bench: Bench) {
     // What was handed in before the plan still counts, and the plan names who is responsible.
     let mut bare = no_files();
     bare.fields.remove("owner");
+    bare.fields.remove("plan_due");
     let done = bench
         .service
         .act(&case, "submit", &actor, &bare)
@@ -196,6 +199,9 @@ pub(super) async fn who_investigates_does_not_decide(bench: Bench) {
         let own = bench.refuses(&case, action, "inv", Role::Legal).await;
         assert!(own.contains("handled this case"), "{own}");
     }
+    bench
+        .act(&case, "waive_hearing", "plant", Role::Enterprise)
+        .await;
     bench.act(&case, "decide", "law", Role::Legal).await;
     sound(&bench).await;
 }

@@ -4,10 +4,12 @@ use nonsite_schemas::time::beijing_day;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Dossier;
-use super::proofs::Row;
+use super::proofs::{Proofs, Row};
+use super::{PastCase, Submission};
+use crate::detect::Rerun;
 use crate::review::calendar::{HOUR, beijing_text, parse_day};
-use crate::review::evidence::Kept;
+use crate::review::case::Case;
+use crate::review::evidence::{CaseFile, Kept};
 use crate::session::rows;
 
 /// How far a camera's clock may be ahead, microseconds.
@@ -18,6 +20,37 @@ const FAR_M: f64 = 2_000.0;
 const EARTH_M: f64 = 6_371_000.0;
 /// Cases of the same trouble in 24 months from which on it is pointed out.
 const OFTEN: usize = 3;
+
+/// Every code there is.
+pub(in crate::review) const CODES: [&str; 15] = [
+    "still_failing",
+    "nothing_judged",
+    "treatment_stands",
+    "report_elsewhere",
+    "sampled_before_measures",
+    "no_ticket",
+    "photo_reused",
+    "photo_before_order",
+    "photo_from_the_future",
+    "photo_elsewhere",
+    "file_missing",
+    "file_altered",
+    "measures_before_order",
+    "submitted_late",
+    "same_trouble_again",
+];
+
+/// What is gone through; without tables there is neither a rerun nor anything of the proofs.
+pub(super) struct Looked<'a> {
+    pub(super) case: &'a Case,
+    pub(super) order: Option<&'a Submission>,
+    pub(super) answer: Option<&'a Submission>,
+    pub(super) submission: Option<&'a Submission>,
+    pub(super) files: &'a [CaseFile],
+    pub(super) history: &'a [PastCase],
+    pub(super) rerun: Option<&'a Rerun>,
+    pub(super) proofs: Option<&'a Proofs>,
+}
 
 /// A contradiction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,13 +64,18 @@ pub struct Conflict {
 }
 
 /// Goes through a page; `outlet` is where the outlet lies, latitude and longitude in degrees.
-pub(super) fn find(page: &Dossier, outlet: Option<(f64, f64)>) -> Vec<Conflict> {
+pub(super) fn find(page: &Looked<'_>, outlet: Option<(f64, f64)>) -> Vec<Conflict> {
     let mut found = Vec::new();
-    let mut add = |item, code, text: String| found.push(Conflict { code, item, text });
+    let mut add = |item, code, text: String| {
+        debug_assert!(CODES.contains(&code), "`{code}` is not among the codes");
+        found.push(Conflict { code, item, text });
+    };
     files(page, outlet, &mut add);
     data(page, &mut add);
-    papers(page, &mut add);
-    if let (Some(order), Some(done)) = (&page.order, &page.submission)
+    if let Some(proofs) = page.proofs {
+        papers(page, proofs, &mut add);
+    }
+    if let (Some(order), Some(done)) = (page.order, page.submission)
         && let Some(day) = done
             .fields
             .get("measure_date")
@@ -50,11 +88,8 @@ pub(super) fn find(page: &Dossier, outlet: Option<(f64, f64)>) -> Vec<Conflict> 
         );
         add("order", "measures_before_order", text);
     }
-    if let Some(due) = page
-        .order
-        .as_ref()
-        .and_then(|order| order.fields.get("due"))
-        && let (Some(due), Some(done)) = (parse_day(due), &page.submission)
+    if let Some(due) = page.order.and_then(|order| order.fields.get("due"))
+        && let (Some(due), Some(done)) = (parse_day(due), page.submission)
         && page.case.extension_count == 0
         && beijing_day(done.at) > due
     {
@@ -73,11 +108,11 @@ pub(super) fn find(page: &Dossier, outlet: Option<(f64, f64)>) -> Vec<Conflict> 
 }
 
 fn files(
-    page: &Dossier,
+    page: &Looked<'_>,
     outlet: Option<(f64, f64)>,
     add: &mut impl FnMut(&'static str, &'static str, String),
 ) {
-    for file in &page.files {
+    for file in page.files {
         let name = &file.file.name;
         match file.kept {
             Kept::Missing => add(
@@ -109,7 +144,7 @@ fn files(
             continue;
         };
         // What was handed in before the order shows the state before it.
-        let after_order = page.order.as_ref().filter(|order| file.seq > order.seq);
+        let after_order = page.order.filter(|order| file.seq > order.seq);
         if let (Some(taken), Some(order)) = (facts.taken_at, after_order)
             && taken < order.at
         {
@@ -145,8 +180,8 @@ fn files(
     }
 }
 
-fn data(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
-    let Some(rerun) = &page.rerun else {
+fn data(page: &Looked<'_>, add: &mut impl FnMut(&'static str, &'static str, String)) {
+    let Some(rerun) = page.rerun else {
         return;
     };
     let standing = rerun
@@ -185,8 +220,11 @@ fn data(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)
 /// Causes after which somebody has to have worked on the instruments.
 const REPAIRED: [&str; 3] = ["monitor_fault", "sampling_line", "calibration"];
 
-fn papers(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
-    let proofs = &page.proofs;
+fn papers(
+    page: &Looked<'_>,
+    proofs: &Proofs,
+    add: &mut impl FnMut(&'static str, &'static str, String),
+) {
     for row in &proofs.reports_elsewhere {
         let word = |name: &str| rows::text(row, name).unwrap_or_default();
         let text = format!(
@@ -198,7 +236,7 @@ fn papers(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, Strin
     }
     let instant = |row: &Row, name: &str| row.get(name).and_then(Value::as_i64);
     if let Some(measured) = page.case.measured_from
-        && let Some(order) = &page.order
+        && let Some(order) = page.order
     {
         // Handed in after the order as if it showed the state after the measures.
         let stale = proofs.papers.manual.iter().find(|row| {
@@ -220,10 +258,7 @@ fn papers(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, Strin
             add("lab", "sampled_before_measures", text);
         }
     }
-    let cause = page
-        .answer
-        .as_ref()
-        .and_then(|answer| answer.fields.get("cause"));
+    let cause = page.answer.and_then(|answer| answer.fields.get("cause"));
     if let Some(cause) = cause.filter(|cause| REPAIRED.contains(&cause.as_str()))
         && page.submission.is_some()
         && proofs.papers.tickets.is_empty()
@@ -235,13 +270,13 @@ fn papers(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, Strin
         );
         add("repair", "no_ticket", text);
     }
-    stands(page, add);
+    stands(proofs, add);
 }
 
 /// Production runs and its treatment does not.
-fn stands(page: &Dossier, add: &mut impl FnMut(&'static str, &'static str, String)) {
+fn stands(proofs: &Proofs, add: &mut impl FnMut(&'static str, &'static str, String)) {
     let since = |role: &'static str| {
-        page.proofs.running.iter().filter(move |running| {
+        proofs.running.iter().filter(move |running| {
             running.period == "since_measures" && running.role.as_deref() == Some(role)
         })
     };

@@ -4,8 +4,9 @@
 //! what the enterprise says, its files with earlier ones like them, the finding with its evidence and
 //! curve, the same rule run again over the data since the measures, how production and treatment ran,
 //! tickets, calibrations, laboratory reports and filings ([`proofs`]), the unit's past with penalties
-//! and risk ([`past`]), and the contradictions a machine can see ([`conflicts`]). It decides nothing: a conflict does not refuse an approval, and the absence of
-//! conflicts does not give one. Nothing is written; the same queue, tables and time give the same page.
+//! and risk ([`past`]), and the contradictions a machine can see ([`conflicts`]). It decides nothing: a
+//! conflict wants an answer from whoever approves, and the absence of conflicts gives no approval.
+//! Nothing is written; the same queue, tables and time give the same page.
 //!
 //! Failure modes: tables that cannot be read ([`Error::Tables`]); a rule that is no longer in the
 //! catalogue, or a finding about a permit as a whole, leaves [`Dossier::rerun`] empty and says why.
@@ -19,7 +20,9 @@ mod tests;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use self::conflicts::CODES;
 pub use self::conflicts::Conflict;
+use self::conflicts::Looked;
 pub use self::past::{Penalty, Risk};
 pub use self::proofs::{Curve, CurveHour, Papers, Proofs, Running};
 use super::case::Case;
@@ -187,9 +190,32 @@ impl Service {
             case,
         };
         let place = place(&page.case, session).await?;
-        page.conflicts = conflicts::find(&page, place);
+        page.conflicts = conflicts::find(&page.looked(), place);
         page.checklist = self.checklist(&page, &shown.events);
         Ok(page)
+    }
+
+    /// What does not fit together as far as the queue alone shows it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub(super) async fn conflicts_in_queue(&self, case_id: &str) -> Result<Vec<Conflict>, Error> {
+        let shown = self.show(case_id).await?;
+        let files = self.files(case_id).await?;
+        let (history, _) = self.past(&shown.case, self.clock.now_micros()).await?;
+        let told = ["rectify", "answer", "submit"].map(|action| last(&shown.events, action));
+        let [order, answer, submission] = &told;
+        let looked = Looked {
+            case: &shown.case,
+            order: order.as_ref(),
+            answer: answer.as_ref(),
+            submission: submission.as_ref(),
+            files: &files,
+            history: &history,
+            rerun: None,
+            proofs: None,
+        };
+        Ok(conflicts::find(&looked, None))
     }
 
     fn checklist(&self, page: &Dossier, events: &[Event]) -> Vec<ItemView> {
@@ -223,6 +249,21 @@ impl Service {
                 item: item.clone(),
             })
             .collect()
+    }
+}
+
+impl Dossier {
+    fn looked(&self) -> Looked<'_> {
+        Looked {
+            case: &self.case,
+            order: self.order.as_ref(),
+            answer: self.answer.as_ref(),
+            submission: self.submission.as_ref(),
+            files: &self.files,
+            history: &self.history,
+            rerun: self.rerun.as_ref(),
+            proofs: Some(&self.proofs),
+        }
     }
 }
 

@@ -189,6 +189,8 @@ async fn a_page_knows_the_units_past_and_earlier_answers(bench: Bench) {
         ("verify", "ana", Role::Analyst),
         ("file", "o-1", Role::Officer),
         ("accept_case", "law", Role::Legal),
+        ("notify", "inv", Role::Investigator),
+        ("waive_hearing", "plant", Role::Enterprise),
         ("decide", "law-2", Role::Legal),
     ] {
         bench.act(&punished, action, name, role).await;
