@@ -12,7 +12,7 @@ use crate::inspection::checklist::Checklists;
 use crate::inspection::draw::Kind;
 use crate::inspection::kept::Kept;
 use crate::inspection::permit::InForce;
-use crate::ratio::{Cutoff, NotCounted, OrgLevel, compute, load_acts};
+use crate::ratio::{Cutoff, NotCounted, OrgLevel, compute, load_judged};
 use crate::session::{Error as TableError, Session, rows};
 
 /// One closed act of the period, in the version that holds.
@@ -39,27 +39,28 @@ pub(super) struct ClosedAct {
 pub(super) async fn closed_acts(
     session: &Session,
     asked: Asked<'_>,
+    lists: &Checklists,
 ) -> Result<Vec<ClosedAct>, Error> {
-    let acts = load_acts(session.ctx())
+    let acts = load_judged(session.ctx(), Some(lists))
         .await
         .map_err(|error| Error::Asked(error.to_string()))?;
     let cutoff = Cutoff::as_of(asked.as_of);
     let report = compute(&acts, asked.policy, cutoff, asked.period);
     let what = "records of inspections";
-    let sql = "SELECT kafka_partition, kafka_offset, permit_no, conclusion, record_faults, \
-               checklist_count, document FROM inspections";
+    let sql = "SELECT act_id, kafka_partition, kafka_offset, permit_no, conclusion, record_faults, \
+               checklist_count, joint_orgs, document FROM inspections";
     let found = session.rows(what, sql).await?;
     let found = rows::objects(&found).map_err(|error| TableError::query(what)(error.into()))?;
     let number = |row: &serde_json::Map<String, Value>, column: &str| {
         row.get(column).and_then(Value::as_i64).unwrap_or(-1)
     };
-    let by_origin: BTreeMap<(i64, i64), _> = found
+    // The queue's own acts have origins of their own, which may be those of a topic's records.
+    let by_origin: BTreeMap<(String, i64, i64), _> = found
         .iter()
         .map(|row| {
-            (
-                (number(row, "kafka_partition"), number(row, "kafka_offset")),
-                row,
-            )
+            let act_id = rows::text(row, "act_id").unwrap_or_default();
+            let (partition, offset) = (number(row, "kafka_partition"), number(row, "kafka_offset"));
+            ((act_id, partition, offset), row)
         })
         .collect();
     let mut closed = Vec::new();
@@ -79,7 +80,8 @@ pub(super) async fn closed_acts(
         let (Some(completed_at), false) = (act.completed_at, gone) else {
             continue;
         };
-        let row = by_origin.get(&(i64::from(act.origin.0), act.origin.1));
+        let origin = (act.act_id.clone(), i64::from(act.origin.0), act.origin.1);
+        let row = by_origin.get(&origin);
         let text = |column: &str| row.and_then(|row| rows::text(row, column));
         let document = text("document").unwrap_or_default();
         let form = inspection::decode(document.as_bytes())
@@ -93,7 +95,9 @@ pub(super) async fn closed_acts(
             org_code: act.org_code.clone(),
             org_level: act.org_level,
             completed_at,
-            complete: act.document_faults.is_empty() && text("record_faults").is_none(),
+            complete: act.document_faults.is_empty()
+                && act.open_items.is_none()
+                && text("record_faults").is_none(),
             conclusion: text("conclusion").unwrap_or_default(),
             checklist: form.map(|form| form.checklist_id),
             answers: row.map_or(0, |row| number(row, "checklist_count")),

@@ -128,7 +128,7 @@ pub async fn targets(session: &Session, asked: Asked<'_>) -> Result<Vec<Target>,
     let permits = permit::in_force(session, asked.as_of, None).await?;
     let draws = kept::load(session).await?;
     let cases = casebook::cases(session, asked.as_of).await?;
-    let acts = checks::closed_acts(session, asked).await?;
+    let acts = checks::closed_acts(session, asked, &lists).await?;
     let mut all = emission::coverage(session, asked, &lists, &file, &permits).await?;
     all.extend(checks::checked(asked, &lists, &permits, &draws, &acts));
     all.push(audits::audited(asked, &file, &permits, &acts));
