@@ -53,6 +53,7 @@ mod package;
 mod parts;
 mod postgres;
 mod recheck;
+mod registry;
 mod relapse;
 mod relational;
 mod rise;
@@ -115,6 +116,7 @@ pub use parts::{
 };
 pub use postgres::PostgresStore;
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
+pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
 pub use source::{findings_from_batches, load_findings};

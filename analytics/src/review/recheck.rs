@@ -17,6 +17,7 @@ use super::dossier;
 use super::error::Error;
 use super::guard::Guard;
 use super::parts::Transition;
+use super::registry;
 use super::service::Service;
 use super::step::{Actor, Input};
 use crate::detect::{self, Catalogue};
@@ -30,7 +31,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 21] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 25] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -52,6 +53,10 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 21] = [
     "by_anomaly",
     "from",
     "to",
+    registry::ADMIN_CODE,
+    registry::POSITIVE_LIST,
+    registry::PERMIT_VERSION,
+    registry::NOT_KNOWN,
 ];
 
 /// Hours of normal operation a rule has to be silent for.

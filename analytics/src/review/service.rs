@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::parts::Role;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
+use super::registry::{Registry, WithoutPermits};
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
@@ -38,6 +39,7 @@ pub struct Service {
     pub(super) policies: Arc<RatioPolicies>,
     pub(super) bundles: Arc<Bundles>,
     pub(super) recheck: Arc<dyn Recheck>,
+    pub(super) registry: Arc<dyn Registry>,
 }
 
 /// A case with its history and its future.
@@ -87,6 +89,7 @@ impl Service {
             policies: Arc::default(),
             bundles: Arc::default(),
             recheck: Arc::new(WithoutTables),
+            registry: Arc::new(WithoutPermits),
         }
     }
 
@@ -94,6 +97,13 @@ impl Service {
     /// look-back. Until then it says that it could not.
     pub fn with_recheck(mut self, recheck: Arc<dyn Recheck>) -> Self {
         self.recheck = recheck;
+        self
+    }
+
+    /// The same queue, which looks units up in these permits for the acts it writes. Until then an act
+    /// states neither the division of the site nor the positive list.
+    pub fn with_registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registry = registry;
         self
     }
 
@@ -146,6 +156,7 @@ impl Service {
             return Err(Error::NotAPerson);
         }
         let with_rerun = self.with_rerun(case_id, action, actor, input).await?;
+        let known = self.with_unit(case_id, action, actor, with_rerun).await?;
         self.change(case_id, |case, now| {
             self.of_body(case, action, actor)?;
             let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
@@ -153,7 +164,7 @@ impl Service {
                 let why = format!("field `{name}` is written by the program alone");
                 return Err(self.desk.refused_as(Refusal::Field, case, action, why));
             }
-            self.desk.step(case, action, actor, &with_rerun, now)
+            self.desk.step(case, action, actor, &known, now)
         })
         .await
     }
