@@ -10,9 +10,10 @@ use super::{Asked, Target};
 use crate::inspection::Error;
 use crate::inspection::checklist::Checklists;
 use crate::inspection::draw::Kind;
+use crate::inspection::facts::date;
 use crate::inspection::kept::Kept;
 use crate::inspection::permit::InForce;
-use crate::ratio::{Cutoff, NotCounted, OrgLevel, compute, load_judged};
+use crate::ratio::{Act, Cutoff, Decision, Mode, NotCounted, OrgLevel, compute, load_judged};
 use crate::session::{Error as TableError, Session, rows};
 
 /// One closed act of the period, in the version that holds.
@@ -25,6 +26,12 @@ pub(super) struct ClosedAct {
     pub(super) org_code: String,
     pub(super) org_level: OrgLevel,
     pub(super) completed_at: i64,
+    /// A visit of one of the city's bodies that is an inspection of its own.
+    pub(super) visit: bool,
+    /// Class code.
+    pub(super) class: String,
+    /// Other bodies took part: the record names them, or they kept records of their own in its task.
+    pub(super) joint: bool,
     /// The minimum record is complete.
     pub(super) complete: bool,
     pub(super) conclusion: String,
@@ -63,6 +70,7 @@ pub(super) async fn closed_acts(
             ((act_id, partition, offset), row)
         })
         .collect();
+    let together = bodies_by_task(&report.decisions);
     let mut closed = Vec::new();
     for decision in &report.decisions {
         let gone = matches!(
@@ -95,6 +103,11 @@ pub(super) async fn closed_acts(
             org_code: act.org_code.clone(),
             org_level: act.org_level,
             completed_at,
+            visit: is_visit(decision),
+            class: act.class.clone(),
+            joint: text("joint_orgs").is_some_and(|bodies| !bodies.is_empty())
+                || task_of(act)
+                    .is_some_and(|task| together.get(&task).is_some_and(|bodies| bodies.len() > 1)),
             complete: act.document_faults.is_empty()
                 && act.open_items.is_none()
                 && text("record_faults").is_none(),
@@ -106,6 +119,44 @@ pub(super) async fn closed_acts(
     Ok(closed)
 }
 
+/// Unit and task of an act that names one.
+fn task_of(act: &Act) -> Option<(&str, &str)> {
+    let task = act.task_id.as_deref().filter(|task| !task.is_empty())?;
+    Some((act.unit_id.as_str(), task))
+}
+
+/// The bodies that kept records of visits of one task on one unit.
+fn bodies_by_task<'a>(
+    decisions: &'a [Decision<'_>],
+) -> BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>> {
+    let mut bodies: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for decision in decisions {
+        let kept = decision
+            .reason()
+            .is_none_or(|reason| reason == NotCounted::SameTask);
+        if decision.act.mode == Mode::Onsite
+            && let Some(task) = task_of(decision.act).filter(|_| kept || is_visit(decision))
+        {
+            bodies
+                .entry(task)
+                .or_default()
+                .insert(&decision.act.org_code);
+        }
+    }
+    bodies
+}
+
+/// Counted, or left out of the ratio for what has nothing to do with the visit itself.
+fn is_visit(decision: &Decision<'_>) -> bool {
+    let own = matches!(
+        decision.reason(),
+        None | Some(
+            NotCounted::CountedAsOffsite | NotCounted::ClassNotCounted | NotCounted::PositiveList
+        )
+    );
+    own && decision.act.mode == Mode::Onsite && !decision.act.org_level.is_higher()
+}
+
 impl ClosedAct {
     fn is_of(&self, id: &str) -> bool {
         self.unit_id == id || self.permit_no.as_deref() == Some(id)
@@ -113,7 +164,16 @@ impl ClosedAct {
 }
 
 const UNIT_COLUMNS: &[&str] = &["unit", "name", "draw", "drawn", "act", "checklist"];
-const INDUSTRY_COLUMNS: &[&str] = &["industry", "checklist", "units", "checked"];
+const INDUSTRY_COLUMNS: &[&str] = &[
+    "industry",
+    "checklist",
+    "units",
+    "checked",
+    "counts",
+    "permit",
+    "act",
+    "completed",
+];
 
 /// Units drawn and checked, and industries checked.
 pub(super) fn checked(
@@ -203,22 +263,39 @@ fn industries(lists: &Checklists, permits: &[InForce], acts: &[ClosedAct]) -> Ta
             .iter()
             .map(|one| one.permit.permit_no.as_str())
             .collect();
-        let checked: BTreeSet<&str> = acts
+        let of_acts: Vec<(&str, &ClosedAct)> = acts
             .iter()
             .filter(|act| act.checklist.is_some() && act.answers > 0)
-            .filter_map(|act| act.permit_no.as_deref())
-            .filter(|permit_no| of_industry.contains(permit_no))
+            .filter_map(|act| Some((act.permit_no.as_deref()?, act)))
+            .filter(|(permit_no, _)| of_industry.contains(permit_no))
             .collect();
+        let checked: BTreeSet<&str> = of_acts.iter().map(|(permit_no, _)| *permit_no).collect();
         hits += u32::from(!checked.is_empty());
-        rows.push(vec![
-            (*industry).to_owned(),
-            lists
-                .of_industry(industry)
-                .map(|list| list.checklist_id.clone())
-                .unwrap_or_default(),
-            permits.len().to_string(),
-            checked.len().to_string(),
-        ]);
+        let row = |counts: &str, act: [String; 3]| {
+            let list = lists.of_industry(industry);
+            let mut row = vec![
+                (*industry).to_owned(),
+                list.map(|list| list.checklist_id.clone())
+                    .unwrap_or_default(),
+                permits.len().to_string(),
+                checked.len().to_string(),
+                counts.to_owned(),
+            ];
+            row.extend(act);
+            row
+        };
+        if of_acts.is_empty() {
+            rows.push(row("no", Default::default()));
+        }
+        for (at, (permit_no, act)) in of_acts.iter().enumerate() {
+            // An industry counts once, however often it was checked.
+            let counts = if at == 0 { "yes" } else { "" };
+            let day = date(beijing_day(act.completed_at)).to_string();
+            rows.push(row(
+                counts,
+                [(*permit_no).to_owned(), act.act_id.clone(), day],
+            ));
+        }
     }
     Target::counted(
         "checklist_industries",

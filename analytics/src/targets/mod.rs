@@ -12,6 +12,7 @@ mod config;
 mod emission;
 mod rectification;
 mod stages;
+mod visits;
 
 use serde::Serialize;
 
@@ -131,6 +132,7 @@ pub async fn targets(session: &Session, asked: Asked<'_>) -> Result<Vec<Target>,
     let acts = checks::closed_acts(session, asked, &lists).await?;
     let mut all = emission::coverage(session, asked, &lists, &file, &permits).await?;
     all.extend(checks::checked(asked, &lists, &permits, &draws, &acts));
+    all.extend(visits::visited(&acts));
     all.push(audits::audited(asked, &file, &permits, &acts));
     all.push(stages::online(session, asked, &cases, &draws, &acts).await?);
     all.extend(rectification::chain(asked, &cases));
