@@ -74,6 +74,7 @@ pub use report::{Dimension, Flag, Group, RatioReport};
 pub use reproduce::{Reproduction, reproduce};
 pub use share::{Share, Verdict};
 pub use snapshot::{Snapshot, SnapshotDifference};
+pub(crate) use source::UNKNOWN_BODY;
 pub use source::{SourceError, acts_from_batches, load_acts};
 pub use target::Target;
 pub use versions::Cutoff;

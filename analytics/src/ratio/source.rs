@@ -17,6 +17,9 @@ use super::act::{Act, Mode, OrgLevel};
 /// The method code of a review of rectification (整改审核).
 const RECTIFICATION_REVIEW: &str = "rectification_review";
 
+/// The body of an act whose record names none.
+pub(crate) const UNKNOWN_BODY: &str = "(unknown)";
+
 /// The columns an act is read from; everything else of the table stays on disk.
 const COLUMNS: [&str; 32] = [
     "act_id",
@@ -249,7 +252,7 @@ impl Rows {
             .and_then(OrgLevel::from_code);
         let org_code = self
             .filled("org_code", row)
-            .unwrap_or_else(|| "(unknown)".to_owned());
+            .unwrap_or_else(|| UNKNOWN_BODY.to_owned());
         let method = self.filled("method", row).unwrap_or_default();
         let document = self.text("document", row).unwrap_or_default();
         let late_edit: LateEdit = serde_json::from_str(&document).unwrap_or_default();
