@@ -309,3 +309,78 @@ fn industries(lists: &Checklists, permits: &[InForce], acts: &[ClosedAct]) -> Ta
         rows,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use nonsite_schemas::wire::permit::Permit;
+
+    use super::*;
+
+    fn act(id: &str, permit_no: &str) -> ClosedAct {
+        ClosedAct {
+            act_id: id.to_owned(),
+            unit_id: permit_no.to_owned(),
+            unit_name: permit_no.to_owned(),
+            permit_no: Some(permit_no.to_owned()),
+            org_code: "B1".to_owned(),
+            org_level: OrgLevel::SubBureau,
+            completed_at: 0,
+            visit: false,
+            class: "daily".to_owned(),
+            joint: false,
+            complete: true,
+            conclusion: "no_problem".to_owned(),
+            checklist: Some("thermal-power".to_owned()),
+            answers: 9,
+        }
+    }
+
+    /// An industry counts once, and its rows are the acts it was checked by.
+    #[test]
+    fn industries_lead_to_acts() {
+        let lists = Checklists::load(None).unwrap();
+        let permit = |permit_no: &str, industry: &str| InForce {
+            permit: Permit {
+                permit_no: permit_no.to_owned(),
+                industry_codes: vec![industry.to_owned()],
+                ..Permit::default()
+            },
+            origin: (0, 0),
+        };
+        let permits = [
+            permit("P1", "4411"),
+            permit("P2", "4411"),
+            permit("P3", "3011"),
+            // An industry without a checklist.
+            permit("P4", "1713"),
+        ];
+        let mut unanswered = act("d", "P3");
+        unanswered.answers = 0;
+        let acts = [
+            act("a", "P1"),
+            act("b", "P1"),
+            act("c", "P2"),
+            unanswered,
+            act("e", "P4"),
+        ];
+        let target = industries(&lists, &permits, &acts);
+        assert_eq!((target.hits, target.of), (1.0, 2.0));
+        let shown: Vec<[&str; 5]> = target
+            .rows
+            .iter()
+            .map(|row| [0, 3, 4, 5, 6].map(|column| row[column].as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ["3011", "0", "no", "", ""],
+                ["4411", "2", "yes", "P1", "a"],
+                ["4411", "2", "", "P1", "b"],
+                ["4411", "2", "", "P2", "c"],
+            ]
+        );
+        let counting = |answer: &str| target.rows.iter().filter(|row| row[4] == answer).count();
+        let (hits, missing) = (counting("yes") as f64, counting("no") as f64);
+        assert_eq!((target.hits, target.of), (hits, hits + missing));
+    }
+}

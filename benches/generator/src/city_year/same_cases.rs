@@ -130,6 +130,7 @@ impl Builder {
         // A joint act that a body dispatched: the executing body's all the same.
         let unit = self.unit();
         let mut dispatched = self.act(unit, self.at(52), Method::AutoMonitor);
+        dispatched.org = body(4);
         dispatched.dispatch_org_code = Some(body(0).code);
         self.counted(&dispatched);
     }
