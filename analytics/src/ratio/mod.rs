@@ -17,7 +17,7 @@
 //! - **R4** The sum over bodies is the total: a city's figure is never a mean of ratios.
 //! - **R5** Same acts, policy, period and [`Cutoff`] give the same figures; `acts_digest` proves that
 //!   the acts are the same. A published figure names the version of table `inspections` it was counted
-//!   from, because a record can be ingested later with an earlier time of arrival ([`reproduce`]).
+//!   from, because a record can be ingested later with an earlier time of arrival ([`reproduce()`]).
 //!
 //! Failure modes: a policy that contradicts itself is refused when it is loaded ([`PolicyError`]);
 //! a row of `inspections` that cannot be read as an act is an error that names the act
