@@ -1,15 +1,18 @@
 //! `nonsite ratio`: the off-site share of inspections, its band, and the inspections behind it.
 
+mod reproduce;
+
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
+use nonsite_analytics::inspection;
+use nonsite_analytics::inspection::checklist::Checklists;
 use nonsite_analytics::ratio::{
-    Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioPolicies, RatioReport, Snapshot,
-    compute, forecast, is_id, load_acts, parse_as_of, publish, published,
+    Cutoff, Decision, Dimension, Group, Outcome, Period, RatioPolicies, RatioReport, compute,
+    forecast, load_judged, parse_as_of, publish,
 };
 use nonsite_analytics::review::beijing_text;
-use nonsite_analytics::session::Session;
 use nonsite_schemas::time::{Clock, SystemClock};
 use serde::Serialize;
 
@@ -114,10 +117,12 @@ enum Which {
 
 /// Computes and prints.
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let (session, acts) = during("reading inspections", read(settings)).await?;
+    let opening = nonsite_analytics::session::open(&settings.store.path, &settings.session);
+    let session = during("opening the tables", opening)
+        .await
+        .map_err(classed)?;
     if let Some(figure) = &args.reproduce {
-        let saved = saved(&session, figure).await?;
-        return reproduce(&saved, &acts, args.format);
+        return reproduce::run(&session, figure, args.format).await;
     }
     let now = SystemClock.now_micros();
     let instant = |text: &Option<String>, or: i64| match text {
@@ -126,7 +131,10 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     };
     let as_of = instant(&args.as_of, now)?;
     let known_at = instant(&args.known_at, now)?;
-    let policies = policies(args.policy.as_deref().or(settings.ratio.policy.as_deref()))?;
+    let file = args.policy.as_deref().or(settings.ratio.policy.as_deref());
+    let policies = policies(file, &settings.inspection)?;
+    let reading = load_judged(session.ctx(), policies.checklists());
+    let acts = during("reading inspections", reading).await?;
     let policy = policies
         .in_force(as_of)
         .map_err(|error| Usage(error.to_string()))?;
@@ -162,21 +170,18 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-/// The tables and the acts in them.
-async fn read(settings: &Settings) -> anyhow::Result<(Session, Vec<Act>)> {
-    let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-        .await
-        .map_err(classed)?;
-    let acts = load_acts(session.ctx()).await?;
-    Ok((session, acts))
-}
-
-/// The counting policies of a file, else the built-in one.
-pub(crate) fn policies(path: Option<&Path>) -> anyhow::Result<RatioPolicies> {
-    match path {
-        Some(path) => RatioPolicies::load(path).map_err(|error| Usage(error.to_string()).into()),
-        None => Ok(RatioPolicies::default()),
-    }
+/// The counting policies of a file, else the built-in one, and the checklists that acts have to answer.
+pub(crate) fn policies(
+    path: Option<&Path>,
+    inspection: &inspection::Config,
+) -> anyhow::Result<RatioPolicies> {
+    let policies = match path {
+        Some(path) => RatioPolicies::load(path).map_err(|error| Usage(error.to_string()))?,
+        None => RatioPolicies::default(),
+    };
+    let lists = Checklists::load(inspection.checklists.as_deref())
+        .map_err(|error| Usage(error.to_string()))?;
+    Ok(policies.with_checklists(lists))
 }
 
 /// What `--format json` shows.
@@ -342,54 +347,4 @@ fn list(report: &RatioReport<'_>, which: Which, format: Format) -> anyhow::Resul
         ]);
     }
     listing.print(format, &wanted)
-}
-
-/// A published figure by its id, or a saved one by its file.
-async fn saved(session: &Session, figure: &str) -> anyhow::Result<Snapshot> {
-    if is_id(figure) {
-        return published(session, figure)
-            .await
-            .map_err(classed)?
-            .ok_or_else(|| {
-                let hint = "SELECT snapshot_id, as_of, percent FROM ratio_snapshots \
-                            WHERE breakdown = 'total'";
-                Usage(format!(
-                    "no figure `{figure}` was published; nonsite sql -e \"{hint}\" lists them"
-                ))
-                .into()
-            });
-    }
-    let fault = |what: String| Usage(format!("figure `{figure}`: {what}"));
-    let text = std::fs::read_to_string(figure).map_err(|error| fault(error.to_string()))?;
-    Ok(serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?)
-}
-
-fn reproduce(saved: &Snapshot, acts: &[Act], format: Format) -> anyhow::Result<Exit> {
-    let now = compute(acts, &saved.policy, saved.cutoff, &saved.period).snapshot();
-    let differences = saved.differences(&now);
-    let mut listing = Listing::new(&["what", "reported", "now"]);
-    for difference in &differences {
-        listing.row([
-            difference.what.to_owned(),
-            difference.reported.clone(),
-            difference.now.clone(),
-        ]);
-    }
-    if differences.is_empty() && format == Format::Table {
-        println!(
-            "reproduced: {} % ({} of {}) as of {} (Beijing) under policy {}",
-            saved.percent.as_deref().unwrap_or("no"),
-            saved.share.off,
-            saved.share.total(),
-            beijing_text(saved.cutoff.as_of),
-            saved.policy.policy_id
-        );
-        return Ok(Exit::Done);
-    }
-    listing.print(format, &differences)?;
-    Ok(if differences.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Finding
-    })
 }

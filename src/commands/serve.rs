@@ -172,7 +172,7 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
         store: settings.store.path.clone(),
         session: settings.session.clone(),
         config: serve.sql.clone(),
-        policies: ratio::policies(settings.ratio.policy.as_deref())?,
+        policies: ratio::policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
         rules: rules(&catalogue)?,
         users,
         clock: Arc::new(SystemClock),
@@ -209,7 +209,7 @@ async fn api(settings: &Settings, tls: bool) -> anyhow::Result<(axum::Router, Qu
         store: settings.store.path.clone(),
         session: settings.session.clone(),
         detect: settings.detect.clone(),
-        policies: ratio::policies(settings.ratio.policy.as_deref())?,
+        policies: ratio::policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
         inspection: settings.inspection.clone(),
         // What was handed over is kept and backed up with the evidence it was made of.
         packages: settings.review.evidence_dir.join("packages"),

@@ -133,7 +133,7 @@ async fn others(
     let session = session::open(&settings.store.path, &settings.session)
         .await
         .map_err(classed)?;
-    let policies = ratio::policies(settings.ratio.policy.as_deref())?;
+    let policies = ratio::policies(settings.ratio.policy.as_deref(), &settings.inspection)?;
     let policy = policies
         .in_force(as_of)
         .map_err(|error| Usage(error.to_string()))?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use nonsite_analytics::ratio::{Snapshot, SnapshotDifference, compute, is_id, publish, published};
+use nonsite_analytics::ratio::{SnapshotDifference, is_id, publish, published, reproduce as again};
 use nonsite_analytics::review::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use super::fault::internal;
 use super::figures::year;
 use super::identity::Principal;
 use super::problem::{BAD_BODY, NOT_FOUND, Problem};
-use super::ratio::{Basis, ShareView, acts};
+use super::ratio::{Basis, ShareView};
 
 /// Which figure is published.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -84,7 +84,7 @@ pub(super) async fn add(
     // Done again after a crash, it is the same figure: it stands for the same instant.
     let tables = app.tables().await?;
     let (as_of, known_at) = (asked.as_of.as_deref(), asked.known_at.as_deref());
-    let basis = Basis::read(&tables.session, asked.year, as_of, known_at, begun.at)
+    let basis = Basis::read(&app, &tables.session, asked.year, as_of, known_at, begun.at)
         .await
         .map_err(Problem::of_body)?;
     let report = basis.report(&app).map_err(Problem::of_body)?;
@@ -135,11 +135,17 @@ pub(super) struct Reproduction {
     percent: Option<String>,
     /// Counts as they were published.
     share: ShareView,
-    /// What came out differently.
+    /// What is not as it was published, and what came out differently.
     differences: Vec<DifferenceView>,
+    /// Version of table `inspections` it was counted from this time: the one it was counted from when it
+    /// was published, else the present one.
+    inspections_version: i64,
+    /// Why that is not the version of then.
+    note: Option<String>,
 }
 
-/// Computes a published figure again from its policy, its instants and the records, and compares.
+/// Computes a published figure again from its policy, its instants and the records as they were in the
+/// table then, and compares.
 #[utoipa::path(
     get, path = "/ratio/snapshots/{snapshot_id}/reproduction", tag = "ratio",
     operation_id = "reproduce_ratio",
@@ -158,17 +164,23 @@ pub(super) async fn reproduce(
         return Err(unknown());
     }
     let tables = app.tables().await?;
-    let saved: Snapshot = published(&tables.session, &snapshot_id)
+    let kept = published(&tables.session, &snapshot_id)
         .await?
         .ok_or_else(unknown)?;
-    let acts = acts(&tables.session).await?;
-    let now = compute(&acts, &saved.policy, saved.cutoff, &saved.period).snapshot();
-    let differences = saved.differences(&now);
+    let found = again(&tables.session, &kept)
+        .await
+        .map_err(|error| internal(&error))?;
     Ok(Json(Reproduction {
         snapshot_id,
-        reproduced: differences.is_empty(),
-        percent: saved.percent.clone(),
-        share: saved.share.into(),
-        differences: differences.into_iter().map(DifferenceView::from).collect(),
+        reproduced: found.differences.is_empty(),
+        percent: kept.snapshot.percent,
+        share: kept.snapshot.share.into(),
+        differences: found
+            .differences
+            .into_iter()
+            .map(DifferenceView::from)
+            .collect(),
+        inspections_version: found.inspections_version,
+        note: found.note,
     }))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nonsite_analytics::ratio::{
     Act, Cutoff, Decision, Dimension, Group, Outcome, Period, RatioReport, compute, forecast,
-    load_acts,
+    load_judged,
 };
 use nonsite_analytics::session::Session;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,7 @@ pub(super) struct Basis {
 impl Basis {
     /// Reads what was asked; `now` stands in for what was left out.
     pub(super) async fn read(
+        app: &App,
         session: &Session,
         asked_year: Option<i32>,
         as_of: Option<&str>,
@@ -96,7 +97,9 @@ impl Basis {
         Ok(Self {
             year: year(asked_year)?,
             cutoff,
-            acts: acts(session).await?,
+            acts: load_judged(session.ctx(), app.policies().checklists())
+                .await
+                .map_err(|error| internal(&error))?,
         })
     }
 
@@ -111,13 +114,6 @@ impl Basis {
             .unwrap_or_else(|| Period::containing(policy.period, self.cutoff.as_of));
         Ok(compute(&self.acts, policy, self.cutoff, &period))
     }
-}
-
-/// All acts.
-pub(super) async fn acts(session: &Session) -> Result<Vec<Act>, Problem> {
-    load_acts(session.ctx())
-        .await
-        .map_err(|error| internal(&error))
 }
 
 /// Two counts.
@@ -268,7 +264,7 @@ pub(super) async fn figure(
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     Ok(Json(RatioView::of(&report, wanted.by)?))
 }
@@ -393,7 +389,7 @@ pub(super) async fn acts_behind(
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     let scope = who.scope();
     let mut found: Vec<&Decision<'_>> = report

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use nonsite_schemas::wire::document::Document;
 use nonsite_schemas::wire::fault::Fault;
 use nonsite_schemas::wire::inspection::{ActStatus, AnswerCode, Inspection, minimum_record};
+use nonsite_schemas::wire::permit::Permit;
 use serde::Serialize;
 
-use super::checklist::Checklists;
+use super::checklist::{Checklist, Checklists, Per};
 use super::draw::Kind;
 use super::form::questions;
 use super::kept::Kept;
@@ -122,15 +123,7 @@ fn answers(
             permit.industry()
         ));
     }
-    // The reports that were due are those of the instant the form was made for.
-    let looked_until = act.sources.iter().filter_map(|source| source.to).max();
-    let at = looked_until
-        .or(act.started_at)
-        .map_or(i64::MAX / 4, |at| at.0);
-    let asked: BTreeSet<String> = questions(list, &permit.permit, at)
-        .into_iter()
-        .map(|question| question.item_id)
-        .collect();
+    let asked = asked(act, list, &permit.permit);
     verdict.asked = asked.len();
     let mut given: BTreeMap<&str, u32> = BTreeMap::new();
     for answer in &act.checklist {
@@ -158,6 +151,41 @@ fn answers(
             .wrong
             .push(format!("checklist: not answered: {}", open.join(", ")));
     }
+}
+
+/// What a checklist asks of a permit.
+fn asked(act: &Inspection, list: &Checklist, permit: &Permit) -> BTreeSet<String> {
+    // The reports that were due are those of the instant the form was made for.
+    let looked_until = act.sources.iter().filter_map(|source| source.to).max();
+    let at = looked_until
+        .or(act.started_at)
+        .map_or(i64::MAX / 4, |at| at.0);
+    questions(list, permit, at)
+        .into_iter()
+        .map(|question| question.item_id)
+        .collect()
+}
+
+/// The questions of a checklist that a record leaves open. What is asked follows from the permit;
+/// while none is known, only what every permit is asked.
+pub fn open_items(act: &Inspection, list: &Checklist, permit: Option<&Permit>) -> Vec<String> {
+    let asked = match permit {
+        Some(permit) => asked(act, list, permit),
+        None => {
+            let of_every_permit = list.items.iter().filter(|item| item.per == Per::Unit);
+            of_every_permit.map(|item| item.id.clone()).collect()
+        }
+    };
+    let answered: BTreeSet<&str> = act
+        .checklist
+        .iter()
+        .filter(|answer| answer.answer.is_some())
+        .map(|answer| answer.item_id.as_str())
+        .collect();
+    asked
+        .into_iter()
+        .filter(|item| !answered.contains(item.as_str()))
+        .collect()
 }
 
 fn lots(act: &Inspection, draws: &[Kept], verdict: &mut Verdict) {
@@ -313,6 +341,32 @@ mod tests {
             act.checklist_form.as_mut().unwrap().checklist_id = "weather".to_owned();
         });
         assert_eq!(unknown, ["checklist_form: there is no checklist `weather`"]);
+    }
+
+    #[test]
+    fn what_is_open_follows_from_the_permit_when_it_is_known() {
+        let lists = Checklists::load(None).unwrap();
+        let list = lists.get("thermal-power").unwrap();
+        let mut act = answered(&lists);
+        assert_eq!(
+            open_items(&act, list, Some(&permit().permit)),
+            Vec::<String>::new()
+        );
+        act.checklist.retain(|answer| {
+            !answer.item_id.starts_with("limit:") && answer.item_id != "permit-valid"
+        });
+        act.checklist[0].answer = None;
+        let first = act.checklist[0].item_id.clone();
+        let open = open_items(&act, list, Some(&permit().permit));
+        for item in ["limit:DA001/a21026/hour", "permit-valid", first.as_str()] {
+            assert!(open.iter().any(|one| one == item), "{item}: {open:?}");
+        }
+        let without = open_items(&act, list, None);
+        assert!(
+            without.iter().any(|one| one == "permit-valid"),
+            "{without:?}"
+        );
+        assert!(without.iter().all(|one| !one.contains(':')), "{without:?}");
     }
 
     #[test]

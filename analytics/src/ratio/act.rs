@@ -127,6 +127,10 @@ pub struct Act {
     pub document_faults: Vec<String>,
     /// What the record lacks of the minimum that an act must show to be counted.
     pub missing_evidence: Vec<String>,
+    /// Which questions of the permit checklist it names are open. Left out of the text when there are
+    /// none: the digest of acts without a checklist is what it was before this was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_items: Option<String>,
     /// Reason given for an edit after the year was frozen.
     pub edit_reason: Option<String>,
     /// Second person who signed an edit after the year was frozen.
@@ -159,6 +163,17 @@ impl Act {
     /// The task that is actually named: an empty text is no task.
     pub(super) fn task(&self) -> Option<&str> {
         self.task_id.as_deref().filter(|task| !task.is_empty())
+    }
+
+    /// What it lacks of the minimum, from the record itself and from the checklist it names.
+    pub(super) fn lacks(&self) -> Vec<&str> {
+        let record = self.missing_evidence.iter();
+        record.chain(&self.open_items).map(String::as_str).collect()
+    }
+
+    /// The act and where its row came from, as text: what is known about a row is kept under it.
+    pub(super) fn origin_key(&self) -> String {
+        format!("{}@{}/{}", self.act_id, self.origin.0, self.origin.1)
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {

@@ -56,6 +56,11 @@ pub fn compute<'a>(
         quality: Quality::of(policy, &decisions),
         flags: flags(policy, &seen, &decisions),
         acts_digest: digest(&seen),
+        open_items: seen
+            .arrived
+            .iter()
+            .filter_map(|act| Some((act.origin_key(), act.open_items.clone()?)))
+            .collect(),
         band,
         decisions,
     }

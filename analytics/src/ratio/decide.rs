@@ -254,8 +254,9 @@ impl Rules<'_> {
                 .unwrap_or("no reason was given");
             return not_counted(Why::DeclaredNotCounted, why);
         }
-        if policy.min_evidence && !act.missing_evidence.is_empty() {
-            return not_counted(Why::MinimumRecord, act.missing_evidence.join("; "));
+        let lacks = act.lacks();
+        if policy.min_evidence && !lacks.is_empty() {
+            return not_counted(Why::MinimumRecord, lacks.join("; "));
         }
         if act.org_level.is_higher() && !policy.include_higher_level {
             return not_counted(

@@ -36,6 +36,8 @@ impl Rules<'_> {
             CountUnit::Case => cases(acts),
             _ => Vec::new(),
         };
+        let links = Links::of(acts);
+        let rank = |index: usize| (links.stays_first(acts, index), seniority(acts[index]));
         let identity = |index: usize| {
             let act = acts[index];
             let thing = match cases.get(index) {
@@ -53,7 +55,7 @@ impl Rules<'_> {
             let key = identity(index);
             kept.entry(key)
                 .and_modify(|best| {
-                    if seniority(acts[index]) < seniority(acts[*best]) {
+                    if rank(index) < rank(*best) {
                         *best = index;
                     }
                 })
@@ -88,50 +90,19 @@ impl Rules<'_> {
 
     /// Step 6: off-site acts that turned on-site.
     pub(super) fn escalations(&self, acts: &[&Act], outcomes: &mut [Outcome]) {
-        let by_id: HashMap<&str, usize> = acts
-            .iter()
-            .enumerate()
-            .map(|(index, act)| (act.act_id.as_str(), index))
-            .collect();
-        let mut onsite_of_task: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-        let mut grown_from: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, act) in acts.iter().enumerate() {
-            if let Some(from) = act.escalated_from.as_deref() {
-                grown_from.entry(from).or_default().push(index);
-            }
-            if let (Mode::Onsite, Some(task)) = (act.mode, act.task()) {
-                onsite_of_task
-                    .entry((act.unit_id.as_str(), task))
-                    .or_default()
-                    .push(index);
-            }
-        }
+        let links = Links::of(acts);
         for index in self.still_counted(outcomes) {
             let act = acts[index];
             if act.mode != Mode::Offsite {
                 continue;
             }
-            let named = act
-                .escalated_to
-                .as_deref()
-                .or(act.collapsed_into.as_deref())
-                // A record that names itself names nobody.
-                .filter(|id| *id != act.act_id);
-            let in_task = act
-                .task()
-                .and_then(|task| onsite_of_task.get(&(act.unit_id.as_str(), task)));
-            let partner = named
-                .and_then(|id| by_id.get(id))
+            let named = named(act);
+            let partner = links
+                .visits(acts, index)
                 .into_iter()
-                .chain(grown_from.get(act.act_id.as_str()).into_iter().flatten())
-                .chain(in_task.into_iter().flatten())
-                .copied()
-                .filter(|&other| !acts[other].is_withdrawn() && acts[other].mode == Mode::Onsite)
                 // A finished on-site act decides before one that is still open.
                 .min_by_key(|&other| (!self.is_finished(acts[other]), seniority(acts[other])));
-            let withdrawn = named
-                .and_then(|id| by_id.get(id))
-                .is_some_and(|&other| acts[other].is_withdrawn());
+            let withdrawn = links.named_is_void(acts, index);
             match partner {
                 None if named.is_none() || withdrawn => {}
                 None => self.unfinished(index, named.unwrap_or_default(), outcomes),
@@ -269,14 +240,87 @@ fn act_key(act: &Act) -> String {
     hex::encode(hash.finalize())
 }
 
-/// A record that names another body as the lead comes last; then one that names its on-site act
-/// comes first (so that a merge cannot lose the escalation), then the lead body's own, whoever wrote
-/// earlier; then the earlier one; the id settles ties.
-fn seniority(act: &Act) -> (bool, bool, bool, Option<i64>, &str) {
+/// How acts of one unit hang together by what turned on-site.
+struct Links<'a> {
+    by_id: HashMap<&'a str, usize>,
+    onsite_of_task: HashMap<(&'a str, &'a str), Vec<usize>>,
+    grown_from: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Links<'a> {
+    fn of(acts: &[&'a Act]) -> Self {
+        let mut links = Self {
+            by_id: HashMap::new(),
+            onsite_of_task: HashMap::new(),
+            grown_from: HashMap::new(),
+        };
+        for (index, &act) in acts.iter().enumerate() {
+            links.by_id.insert(act.act_id.as_str(), index);
+            if let Some(from) = act.escalated_from.as_deref() {
+                links.grown_from.entry(from).or_default().push(index);
+            }
+            if let (Mode::Onsite, Some(task)) = (act.mode, act.task()) {
+                links
+                    .onsite_of_task
+                    .entry((act.unit_id.as_str(), task))
+                    .or_default()
+                    .push(index);
+            }
+        }
+        links
+    }
+
+    /// The on-site acts an off-site act turned into, void ones left out.
+    fn visits(&self, acts: &[&Act], index: usize) -> Vec<usize> {
+        let act = acts[index];
+        let in_task = act
+            .task()
+            .and_then(|task| self.onsite_of_task.get(&(act.unit_id.as_str(), task)));
+        let named = named(act).and_then(|id| self.by_id.get(id));
+        let grown = self.grown_from.get(act.act_id.as_str());
+        named
+            .into_iter()
+            .chain(grown.into_iter().flatten())
+            .chain(in_task.into_iter().flatten())
+            .copied()
+            .filter(|&other| !acts[other].is_withdrawn() && acts[other].mode == Mode::Onsite)
+            .collect()
+    }
+
+    /// Whether the act it names was declared void.
+    fn named_is_void(&self, acts: &[&Act], index: usize) -> bool {
+        named(acts[index])
+            .and_then(|id| self.by_id.get(id))
+            .is_some_and(|&other| acts[other].is_withdrawn())
+    }
+
+    /// Of several acts that are one, an off-site act that turned on-site stays, so that a merge cannot
+    /// lose the escalation: `false` sorts first. One that says so itself goes before one of which only
+    /// the visit or the task tells.
+    fn stays_first(&self, acts: &[&Act], index: usize) -> (bool, bool) {
+        let act = acts[index];
+        if act.mode != Mode::Offsite {
+            return (true, true);
+        }
+        let says = named(act).is_some() && !self.named_is_void(acts, index);
+        (!says, !says && self.visits(acts, index).is_empty())
+    }
+}
+
+/// The act it says it turned into; a record that names itself names nobody.
+fn named(act: &Act) -> Option<&str> {
+    act.escalated_to
+        .as_deref()
+        .or(act.collapsed_into.as_deref())
+        .filter(|id| *id != act.act_id)
+}
+
+/// A record that names another body as the lead comes last; then the lead body's own comes first,
+/// whoever wrote earlier; then the earlier one; the id settles ties.
+fn seniority(act: &Act) -> (bool, bool, Option<i64>, &str) {
     let lead = act.lead_org.as_deref();
     (
         lead.is_some_and(|lead| lead != act.org_code),
-        act.escalated_to.is_none(),
         lead != Some(act.org_code.as_str()),
         act.completed_at,
         act.act_id.as_str(),

@@ -16,7 +16,8 @@
 //! - **R3** Nothing depends on the order in which acts are given.
 //! - **R4** The sum over bodies is the total: a city's figure is never a mean of ratios.
 //! - **R5** Same acts, policy, period and [`Cutoff`] give the same figures; `acts_digest` proves that
-//!   the acts are the same.
+//!   the acts are the same. A published figure names the version of table `inspections` it was counted
+//!   from, because a record can be ingested later with an earlier time of arrival ([`reproduce()`]).
 //!
 //! Failure modes: a policy that contradicts itself is refused when it is loaded ([`PolicyError`]);
 //! a row of `inspections` that cannot be read as an act is an error that names the act
@@ -28,13 +29,16 @@ mod compute;
 mod decide;
 mod forecast;
 mod merge;
+mod open_items;
 mod period;
 mod policies;
 mod policy;
 mod publish;
 mod quality;
 mod report;
+mod reproduce;
 mod share;
+mod snapshot;
 mod source;
 mod target;
 mod versions;
@@ -57,16 +61,20 @@ pub use band::{Band, BandPoint};
 pub use compute::compute;
 pub use decide::{Decision, NotCounted, Outcome};
 pub use forecast::{Forecast, forecast};
+pub use open_items::load_judged;
 pub use period::{Period, PeriodError, parse_as_of};
 pub use policies::{PolicyError, RatioPolicies};
 pub use policy::{
     BandClasses, Config, CountUnit, Escalation, JointInspection, OrgAttribution, PeriodKind,
     RatioPolicy,
 };
-pub use publish::{Publication, is_id, publish, published};
+pub use publish::{KeptFigure, Publication, is_id, publish, published};
 pub use quality::Quality;
-pub use report::{Dimension, Flag, Group, RatioReport, Snapshot, SnapshotDifference};
+pub use report::{Dimension, Flag, Group, RatioReport};
+pub use reproduce::{Reproduction, reproduce};
 pub use share::{Share, Verdict};
+pub use snapshot::{Snapshot, SnapshotDifference};
+pub(crate) use source::UNKNOWN_BODY;
 pub use source::{SourceError, acts_from_batches, load_acts};
 pub use target::Target;
 pub use versions::Cutoff;

@@ -1,12 +1,14 @@
 //! The versioned rows of a policy file, and which of them is in force.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::period::date_of;
 use super::policy::RatioPolicy;
+use crate::inspection::checklist::Checklists;
 
 /// A policy file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,17 +52,20 @@ pub enum PolicyError {
     },
 }
 
-/// The versioned rows of one policy file, earliest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The versioned rows of one policy file, earliest first, and the checklists acts have to answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RatioPolicies {
     ratio_policy: Vec<RatioPolicy>,
+    #[serde(skip)]
+    checklists: Option<Arc<Checklists>>,
 }
 
 impl Default for RatioPolicies {
     fn default() -> Self {
         Self {
             ratio_policy: vec![RatioPolicy::built_in()],
+            checklists: None,
         }
     }
 }
@@ -142,7 +147,24 @@ impl RatioPolicies {
                 problem: "the file has no row".to_owned(),
             });
         }
-        Ok(Self { ratio_policy: rows })
+        Ok(Self {
+            ratio_policy: rows,
+            checklists: None,
+        })
+    }
+
+    /// The same rows; an off-site act that names one of these checklists has to answer it.
+    #[must_use]
+    pub fn with_checklists(self, checklists: Checklists) -> Self {
+        Self {
+            checklists: Some(Arc::new(checklists)),
+            ..self
+        }
+    }
+
+    /// The checklists that acts have to answer; without them none is looked at.
+    pub fn checklists(&self) -> Option<&Checklists> {
+        self.checklists.as_deref()
     }
 
     /// The row in force at an instant (microseconds UTC): the latest that has taken effect.

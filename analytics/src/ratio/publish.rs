@@ -10,11 +10,11 @@ use deltalake::kernel::Transaction;
 use nonsite_schemas::tables;
 use nonsite_schemas::time::beijing_day_start;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::period::day_number;
-use super::report::{Dimension, Group, RatioReport, Snapshot};
+use super::report::{Dimension, Group, RatioReport};
 use super::share::{Share, Verdict};
+use super::snapshot::{Snapshot, SnapshotDifference, id_of};
 use crate::session::{self, Error, Session, append, ensure, rows, transaction};
 
 /// Marker: number of figures published.
@@ -31,21 +31,9 @@ pub struct Publication {
     pub fresh: bool,
 }
 
-impl Snapshot {
-    /// `r` and 16 hex digits of the SHA-256 of the figure with everything it was made from.
-    pub fn id(&self) -> String {
-        let digest = Sha256::digest(self.document().as_bytes());
-        format!("r{}", hex::encode(&digest[..8]))
-    }
-
-    fn document(&self) -> String {
-        // Texts, numbers and maps into memory: nothing here can fail to serialise.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
 /// Keeps a figure in table `ratio_snapshots`: one row for the total and one per body, month, quarter,
-/// method and class and per month of the running sum, in one commit. `inspections_version` is the version of the table it was counted from.
+/// method and class and per month of the running sum, in one commit. `inspections_version` is the
+/// version of table `inspections` it was counted from, -1 when there was none.
 ///
 /// # Errors
 /// [`Error`] when the table cannot be read or written.
@@ -87,27 +75,82 @@ pub async fn publish(
     }
 }
 
+/// A figure as it is kept, with what tells whether it still is what was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFigure {
+    /// The id it was published under.
+    pub snapshot_id: String,
+    /// The figure.
+    pub snapshot: Snapshot,
+    /// Version of table `inspections` it was counted from, -1 when there was none; nothing when it is
+    /// not known.
+    pub inspections_version: Option<i64>,
+    /// What is not as it was published: the document against the id, the columns against the document.
+    pub altered: Vec<SnapshotDifference>,
+}
+
 /// A published figure.
 ///
 /// # Errors
 /// [`Error`] when the table cannot be read.
-pub async fn published(session: &Session, snapshot_id: &str) -> Result<Option<Snapshot>, Error> {
+pub async fn published(session: &Session, snapshot_id: &str) -> Result<Option<KeptFigure>, Error> {
     if !is_id(snapshot_id) {
         return Ok(None);
     }
     let what = "published figure";
     let sql = format!(
-        "SELECT document FROM ratio_snapshots \
+        "SELECT document, inspections_version, n_off, n_on, percent FROM ratio_snapshots \
          WHERE snapshot_id = '{snapshot_id}' AND document IS NOT NULL LIMIT 1"
     );
     let found = session.rows(what, &sql).await?;
     let found = rows::objects(&found).map_err(|error| Error::query(what)(error.into()))?;
-    let Some(document) = found.first().and_then(|row| row.get("document")?.as_str()) else {
+    let Some(row) = found.first() else {
         return Ok(None);
     };
-    serde_json::from_str(document).map(Some).map_err(|error| {
+    let document = rows::text(row, "document").unwrap_or_default();
+    let snapshot: Snapshot = serde_json::from_str(&document).map_err(|error| {
         Error::query(what)(datafusion::error::DataFusionError::External(error.into()))
+    })?;
+    Ok(Some(KeptFigure {
+        snapshot_id: snapshot_id.to_owned(),
+        inspections_version: row.get("inspections_version").and_then(Value::as_i64),
+        altered: altered(row, &document, &snapshot, snapshot_id),
+        snapshot,
+    }))
+}
+
+/// The text is hashed as it is kept: a later version of the program may write a figure otherwise.
+fn altered(
+    row: &Map<String, Value>,
+    document: &str,
+    snapshot: &Snapshot,
+    snapshot_id: &str,
+) -> Vec<SnapshotDifference> {
+    let none = || "none".to_owned();
+    let column = |name: &str| match row.get(name) {
+        None | Some(Value::Null) => none(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let share = snapshot.share;
+    [
+        ("id", snapshot_id.to_owned(), id_of(document)),
+        ("column n_off", column("n_off"), share.off.to_string()),
+        ("column n_on", column("n_on"), share.on.to_string()),
+        (
+            "column percent",
+            column("percent"),
+            snapshot.percent.clone().unwrap_or_else(none),
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, kept, meant)| kept != meant)
+    .map(|(what, reported, now)| SnapshotDifference {
+        what,
+        reported,
+        now,
     })
+    .collect()
 }
 
 /// Whether a text has the form of a figure's id.
@@ -117,7 +160,7 @@ pub fn is_id(text: &str) -> bool {
     })
 }
 
-fn figures(
+pub(super) fn figures(
     report: &RatioReport<'_>,
     snapshot: &Snapshot,
     snapshot_id: &str,
@@ -209,9 +252,13 @@ mod tests {
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(found, report.snapshot());
-        assert!(found.differences(&report.snapshot()).is_empty());
-        assert!(!found.differences(&other.snapshot()).is_empty());
+        assert_eq!(found.snapshot, report.snapshot());
+        assert_eq!(
+            (found.inspections_version, found.altered),
+            (Some(7), vec![])
+        );
+        assert!(found.snapshot.differences(&report.snapshot()).is_empty());
+        assert!(!found.snapshot.differences(&other.snapshot()).is_empty());
         assert_eq!(
             published(&session, "r0000000000000000").await.unwrap(),
             None

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use nonsite_schemas::wire::inspection::TOO_SHORT;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::act::Mode;
 use super::decide::{Decision, NotCounted};
 use super::policy::RatioPolicy;
 
 /// Off-site acts of the period, counted ones and those their own record keeps out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Quality {
     /// All of them.
     pub offsite: u64,
@@ -36,7 +36,7 @@ impl Quality {
                 && (decision.is_counted() || decision.reason() == Some(NotCounted::MinimumRecord))
         });
         for decision in acts {
-            let missing = &decision.act.missing_evidence;
+            let missing = decision.act.lacks();
             quality.offsite += 1;
             quality.incomplete += u64::from(!missing.is_empty());
             quality.too_short += u64::from(missing.iter().any(|fault| fault.contains(TOO_SHORT)));

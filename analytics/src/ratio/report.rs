@@ -12,6 +12,7 @@ use super::period::{Period, date_of};
 use super::policy::{JointInspection, OrgAttribution, RatioPolicy};
 use super::quality::Quality;
 use super::share::{Share, Verdict};
+use super::snapshot::Snapshot;
 use super::versions::Cutoff;
 
 /// How a report is broken down.
@@ -197,6 +198,9 @@ pub struct RatioReport<'a> {
     pub flags: Vec<Flag>,
     /// SHA-256 over every version that the cutoff lets through.
     pub acts_digest: String,
+    /// What the versions that were seen leave open of the checklists they name, by their origin.
+    #[serde(skip)]
+    pub open_items: BTreeMap<String, String>,
     /// Every act that was seen, counted or not, by time of completion.
     #[serde(skip)]
     pub decisions: Vec<Decision<'a>>,
@@ -292,98 +296,10 @@ impl RatioReport<'_> {
                 .map(|dimension| (dimension.code().to_owned(), self.shares(dimension)))
                 .collect(),
             acts_digest: self.acts_digest.clone(),
+            quality: Some(self.quality),
+            higher_level: Some(self.higher_level),
+            positive_list: Some(self.positive_list),
+            open_items: self.open_items.clone(),
         }
-    }
-}
-
-/// A reported figure with what it was made from. Computing again with its policy, period and
-/// `as_of` must give the same; [`Snapshot::differences`] names what does not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Snapshot {
-    /// The whole policy row.
-    pub policy: RatioPolicy,
-    /// Its fingerprint.
-    pub policy_fingerprint: String,
-    /// The two instants of the figure.
-    pub cutoff: Cutoff,
-    /// Days covered.
-    pub period: Period,
-    /// The counts.
-    pub share: Share,
-    /// The printed percentage.
-    pub percent: Option<String>,
-    /// Lower end of the band.
-    pub band_min: Option<Share>,
-    /// Upper end of the band.
-    pub band_max: Option<Share>,
-    /// Counts by body.
-    pub by_org: BTreeMap<String, Share>,
-    /// Counts by month, quarter, method and class; empty in figures kept before these were.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub groups: BTreeMap<String, BTreeMap<String, Share>>,
-    /// Digest of the acts.
-    pub acts_digest: String,
-}
-
-/// One thing that came out differently.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SnapshotDifference {
-    /// What differs.
-    pub what: &'static str,
-    /// As it was reported.
-    pub reported: String,
-    /// As it comes out now.
-    pub now: String,
-}
-
-impl Snapshot {
-    /// Compares a reported figure with one computed again; empty means reproduced.
-    pub fn differences(&self, now: &Self) -> Vec<SnapshotDifference> {
-        let mut found = Vec::new();
-        let mut compare = |what, reported: String, now: String| {
-            if reported != now {
-                found.push(SnapshotDifference {
-                    what,
-                    reported,
-                    now,
-                });
-            }
-        };
-        let counts = |share: &Share| format!("{} of {}", share.off, share.total());
-        let maybe =
-            |share: &Option<Share>| share.as_ref().map_or_else(|| "none".to_owned(), counts);
-        compare(
-            "policy",
-            self.policy_fingerprint.clone(),
-            now.policy_fingerprint.clone(),
-        );
-        compare("acts", self.acts_digest.clone(), now.acts_digest.clone());
-        compare("counts", counts(&self.share), counts(&now.share));
-        compare("band minimum", maybe(&self.band_min), maybe(&now.band_min));
-        compare("band maximum", maybe(&self.band_max), maybe(&now.band_max));
-        let orgs: std::collections::BTreeSet<&String> =
-            self.by_org.keys().chain(now.by_org.keys()).collect();
-        for org in orgs {
-            let of = |snapshot: &Self| snapshot.by_org.get(org).map(counts);
-            let shown = |text: Option<String>| {
-                format!("{org}: {}", text.unwrap_or_else(|| "none".to_owned()))
-            };
-            compare("body", shown(of(self)), shown(of(now)));
-        }
-        for (dimension, reported) in &self.groups {
-            let none = BTreeMap::new();
-            let computed = now.groups.get(dimension).unwrap_or(&none);
-            let keys: std::collections::BTreeSet<&String> =
-                reported.keys().chain(computed.keys()).collect();
-            for key in keys {
-                let shown = |group: Option<&Share>| {
-                    let counts = group.map_or_else(|| "none".to_owned(), counts);
-                    format!("{dimension} {key}: {counts}")
-                };
-                compare("group", shown(reported.get(key)), shown(computed.get(key)));
-            }
-        }
-        found
     }
 }

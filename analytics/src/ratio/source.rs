@@ -4,12 +4,12 @@
 //! is wrong in a way nobody can see. Documents with faults are different: their rows are whole, say
 //! `doc_valid = false`, and become acts that are shown as not counted.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{SessionContext, col};
+use datafusion::prelude::{DataFrame, SessionContext, col};
 use nonsite_schemas::tables::timestamp_type;
 
 use super::act::{Act, Mode, OrgLevel};
@@ -17,8 +17,11 @@ use super::act::{Act, Mode, OrgLevel};
 /// The method code of a review of rectification (整改审核).
 const RECTIFICATION_REVIEW: &str = "rectification_review";
 
+/// The body of an act whose record names none.
+pub(crate) const UNKNOWN_BODY: &str = "(unknown)";
+
 /// The columns an act is read from; everything else of the table stays on disk.
-pub(super) const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 32] = [
     "act_id",
     "act_version",
     "task_id",
@@ -90,6 +93,12 @@ pub enum SourceError {
     /// The query failed.
     #[error("table `inspections`: {0}")]
     Query(#[from] DataFusionError),
+    /// The permits that checklists are made from cannot be read.
+    #[error("table `permits`: {0}")]
+    Permits(String),
+    /// The table as it was at a version cannot be opened.
+    #[error(transparent)]
+    Version(#[from] crate::session::Error),
 }
 
 /// Reads every version of every act from the session's table `inspections`.
@@ -97,9 +106,23 @@ pub enum SourceError {
 /// # Errors
 /// [`SourceError`], naming the column and, where there is one, the act.
 pub async fn load_acts(session: &SessionContext) -> Result<Vec<Act>, SourceError> {
-    let table = session.table("inspections").await?;
-    let batches = table.select(COLUMNS.map(col))?.collect().await?;
-    acts_from_batches(&batches)
+    acts_from_batches(&columns_of(session.table("inspections").await?).await?)
+}
+
+/// What acts are read from.
+pub(super) async fn columns_of(table: DataFrame) -> Result<Vec<RecordBatch>, SourceError> {
+    Ok(table.select(COLUMNS.map(col))?.collect().await?)
+}
+
+/// The documents of one batch, row by row.
+pub(super) fn documents(batch: &RecordBatch) -> Result<StringArray, SourceError> {
+    let column = "document";
+    let array = batch
+        .column_by_name(column)
+        .ok_or(SourceError::MissingColumn { column })?;
+    let array =
+        cast(array, &DataType::Utf8).map_err(|source| SourceError::Column { column, source })?;
+    Ok(array.as_string::<i32>().clone())
 }
 
 /// Reads acts from rows with (at least) the columns of `inspections`.
@@ -229,7 +252,7 @@ impl Rows {
             .and_then(OrgLevel::from_code);
         let org_code = self
             .filled("org_code", row)
-            .unwrap_or_else(|| "(unknown)".to_owned());
+            .unwrap_or_else(|| UNKNOWN_BODY.to_owned());
         let method = self.filled("method", row).unwrap_or_default();
         let document = self.text("document", row).unwrap_or_default();
         let late_edit: LateEdit = serde_json::from_str(&document).unwrap_or_default();
@@ -278,6 +301,7 @@ impl Rows {
                 .filter(|_| mode == Mode::Offsite)
                 .into_iter()
                 .collect(),
+            open_items: None,
             edit_reason: late_edit.edit_reason,
             edit_second_person: late_edit.edit_second_person,
             recorded_at: instant("recorded_at")?,

@@ -58,6 +58,7 @@ pub(super) fn act(id: &str, mode: Mode) -> Act {
         positive_list: false,
         document_faults: Vec::new(),
         missing_evidence: Vec::new(),
+        open_items: None,
         edit_reason: None,
         edit_second_person: None,
         recorded_at: noon(10),

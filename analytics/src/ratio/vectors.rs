@@ -251,7 +251,7 @@ fn every_reason_for_not_counting_is_given() {
     };
     let why = |acts: &[Act], policy: &RatioPolicy| reason(&report(acts, policy), "x");
     type Change<'a> = &'a dyn Fn(&mut Act);
-    let cases: [(Change<'_>, NotCounted); 11] = [
+    let cases: [(Change<'_>, NotCounted); 12] = [
         (
             &|act| act.document_faults.push("unit: missing".to_owned()),
             NotCounted::DocumentFaults,
@@ -287,6 +287,10 @@ fn every_reason_for_not_counting_is_given() {
         ),
         (
             &|act| act.missing_evidence.push("no data".to_owned()),
+            NotCounted::MinimumRecord,
+        ),
+        (
+            &|act| act.open_items = Some("checklist: not answered: ledger".to_owned()),
             NotCounted::MinimumRecord,
         ),
         (

@@ -8,7 +8,7 @@ use super::policy::{BandClasses, OrgAttribution, PeriodKind, RatioPolicy};
 use super::report::{Dimension, Flag};
 use super::testing::{act, acts, noon, policy, reason, report};
 use super::versions::Cutoff;
-use super::{Target, compute};
+use super::{Snapshot, Target, compute};
 
 #[test]
 fn corrections_are_versions_and_the_past_can_be_reproduced() {
@@ -146,17 +146,16 @@ fn a_snapshot_names_what_came_out_differently() {
             .is_empty()
     );
     let text = serde_json::to_string(&snapshot).unwrap();
-    assert_eq!(
-        serde_json::from_str::<super::Snapshot>(&text).unwrap(),
-        snapshot
-    );
+    assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), snapshot);
     let fewer = &acts[1..];
     let differences = snapshot.differences(&report(fewer, &policy()).snapshot());
     let named: Vec<&str> = differences
         .iter()
         .map(|difference| difference.what)
         .collect();
-    assert!(named.contains(&"acts") && named.contains(&"counts") && named.contains(&"body"));
+    for what in ["acts", "counts", "percent", "quality", "body", "group"] {
+        assert!(named.contains(&what), "{what}: {named:?}");
+    }
 }
 
 #[test]

@@ -77,3 +77,53 @@ fn a_case_is_counted_once() {
     let cases = by(CountUnit::Case, Escalation::Separate);
     assert_eq!(counts(&apart, &cases), (3, 4));
 }
+
+/// Of several off-site acts that are one, the one that turned on-site stays, whoever came first: a
+/// further plain act must not make an off-site inspection out of it.
+#[test]
+fn what_turned_on_site_stays_when_acts_are_merged() {
+    let of = |id: &str, mode, task: &str, day: i32| {
+        let mut act = act(id, mode);
+        act.task_id = Some(task.to_owned());
+        act.unit_id = "U".to_owned();
+        act.completed_at = Some(noon(day));
+        act
+    };
+    let plain = of("a", Mode::Offsite, "T1", 5);
+    let turned = of("b", Mode::Offsite, "T2", 10);
+    let visit = of("c", Mode::Onsite, "T2", 12);
+    let by = |escalation| RatioPolicy {
+        count_unit: CountUnit::Firm,
+        escalation,
+        ..policy()
+    };
+    let mut all = [plain, turned, visit];
+    for (escalation, expected) in [
+        (Escalation::Collapse, (0, 1)),
+        (Escalation::Separate, (1, 2)),
+        (Escalation::OffsiteOnly, (1, 1)),
+    ] {
+        assert_eq!(counts(&all, &by(escalation)), expected);
+        assert_eq!(counts(&all[1..], &by(escalation)), expected);
+    }
+    let collapsed = by(Escalation::Collapse);
+    assert_eq!(
+        reason(&report(&all, &collapsed), "a"),
+        Some(NotCounted::SameTask)
+    );
+    // A task is one inspection, on-site where any of it turned on-site.
+    all[0].task_id = Some("T2".to_owned());
+    all[0].unit_id = "another".to_owned();
+    let per_task = RatioPolicy {
+        count_unit: CountUnit::Task,
+        ..policy()
+    };
+    assert_eq!(counts(&all, &per_task), (0, 1));
+    // The visit never was: the earlier act stands for both.
+    all[2].status = "withdrawn".to_owned();
+    assert_eq!(
+        reason(&report(&all, &per_task), "b"),
+        Some(NotCounted::SameTask)
+    );
+    assert_eq!(counts(&all, &per_task), (1, 1));
+}

@@ -12,19 +12,18 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::Datelike;
 use datafusion::catalog::{MemTable, Session, TableProvider};
-use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, TableType};
-use datafusion::physical_plan::{ExecutionPlan, collect};
-use datafusion::prelude::{SessionContext, col};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionContext;
 use nonsite_schemas::tables::timestamp_type;
 use nonsite_schemas::time::{Clock, beijing_day_start};
 
 use super::act::Act;
 use super::compute::compute;
+use super::open_items::load_judged;
 use super::period::{Period, date_of, day_number};
 use super::policies::RatioPolicies;
-use super::source::{COLUMNS, acts_from_batches};
 use super::versions::Cutoff;
 use super::view_rows::{Fates, Figures};
 
@@ -40,6 +39,8 @@ enum View {
 pub struct OffSiteRatio {
     view: View,
     inspections: Arc<dyn TableProvider>,
+    /// What checklists are made from.
+    permits: Option<Arc<dyn TableProvider>>,
     policies: RatioPolicies,
     clock: Arc<dyn Clock>,
     schema: SchemaRef,
@@ -58,6 +59,10 @@ pub async fn register_view(
     clock: Arc<dyn Clock>,
 ) -> Result<()> {
     let inspections = session.table_provider("inspections").await?;
+    let permits = match session.table_exist("permits")? {
+        true => Some(session.table_provider("permits").await?),
+        false => None,
+    };
     for (name, view) in [
         ("off_site_ratio", View::Figures),
         ("off_site_ratio_acts", View::Acts),
@@ -65,6 +70,7 @@ pub async fn register_view(
         let provider = OffSiteRatio {
             view,
             inspections: Arc::clone(&inspections),
+            permits: permits.clone(),
             policies: policies.clone(),
             clock: Arc::clone(&clock),
             schema: schema_of(view),
@@ -131,14 +137,21 @@ impl TableProvider for OffSiteRatio {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let source = provider_as_source(Arc::clone(&self.inspections));
-        let logical = LogicalPlanBuilder::scan("inspections", source, None)?
-            .project(COLUMNS.map(col))?
-            .build()?;
-        let plan = state.create_physical_plan(&logical).await?;
-        let batches = collect(plan, state.task_ctx()).await?;
-        let outside = |error| DataFusionError::External(Box::new(error));
-        let acts = acts_from_batches(&batches).map_err(outside)?;
+        // A context of its own, with the caller's memory: the caller's may call the tables otherwise.
+        let config = state
+            .config()
+            .clone()
+            .with_default_catalog_and_schema("datafusion", "public")
+            .with_create_default_catalog_and_schema(true)
+            .with_information_schema(false);
+        let ctx = SessionContext::new_with_config_rt(config, Arc::clone(state.runtime_env()));
+        ctx.register_table("inspections", Arc::clone(&self.inspections))?;
+        if let Some(permits) = &self.permits {
+            ctx.register_table("permits", Arc::clone(permits))?;
+        }
+        let acts = load_judged(&ctx, self.policies.checklists())
+            .await
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let rows = self.rows(&acts)?;
         MemTable::try_new(self.schema(), vec![vec![rows]])?
             .scan(state, projection, filters, limit)

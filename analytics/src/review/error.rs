@@ -75,6 +75,9 @@ pub enum Error {
     /// The caller sees a part of the queue, and this is about all of it.
     #[error("{0} is about the whole queue, and you see a part of it")]
     OutOfScope(&'static str),
+    /// The permits cannot be read.
+    #[error("permits: {0}")]
+    Permits(String),
     /// No case has this id.
     #[error("there is no case `{0}`; `nonsite review list` shows them")]
     NotFound(String),

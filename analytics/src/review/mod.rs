@@ -57,6 +57,7 @@ mod parts;
 mod penalty;
 mod postgres;
 mod recheck;
+mod registry;
 mod relapse;
 mod relational;
 mod review_row;
@@ -130,6 +131,7 @@ pub use parts::{
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
+pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
 pub use review_row::Reviewed;
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use super::case::Case;
 use super::dossier;
 use super::error::Error;
+use super::registry;
 use super::review_row::Reviewed;
 use super::service::Service;
 use super::step::Input;
@@ -29,7 +30,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 26] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 30] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -56,6 +57,10 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 26] = [
     super::review_row::SIGNATURE_VOID,
     super::manifest::SHA256,
     super::manifest::COUNT,
+    registry::ADMIN_CODE,
+    registry::POSITIVE_LIST,
+    registry::PERMIT_VERSION,
+    registry::NOT_KNOWN,
 ];
 
 /// Hours of normal operation a rule has to be silent for.

@@ -19,6 +19,7 @@ use super::machine::Machine;
 use super::parts::Role;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
+use super::registry::{Registry, WithoutPermits};
 use super::review_row::redact;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
@@ -39,6 +40,7 @@ pub struct Service {
     pub(super) policies: Arc<RatioPolicies>,
     pub(super) bundles: Arc<Bundles>,
     pub(super) recheck: Arc<dyn Recheck>,
+    pub(super) registry: Arc<dyn Registry>,
 }
 
 /// A case with its history and its future.
@@ -88,6 +90,7 @@ impl Service {
             policies: Arc::default(),
             bundles: Arc::default(),
             recheck: Arc::new(WithoutTables),
+            registry: Arc::new(WithoutPermits),
         }
     }
 
@@ -95,6 +98,13 @@ impl Service {
     /// look-back. Until then it says that it could not.
     pub fn with_recheck(mut self, recheck: Arc<dyn Recheck>) -> Self {
         self.recheck = recheck;
+        self
+    }
+
+    /// The same queue, which looks units up in these permits for the acts it writes. Until then an act
+    /// states neither the division of the site nor the positive list.
+    pub fn with_registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registry = registry;
         self
     }
 
@@ -149,6 +159,7 @@ impl Service {
         let mut attempt = 1;
         loop {
             let (whole, looked_at) = self.looked_into(case_id, action, actor, input).await?;
+            let whole = self.with_unit(case_id, action, actor, whole).await?;
             self.run_checks(case_id).await?;
             let decide = |case: &Case, now: i64| {
                 self.of_body(case, action, actor)?;

@@ -14,11 +14,13 @@ use super::intake::Finding;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
 use super::recheck::{Recheck, Rechecked, Verdict as RecheckVerdict};
+use super::registry::{Registered, Registry};
 use super::service::Service;
 use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Attachment, Input};
 use super::store::Store;
+use crate::fixtures::PERMIT_NO;
 
 /// Monday, 2 March 2026, 09:00 in Beijing.
 pub(super) fn monday() -> i64 {
@@ -149,11 +151,28 @@ pub(super) struct Told(pub(super) Mutex<Option<RecheckVerdict>>);
 impl Recheck for Told {
     async fn run(&self, _case: &Case, _until: i64) -> Result<Rechecked, Error> {
         let told = *self.0.lock().unwrap();
-        told.map(rechecked).ok_or_else(|| {
-            Error::Tables(crate::session::Error::Asked {
-                what: "the tables are away".to_owned(),
-            })
-        })
+        told.map(rechecked).ok_or_else(away)
+    }
+}
+
+fn away() -> Error {
+    Error::Tables(crate::session::Error::Asked {
+        what: "the tables are away".to_owned(),
+    })
+}
+
+/// Knows the permit of the fixtures while there are tables.
+#[async_trait::async_trait]
+impl Registry for Told {
+    async fn look_up(&self, permit_no: &str, _at: i64) -> Result<Option<Registered>, Error> {
+        if self.0.lock().unwrap().is_none() {
+            return Err(away());
+        }
+        Ok((permit_no == PERMIT_NO).then(|| Registered {
+            permit_version: 3,
+            admin_code: Some("130200".to_owned()),
+            positive_list: true,
+        }))
     }
 }
 
@@ -180,7 +199,8 @@ impl Bench {
         };
         let told = Arc::new(Told(Mutex::new(Some(RecheckVerdict::Silent))));
         let service = Service::on(store, &config, Arc::<ManualClock>::clone(&clock))
-            .with_recheck(Arc::<Told>::clone(&told));
+            .with_recheck(Arc::<Told>::clone(&told))
+            .with_registry(Arc::<Told>::clone(&told));
         Self {
             service,
             clock,

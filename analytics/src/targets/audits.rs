@@ -7,7 +7,7 @@ use super::config::TargetsFile;
 use super::{Asked, Target};
 use crate::inspection::facts::day_number;
 use crate::inspection::permit::InForce;
-use crate::ratio::OrgLevel;
+use crate::ratio::{OrgLevel, UNKNOWN_BODY};
 use nonsite_schemas::time::beijing_day;
 
 const COLUMNS: &[&str] = &[
@@ -32,7 +32,7 @@ pub(super) fn audited(
     } else {
         let of_acts = acts
             .iter()
-            .filter(|act| act.org_level == OrgLevel::SubBureau)
+            .filter(|act| act.org_level == OrgLevel::SubBureau && act.org_code != UNKNOWN_BODY)
             .map(|act| act.org_code.as_str());
         let of_permits = permits
             .iter()

@@ -4,21 +4,21 @@
 //! the smallest of them, because 90 % of one pollutant says nothing about another. Where masses come
 //! from is a setting; none of the bases is complete, and the note says what was left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod bases;
+mod masses;
 
-use chrono::Datelike;
+use std::collections::BTreeSet;
 
 use super::config::TargetsFile;
 use super::{Asked, Target, percent};
 use crate::inspection::EmissionBasis;
 use crate::inspection::Error;
 use crate::inspection::checklist::Checklists;
-use crate::inspection::facts::{date, day_number};
 use crate::inspection::permit::InForce;
-use crate::session::{Session, rows};
-use nonsite_schemas::time::beijing_day;
-use nonsite_schemas::wire::permit::{MassLevel, MassLimit, Permit, PermitStatus, YearBasis};
-use serde_json::Value;
+use crate::session::Session;
+use bases::{permitted, reported, stated};
+use masses::Masses;
+use nonsite_schemas::wire::permit::PermitStatus;
 
 /// Pollutants of the target and the factor codes that are them.
 pub(super) const POLLUTANTS: [(&str, &[&str]); 8] = [
@@ -50,61 +50,16 @@ const GOAL: f64 = 90.0;
 const COLUMNS: &[&str] = &[
     "pollutant",
     "industry",
-    "units",
-    "mass t",
-    "share %",
-    "cumulative %",
     "checklist",
     "next",
+    "industry t",
+    "industry %",
+    "cumulative %",
+    "permit",
+    "unit",
+    "level",
+    "mass t",
 ];
-
-/// Mass by pollutant (index) and industry, and units by industry.
-#[derive(Debug, Default)]
-struct Masses {
-    mass: BTreeMap<(usize, String), f64>,
-    units: BTreeMap<(usize, String), u64>,
-    /// Units whose mass is not known.
-    silent: u64,
-}
-
-impl Masses {
-    fn add(&mut self, pollutant: usize, industry: &str, mass: f64) {
-        let key = (pollutant, industry.to_owned());
-        *self.mass.entry(key.clone()).or_default() += mass;
-        *self.units.entry(key).or_default() += 1;
-    }
-
-    fn total(&self, pollutant: usize) -> f64 {
-        self.of(pollutant).map(|(_, mass)| mass).sum()
-    }
-
-    fn of(&self, pollutant: usize) -> impl Iterator<Item = (&str, f64)> {
-        self.mass
-            .iter()
-            .filter(move |((of, _), _)| *of == pollutant)
-            .map(|((_, industry), mass)| (industry.as_str(), *mass))
-    }
-
-    fn covered(&self, pollutant: usize, industries: &BTreeSet<&str>) -> f64 {
-        self.of(pollutant)
-            .filter(|(industry, _)| industries.contains(industry))
-            .map(|(_, mass)| mass)
-            .sum()
-    }
-
-    /// The smallest coverage over the pollutants that are emitted at all, and which it is.
-    fn headline(&self, industries: &BTreeSet<&str>) -> Option<(usize, f64)> {
-        (0..POLLUTANTS.len())
-            .filter(|&pollutant| self.total(pollutant) > 0.0)
-            .map(|pollutant| {
-                (
-                    pollutant,
-                    self.covered(pollutant, industries) / self.total(pollutant),
-                )
-            })
-            .min_by(|left, right| left.1.total_cmp(&right.1))
-    }
-}
 
 /// The headline and one figure per pollutant.
 pub(super) async fn coverage(
@@ -132,11 +87,7 @@ pub(super) async fn coverage(
 }
 
 fn figures(masses: &Masses, lists: &Checklists, note: &str) -> Vec<Target> {
-    let industries: BTreeSet<&str> = masses
-        .mass
-        .keys()
-        .map(|(_, industry)| industry.as_str())
-        .collect();
+    let industries = masses.industries();
     let listed: BTreeSet<&str> = industries
         .iter()
         .copied()
@@ -225,7 +176,7 @@ fn next_industry(
         .map(|(_, industry)| industry.to_owned())
 }
 
-/// Industries by their share, the largest first.
+/// Industries by their share, the largest first, each with the masses it is the sum of.
 fn rows_of(
     masses: &Masses,
     pollutant: usize,
@@ -240,208 +191,31 @@ fn rows_of(
         .collect();
     shares.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
     let mut sum = 0.0;
-    shares
-        .into_iter()
-        .map(|(industry, mass)| {
-            sum += mass;
-            let units = masses.units.get(&(pollutant, industry.to_owned()));
-            vec![
+    let mut rows = Vec::new();
+    for (industry, mass) in shares {
+        sum += mass;
+        let listed = if listed.contains(industry) {
+            "yes"
+        } else {
+            "no"
+        };
+        for part in masses.parts(pollutant, industry) {
+            rows.push(vec![
                 name.to_owned(),
                 industry.to_owned(),
-                units.copied().unwrap_or_default().to_string(),
+                listed.to_owned(),
+                if next == Some(industry) { "next" } else { "" }.to_owned(),
                 format!("{mass:.3}"),
                 percent(mass, total),
                 percent(sum, total),
-                if listed.contains(industry) {
-                    "yes"
-                } else {
-                    "no"
-                }
-                .to_owned(),
-                if next == Some(industry) { "next" } else { "" }.to_owned(),
-            ]
-        })
-        .collect()
-}
-
-fn permitted(live: &[&InForce], as_of: i64) -> (Masses, String) {
-    let day = beijing_day(as_of);
-    let mut masses = Masses::default();
-    for one in live {
-        let mut any = false;
-        for (pollutant, (_, factors)) in POLLUTANTS.iter().enumerate() {
-            let mass: f64 = factors
-                .iter()
-                .filter_map(|factor| annual_mass(&one.permit, factor, day))
-                .sum();
-            if mass > 0.0 {
-                any = true;
-                masses.add(pollutant, one.industry(), mass);
-            }
-        }
-        masses.silent += u64::from(!any);
-    }
-    let note = format!(
-        "basis: masses permitted for the year by {} permits in force; {} of them permit none of the pollutants",
-        live.len(),
-        masses.silent
-    );
-    (masses, note)
-}
-
-/// What a permit allows of a factor in the year that holds `day`: the plant's total if it states one,
-/// else main and general outlets or the organised total with the fugitive, else the outlets.
-fn annual_mass(permit: &Permit, factor: &str, day: i32) -> Option<f64> {
-    let year = permit_year(permit, day);
-    let of = |level: MassLevel| {
-        let stated: Vec<f64> = permit
-            .mass_limits
-            .iter()
-            .filter(|mass| mass.factor == factor && mass.level == Some(level))
-            .filter_map(|mass| of_year(mass, year))
-            .collect();
-        (!stated.is_empty()).then(|| stated.iter().sum::<f64>())
-    };
-    let sum = |parts: [Option<f64>; 3]| {
-        let known: Vec<f64> = parts.into_iter().flatten().collect();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>())
-    };
-    let organised = || {
-        of(MassLevel::OrganisedTotal)
-            .or_else(|| sum([of(MassLevel::MainTotal), of(MassLevel::GeneralTotal), None]))
-            .or_else(|| of(MassLevel::Outlet))
-    };
-    of(MassLevel::PlantTotal).or_else(|| sum([organised(), of(MassLevel::Fugitive), None]))
-}
-
-/// Permit year, from 1; a day outside the permit's time belongs to its first or last year.
-fn permit_year(permit: &Permit, day: i32) -> usize {
-    let Some(from) = permit.valid_from else {
-        return 1;
-    };
-    let (start, now) = (date(from.0), date(day));
-    let years = match permit.year_basis {
-        YearBasis::Calendar => now.year() - start.year(),
-        YearBasis::Anniversary => {
-            let anniversary = day_number(start.with_year(now.year()).unwrap_or(start));
-            now.year() - start.year() - i32::from(day < anniversary)
-        }
-    };
-    years.clamp(0, 4) as usize + 1
-}
-
-fn of_year(mass: &MassLimit, year: usize) -> Option<f64> {
-    let years = [
-        mass.year_1,
-        mass.year_2,
-        mass.year_3,
-        mass.year_4,
-        mass.year_5,
-    ];
-    // A permit that states fewer years means the last one to hold on.
-    years.get(..year)?.iter().rev().find_map(|mass| *mass)
-}
-
-async fn reported(
-    session: &Session,
-    live: &[&InForce],
-    asked: Asked<'_>,
-) -> Result<(Masses, String), Error> {
-    let what = "masses of execution reports";
-    let year = asked.period.from.year();
-    // The year's report where there is one, else the quarters', else the months'. Of its levels the
-    // widest that is stated.
-    let sql = format!(
-        "SELECT permit_no, factor, period, level, sum(mass_t) AS mass_t FROM report_figures
-         WHERE date_part('year', period_start) = {year} AND mass_t IS NOT NULL
-           AND arrow_cast(submitted_at, 'Int64') <= {}
-         GROUP BY permit_no, factor, period, level",
-        asked.as_of
-    );
-    let found = session.rows(what, &sql).await?;
-    let mut stated: BTreeMap<(String, String, String, String), f64> = BTreeMap::new();
-    for row in rows::objects(&found).map_err(Error::rows(what))? {
-        let text = |column: &str| rows::text(&row, column).unwrap_or_default();
-        let mass = row
-            .get("mass_t")
-            .and_then(Value::as_f64)
-            .unwrap_or_default();
-        stated.insert(
-            (
-                text("permit_no"),
-                text("factor"),
-                text("period"),
-                text("level"),
-            ),
-            mass,
-        );
-    }
-    let mut masses = Masses::default();
-    for one in live {
-        let mut any = false;
-        for (pollutant, (_, factors)) in POLLUTANTS.iter().enumerate() {
-            let mass: f64 = factors
-                .iter()
-                .filter_map(|factor| {
-                    ["year", "quarter", "month"].iter().find_map(|period| {
-                        let of = |level: &str| {
-                            let key = (
-                                one.permit.permit_no.clone(),
-                                (*factor).to_owned(),
-                                (*period).to_owned(),
-                                level.to_owned(),
-                            );
-                            stated.get(&key).copied()
-                        };
-                        of("plant_total").or_else(|| {
-                            let organised = of("organised_total")
-                                .or_else(|| match (of("main_total"), of("general_total")) {
-                                    (None, None) => None,
-                                    (main, general) => {
-                                        Some(main.unwrap_or_default() + general.unwrap_or_default())
-                                    }
-                                })
-                                .or_else(|| of("outlet"));
-                            match (organised, of("fugitive")) {
-                                (None, None) => None,
-                                (organised, fugitive) => Some(
-                                    organised.unwrap_or_default() + fugitive.unwrap_or_default(),
-                                ),
-                            }
-                        })
-                    })
-                })
-                .sum();
-            if mass > 0.0 {
-                any = true;
-                masses.add(pollutant, one.industry(), mass);
-            }
-        }
-        masses.silent += u64::from(!any);
-    }
-    let note = format!(
-        "basis: masses in execution reports for {year}; {} of {} units reported none",
-        masses.silent,
-        live.len()
-    );
-    Ok((masses, note))
-}
-
-fn stated(file: &TargetsFile) -> (Masses, String) {
-    let mut masses = Masses::default();
-    for statistic in &file.statistic {
-        let pollutant = POLLUTANTS
-            .iter()
-            .position(|(name, _)| *name == statistic.pollutant);
-        if let Some(pollutant) = pollutant {
-            masses.add(pollutant, &statistic.industry, statistic.mass_t);
+                part.permit_no.clone(),
+                part.unit_name.clone(),
+                part.level.to_owned(),
+                format!("{:.3}", part.mass_t),
+            ]);
         }
     }
-    let note = format!(
-        "basis: {} rows of statistics in the targets file",
-        file.statistic.len()
-    );
-    (masses, note)
+    rows
 }
 
 #[cfg(test)]

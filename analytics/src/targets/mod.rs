@@ -12,6 +12,7 @@ mod config;
 mod emission;
 mod rectification;
 mod stages;
+mod visits;
 
 use serde::Serialize;
 
@@ -128,9 +129,10 @@ pub async fn targets(session: &Session, asked: Asked<'_>) -> Result<Vec<Target>,
     let permits = permit::in_force(session, asked.as_of, None).await?;
     let draws = kept::load(session).await?;
     let cases = casebook::cases(session, asked.as_of).await?;
-    let acts = checks::closed_acts(session, asked).await?;
+    let acts = checks::closed_acts(session, asked, &lists).await?;
     let mut all = emission::coverage(session, asked, &lists, &file, &permits).await?;
     all.extend(checks::checked(asked, &lists, &permits, &draws, &acts));
+    all.extend(visits::visited(&acts));
     all.push(audits::audited(asked, &file, &permits, &acts));
     all.push(stages::online(session, asked, &cases, &draws, &acts).await?);
     all.extend(rectification::chain(asked, &cases));

@@ -7,11 +7,12 @@ use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type};
 use nonsite_analytics::alert::publish;
 use nonsite_analytics::detect::{self, Catalogue, Options};
-use nonsite_analytics::ratio::{Cutoff, Period, RatioPolicies, compute, load_acts};
+use nonsite_analytics::ratio::{Cutoff, Period, compute, load_judged};
 use nonsite_analytics::review::{Finding, Intake, Service, load_findings};
 use nonsite_analytics::session::Session;
 use nonsite_schemas::time::ManualClock;
 
+use crate::commands::ratio;
 use crate::settings::Settings;
 
 /// What the demo ends in.
@@ -59,11 +60,8 @@ pub(super) async fn settle(settings: &Settings, as_of: i64) -> anyhow::Result<Se
         0
     });
 
-    let acts = load_acts(session.ctx()).await?;
-    let policies = match &settings.ratio.policy {
-        Some(path) => RatioPolicies::load(path)?,
-        None => RatioPolicies::default(),
-    };
+    let policies = ratio::policies(settings.ratio.policy.as_deref(), &settings.inspection)?;
+    let acts = load_judged(session.ctx(), policies.checklists()).await?;
     let policy = policies.in_force(as_of)?;
     let period = Period::containing(policy.period, as_of);
     let ratio = compute(&acts, policy, Cutoff::as_of(as_of), &period);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nonsite_analytics::ratio::RatioPolicies;
 use nonsite_analytics::review::{
-    Config, Error, Refusal, Service, StoreError, TableRecheck, Target,
+    Config, Error, Refusal, Service, StoreError, TableRecheck, TableRegistry, Target,
 };
 use nonsite_analytics::session;
 use nonsite_schemas::time::{Clock, ManualClock, SystemClock};
@@ -65,16 +65,22 @@ pub(super) fn exit_code(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The queue with the counting policies its acts name, and the tables in which rules are run again.
+/// The queue with the counting policies its acts name, and the tables in which rules are run again and
+/// units are looked up.
 pub(crate) async fn queue(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Service> {
     let recheck = TableRecheck {
         store: settings.store.path.clone(),
         session: settings.session.clone(),
         detect: settings.detect.clone(),
     };
+    let registry = TableRegistry {
+        store: settings.store.path.clone(),
+        session: settings.session.clone(),
+    };
     let service = open(&settings.review, clock)
         .await?
-        .with_recheck(Arc::new(recheck));
+        .with_recheck(Arc::new(recheck))
+        .with_registry(Arc::new(registry));
     Ok(match &settings.ratio.policy {
         None => service,
         Some(path) => service

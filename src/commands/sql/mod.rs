@@ -101,7 +101,7 @@ impl Asker {
             store: settings.store.path.clone(),
             session: settings.session.clone(),
             config,
-            policies: policies(settings.ratio.policy.as_deref())?,
+            policies: policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
             rules: rules(&known)?,
             users: Users::none(),
             clock: Arc::new(SystemClock),

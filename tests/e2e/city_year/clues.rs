@@ -4,17 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nonsite_analytics::ratio::{Period, parse_as_of};
 use nonsite_analytics::review::{
-    Actor, Attachment, Config, Finding, Input, Role, Service, Severity,
+    Actor, Attachment, Case, Config, Figure, Finding, Input, Role, Service, Severity,
 };
-use nonsite_generator::city_year::{CityYear, Clue, Way, case_work};
+use nonsite_generator::city_year::clues::{ANSWERED, BACK, JUDGED, SENT};
+use nonsite_generator::city_year::{CityYear, Clue, Counts, Way, case_work};
 use nonsite_schemas::time::ManualClock;
 use serde_json::Value as Json;
 
-use super::YEAR;
+use super::{YEAR, percent, text};
 use crate::harness::sandbox::Sandbox;
 
 const HOUR: i64 = 3_600_000_000;
+/// After the last look-back.
+const OVER: &str = "2026-01-31";
 
 fn finding(clue: &Clue) -> Finding {
     Finding {
@@ -22,7 +26,11 @@ fn finding(clue: &Clue) -> Finding {
         rule_id: "E01".to_owned(),
         rule_version: 1,
         rule_group: "exceedance".to_owned(),
-        severity: Severity::S3,
+        severity: if clue.way == Way::TwoSignatures {
+            Severity::S2
+        } else {
+            Severity::S3
+        },
         confirmed: clue.confirmed,
         withdrawn: None,
         exempt_code: None,
@@ -42,6 +50,17 @@ fn finding(clue: &Clue) -> Finding {
     }
 }
 
+/// The same trouble on the same outlet, after its rectification was approved.
+fn back(clue: &Clue) -> Finding {
+    let window_start = clue.taken_at + (BACK - 2) * HOUR;
+    Finding {
+        anomaly_id: format!("{}-back", clue.anomaly_id),
+        window_start,
+        window_end: window_start + HOUR,
+        ..finding(clue)
+    }
+}
+
 /// The papers of every step; a step takes what it asks for.
 fn papers(items: &str) -> Input {
     let mut input = Input::default();
@@ -53,6 +72,8 @@ fn papers(items: &str) -> Input {
         ("statement", "循环泵故障"),
         ("act", "act-1"),
         ("officers", "o-1, o-2"),
+        ("approval", "审批-1"),
+        ("minutes", "笔录-1"),
         ("measures", "更换循环泵"),
         ("owner", "厂长 13800000000"),
         ("plan_due", "2025-01-03"),
@@ -77,6 +98,68 @@ fn papers(items: &str) -> Input {
         facts: None,
     });
     input
+}
+
+type Person = (&'static str, Role);
+
+const ANA: Person = ("ana", Role::Analyst);
+const PLANT: Person = ("plant", Role::Enterprise);
+const OFFICER: Person = ("o-1", Role::Officer);
+const REVIEWER: Person = ("rev", Role::Reviewer);
+const ARCHIVIST: Person = ("arch", Role::Archivist);
+
+/// What is done to a clue that goes this way, and when, in hours after its batch was taken.
+fn steps(way: Way) -> Vec<(i64, &'static str, Person)> {
+    let mut steps = Vec::new();
+    if way == Way::Dismissed {
+        steps.extend([
+            (SENT, "dismiss", ANA),
+            (SENT, "dismiss", ("ana-2", Role::Analyst)),
+            (JUDGED, "close", ARCHIVIST),
+        ]);
+    }
+    if way.answered().is_some() {
+        steps.extend([(SENT, "dispatch", ANA), (SENT, "deliver", ANA)]);
+    }
+    if way.answered() == Some(true) {
+        steps.push((ANSWERED, "answer", PLANT));
+    }
+    match way {
+        Way::Visited => steps.extend([
+            (ANSWERED, "escalate", OFFICER),
+            (ANSWERED + 1, "onsite", OFFICER),
+        ]),
+        Way::AnsweredFalse => steps.extend([
+            (ANSWERED, "verify", OFFICER),
+            (JUDGED, "dismiss", OFFICER),
+            (JUDGED, "dismiss", ("o-2", Role::Officer)),
+            (JUDGED, "close", ARCHIVIST),
+        ]),
+        _ if way.ordered() => steps.push((ANSWERED, "verify", OFFICER)),
+        _ => {}
+    }
+    if way.ordered() {
+        steps.push((JUDGED, "rectify", OFFICER));
+    }
+    for one in way.submissions() {
+        steps.push((one.submitted, "submit", PLANT));
+        match one.decided {
+            Some(decided) if way == Way::TwoSignatures => steps.extend([
+                (decided - 2, "approve", REVIEWER),
+                (decided, "approve", ("rev-2", Role::Reviewer)),
+            ]),
+            Some(decided) if one.approved => steps.push((decided, "approve", REVIEWER)),
+            Some(decided) => steps.push((decided, "return", REVIEWER)),
+            None => {}
+        }
+    }
+    steps
+}
+
+/// How many clues of a batch go ways of this kind.
+fn many(which: impl Fn(Way) -> bool) -> u64 {
+    let shares = Way::SHARES.iter().filter(|(way, _)| which(*way));
+    shares.map(|(_, many)| *many as u64).sum()
 }
 
 struct Desk {
@@ -107,7 +190,7 @@ impl Desk {
         }
     }
 
-    async fn act(&self, case: &str, action: &str, who: (&str, Role)) {
+    async fn act(&self, clue: &Clue, action: &str, who: Person) {
         let actor = Actor {
             name: who.0.to_owned(),
             role: who.1,
@@ -121,105 +204,78 @@ impl Desk {
             &self.good
         };
         let mut input = answers.clone();
-        if action != "submit" {
+        // The visit is the workflow's own act, with the photo taken there.
+        let visits = clue.way == Way::Visited && matches!(action, "onsite" | "rectify");
+        if visits {
+            input.fields.remove("act");
+        } else if action != "submit" {
             input.attachments.clear();
         }
-        let done = self.service.act(case, action, &actor, &input).await;
-        done.unwrap_or_else(|error| panic!("{action} of {case}: {error}"));
-    }
-
-    async fn all(&self, cases: &[(String, Way)], ways: &[Way], steps: &[(&str, (&str, Role))]) {
-        for (case, way) in cases {
-            if ways.contains(way) {
-                for (action, who) in steps {
-                    self.act(case, action, *who).await;
-                }
-            }
-        }
+        let case = Case::id_of(&clue.anomaly_id);
+        let done = self.service.act(&case, action, &actor, &input).await;
+        done.unwrap_or_else(|error| panic!("{action} of {case}, {:?}: {error}", clue.way));
     }
 
     /// One batch, from Monday morning to the end of the look-backs.
     async fn batch(&self, clues: &[&Clue]) {
-        use Way::{AnsweredFalse, Dismissed, Rectified, ReturnedOnce, Unanswered};
         let monday = clues[0].taken_at;
         let at = |hours: i64| self.clock.set(monday + hours * HOUR);
         at(0);
         let findings: Vec<Finding> = clues.iter().map(|clue| finding(clue)).collect();
         let taken = self.service.take_anomalies(&findings).await.unwrap();
+        let (merged, reminded) = (
+            many(|way| way == Way::Merged),
+            many(|way| way == Way::Reminded),
+        );
         assert_eq!(
             (taken.triage, taken.merged, taken.reminded),
-            (140, 60, 300),
+            (clues.len() as u64 - merged - reminded, merged, reminded),
             "{taken:?}"
         );
-        let cases: Vec<(String, Way)> = clues
+        let mut all: Vec<(i64, &Clue, &str, Person)> = clues
             .iter()
-            .map(|clue| {
-                (
-                    nonsite_analytics::review::Case::id_of(&clue.anomaly_id),
-                    clue.way,
-                )
+            .flat_map(|clue| {
+                let own = steps(clue.way).into_iter();
+                own.map(|(hour, action, who)| (hour, *clue, action, who))
             })
             .collect();
-        let ana = ("ana", Role::Analyst);
-        let plant = ("plant", Role::Enterprise);
-        let officer = ("o-1", Role::Officer);
-        let asked = [AnsweredFalse, Unanswered, Rectified, ReturnedOnce];
-        let answering = [AnsweredFalse, Rectified, ReturnedOnce];
-        let mending = [Rectified, ReturnedOnce];
-        at(1);
-        self.all(
-            &cases,
-            &[Dismissed],
-            &[("dismiss", ana), ("dismiss", ("ana-2", Role::Analyst))],
-        )
-        .await;
-        self.all(&cases, &asked, &[("dispatch", ana), ("deliver", ana)])
-            .await;
-        at(24);
-        self.all(
-            &cases,
-            &answering,
-            &[("answer", plant), ("verify", officer)],
-        )
-        .await;
-        at(26);
-        self.all(
-            &cases,
-            &[AnsweredFalse],
-            &[("dismiss", officer), ("dismiss", ("o-2", Role::Officer))],
-        )
-        .await;
-        let archivist = ("arch", Role::Archivist);
-        self.all(&cases, &[Dismissed, AnsweredFalse], &[("close", archivist)])
-            .await;
-        self.all(&cases, &mending, &[("rectify", officer)]).await;
-        at(48);
-        self.all(&cases, &mending, &[("submit", plant)]).await;
-        at(50);
-        let reviewer = ("rev", Role::Reviewer);
-        self.all(&cases, &[Rectified], &[("approve", reviewer)])
-            .await;
-        self.all(&cases, &[ReturnedOnce], &[("return", reviewer)])
-            .await;
-        at(72);
-        self.all(&cases, &[ReturnedOnce], &[("submit", plant)])
-            .await;
-        at(74);
-        self.all(&cases, &[ReturnedOnce], &[("approve", reviewer)])
-            .await;
+        // Of one clue in the order of its way, and so of all in the order of time.
+        all.sort_by_key(|(hour, ..)| *hour);
+        let soon = all.partition_point(|(hour, ..)| *hour < BACK);
+        for (hour, clue, action, who) in &all[..soon] {
+            at(*hour);
+            self.act(clue, action, *who).await;
+        }
+        at(BACK);
+        let relapses: Vec<Finding> = clues
+            .iter()
+            .filter(|clue| clue.way == Way::Relapsed)
+            .map(|clue| back(clue))
+            .collect();
+        let taken = self.service.take_anomalies(&relapses).await.unwrap();
+        assert_eq!(taken.reopened, relapses.len() as u64, "{taken:?}");
+        for (hour, clue, action, who) in &all[soon..] {
+            at(*hour);
+            self.act(clue, action, *who).await;
+        }
         at(24 * 14);
         self.service.tick().await.unwrap();
     }
 }
 
-/// Five thousand clues through the queue, and `nonsite stats` over them.
-pub(super) fn the_case_work_is_what_was_put_in(sandbox: &mut Sandbox, city: &CityYear) {
+/// Five thousand clues through the queue, and `nonsite stats` over them; the sample that was drawn of
+/// the closed cases.
+pub(super) fn the_case_work_is_what_was_put_in(sandbox: &mut Sandbox, city: &CityYear) -> Json {
     let database = sandbox.file("clues.sqlite");
     sandbox.set("review.database", database.to_str().unwrap());
-    let text = format!("database = {:?}", database.to_str().unwrap());
+    // All others are sub-bureaus.
+    let text = format!(
+        "database = {:?}\n[bodies.\"370500Z\"]\nlevel = \"city\"\n[bodies.\"370523D\"]\nlevel = \"county\"\n",
+        database.to_str().unwrap()
+    );
     let config: Config = toml::from_str(&text).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
+    let rows = runtime.block_on(async {
         let desk = Desk::open(&config).await;
         let mut batches: BTreeMap<usize, Vec<&Clue>> = BTreeMap::new();
         for clue in &city.clues {
@@ -230,59 +286,83 @@ pub(super) fn the_case_work_is_what_was_put_in(sandbox: &mut Sandbox, city: &Cit
         }
         // To the end of the last look-backs.
         let last = city.clues.iter().map(|clue| clue.taken_at).max().unwrap();
-        desk.clock.set(last + 45 * 24 * HOUR);
+        desk.clock.set(last + 60 * 24 * HOUR);
         desk.service.tick().await.unwrap();
+        let period = Period::year(YEAR).unwrap();
+        let over = parse_as_of(OVER).unwrap();
+        desk.service.stats(&period, over).await.unwrap()
     });
     let year = YEAR.to_string();
     let words = [
-        "stats",
-        "--year",
-        &year,
-        "--as-of",
-        "2026-01-31",
-        "--format",
-        "json",
+        "stats", "--year", &year, "--as-of", OVER, "--format", "json",
     ];
-    let figures = sandbox.run(&words).done().json();
-    let figures = figures.as_array().unwrap();
-    for (code, bodies) in case_work(&city.clues) {
-        let figure = figures.iter().find(|figure| figure["code"] == code);
-        let figure = figure.unwrap_or_else(|| panic!("no {code}"));
-        let counts = |rate: &Json| (rate["hits"].as_u64().unwrap(), rate["of"].as_u64().unwrap());
-        let found: BTreeMap<String, (u64, u64)> = figure["by_org"]
+    let printed = sandbox.run(&words).done().json();
+    figures(printed.as_array().unwrap(), &rows, city);
+    for code in ["reviewed_in_time", "rectified_for_good"] {
+        let printed = sandbox.run(&[&words[..], &["--rows", code]].concat());
+        let printed = printed.done().json();
+        let printed = printed.as_array().unwrap();
+        let hits = printed.iter().filter(|row| row["hit"] == true).count();
+        let figure = case_work(&city.clues)[code].total();
+        assert_eq!((hits as u64, printed.len() as u64), figure, "{code}");
+    }
+    samples_repeat(sandbox, city)
+}
+
+/// Hits and of, by body, percent, what is undecided, the medians: as printed, and as the rows say.
+fn figures(printed: &[Json], rows: &[Figure], city: &CityYear) {
+    let expected = case_work(&city.clues);
+    let of = |code: &str| {
+        let figure = printed.iter().find(|figure| figure["code"] == code);
+        figure.unwrap_or_else(|| panic!("no {code}"))
+    };
+    let counts = |rate: &Json| (rate["hits"].as_u64().unwrap(), rate["of"].as_u64().unwrap());
+    let share = |(hits, of): Counts| percent((hits, of - hits));
+    for (code, expected) in &expected {
+        let figure = of(code);
+        assert_eq!(text(&figure["percent"]), share(expected.total()), "{code}");
+        if code.starts_with("chain_") && *code != "chain_closed" {
+            let (hits, of) = (figure["hits"].as_f64(), figure["of"].as_f64());
+            let total = expected.total();
+            assert_eq!(
+                (hits, of),
+                (Some(total.0 as f64), Some(total.1 as f64)),
+                "{code}"
+            );
+            let days = figure["median_days"].as_f64();
+            let hours = days.map(|days| (days * 24.0 * 1e6).round() / 1e6);
+            assert_eq!(hours, expected.median(), "{code}");
+            continue;
+        }
+        let found: BTreeMap<String, Counts> = figure["by_org"]
             .as_object()
             .unwrap()
             .iter()
             .map(|(org, rate)| (org.clone(), counts(rate)))
             .collect();
-        assert_eq!(found, bodies, "{code}");
-        let sum = bodies
-            .values()
-            .fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
-        assert_eq!(counts(&figure["rate"]), sum, "{code}");
+        assert_eq!(found, expected.by_org, "{code}");
+        assert_eq!(counts(&figure["rate"]), expected.total(), "{code}");
+        assert_eq!(figure["undecided"], expected.undecided, "{code}");
+        assert_eq!(figure["median_hours"].as_f64(), expected.median(), "{code}");
     }
-    // The whole chain: 550 problems, all four links closed.
-    let chain = figures
-        .iter()
-        .find(|figure| figure["code"] == "chain_complete")
-        .unwrap();
-    assert_eq!(
-        (chain["hits"].as_f64(), chain["of"].as_f64()),
-        (Some(550.0), Some(550.0)),
-        "{chain}"
-    );
-    samples_repeat(sandbox);
+    // Every figure is the sum of its rows.
+    for figure in rows {
+        let hits = figure.rows.iter().filter(|row| row.hit).count() as u64;
+        let sum = (hits, figure.rows.len() as u64);
+        assert_eq!((figure.rate.hits, figure.rate.of), sum, "{}", figure.code);
+        assert_eq!(counts(&of(figure.code)["rate"]), sum, "{}", figure.code);
+    }
 }
 
 /// A sample for an audit follows from its seed, and says why a case had more lots.
-fn samples_repeat(sandbox: &Sandbox) {
+fn samples_repeat(sandbox: &Sandbox, city: &CityYear) -> Json {
     let asked = [
         "inspection",
         "sample",
         "--year",
         "2025",
         "--as-of",
-        "2026-01-31",
+        OVER,
         "--seed",
         "2026-001",
         "--count",
@@ -292,10 +372,11 @@ fn samples_repeat(sandbox: &Sandbox) {
         .run(&[&asked[..], &["--format", "json"]].concat())
         .done()
         .json();
-    // Rectified, returned once, dismissed and answered for nothing are on file; merged and open are not.
+    // What is merged, open or back again is not on file.
+    let on_file = city.clues.iter().filter(|clue| clue.way.on_file()).count();
     assert_eq!(
         drawn["list"].as_array().unwrap().len(),
-        550 + 600,
+        on_file,
         "closed cases"
     );
     assert_eq!(drawn["chosen"].as_array().unwrap().len(), 20);
@@ -313,18 +394,36 @@ fn samples_repeat(sandbox: &Sandbox) {
         "--year",
         "2025",
         "--as-of",
-        "2026-01-31",
+        OVER,
         "--format",
         "json",
     ];
     let habits = sandbox.run(&words).done().json();
+    // Every decision is the first reviewer's, except the second signatures.
+    let batches = nonsite_generator::city_year::clues::BATCHES as u64;
+    let second = many(|way| way == Way::TwoSignatures) * batches;
+    let (_, decisions) = case_work(&city.clues)["reviewed_in_time"].total();
+    let returns = many(|way| way == Way::ReturnedOnce) * batches;
     let rev = &habits["reviewers"][0];
+    assert_eq!(rev["reviewer"], "rev");
     assert_eq!(
         (rev["decisions"].as_u64(), rev["returns"].as_u64()),
-        (Some(700), Some(150))
+        (Some(decisions - second), Some(returns))
     );
-    assert_eq!(rev["return_percent"], "21.43");
+    let return_percent = percent((returns, decisions - second - returns));
+    assert_eq!(text(&rev["return_percent"]), return_percent);
     assert_eq!(rev["median_minutes"], 120.0);
+    let other = &habits["reviewers"][1];
+    assert_eq!(
+        (other["reviewer"].as_str(), other["decisions"].as_u64()),
+        (Some("rev-2"), Some(second))
+    );
     // One photo in every submission.
-    assert_eq!(habits["reuse"][0]["cases"].as_array().unwrap().len(), 550);
+    let submitted = city
+        .clues
+        .iter()
+        .filter(|clue| !clue.way.submissions().is_empty());
+    let same = habits["reuse"][0]["cases"].as_array().unwrap();
+    assert_eq!(same.len(), submitted.count());
+    drawn
 }

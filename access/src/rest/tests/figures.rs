@@ -107,6 +107,12 @@ async fn a_figure_is_published_once_and_computed_again() {
         .await
         .done(200);
     assert_eq!(proof["reproduced"], true, "{proof}");
+    // Counted before there was a table, and so it is again.
+    assert_eq!(
+        (&proof["inspections_version"], &proof["note"]),
+        (&json!(-1), &json!(null)),
+        "{proof}"
+    );
     let unknown = bench
         .get("o-1", "/ratio/snapshots/r0000000000000000/reproduction")
         .await;

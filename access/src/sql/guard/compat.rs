@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArguments, ObjectName, ObjectNamePart, Query, SetExpr, Statement, TableFactor,
-    Value, Visit, Visitor, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement,
+    TableFactor, Value, Visit, Visitor, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -60,32 +61,96 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
 fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
     let mut statements = CATALOGUE.parse(text)?;
     for statement in &mut statements {
-        // psql lists roles and policies with ARRAY(SELECT ...); there are no memberships and no
-        // policies of PostgreSQL's kind here, so such a list has nothing in it.
-        // Nor are there options of storage, which the catalogue has no column for.
         let _ = visit_expressions_mut(statement, |expr| {
-            if let Expr::CompoundIdentifier(parts) = expr
-                && parts.last().is_some_and(|part| part.value == "reloptions")
-            {
+            if is_nothing(expr) {
                 *expr = Expr::value(Value::Null);
-            }
-            if let Expr::Function(function) = expr
-                && function.name.to_string().eq_ignore_ascii_case("array")
-                && matches!(function.args, FunctionArguments::Subquery(_))
-            {
-                *expr = Expr::value(Value::Null);
-            }
-            // What is joined from such lists is nothing, too; parts are visited before the whole.
-            if let Expr::Function(function) = expr
-                && function.name.to_string().ends_with("array_to_string")
-                && function.args.to_string().starts_with("(NULL")
-            {
-                *expr = Expr::value(Value::Null);
+            } else if let Expr::Subquery(query) = expr {
+                at_most_one_row(query);
             }
             ControlFlow::<()>::Continue(())
         });
     }
     Ok(statements)
+}
+
+/// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
+/// its own.
+const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];
+/// Functions that tell of what there is none of here.
+const NOTHING: [&str; 2] = ["pg_get_function_sqlbody", "pg_get_serial_sequence"];
+
+/// Whether an expression about the catalogue is null whatever is asked: rights in PostgreSQL's form
+/// (`relacl` and its like), options of storage, and what is looked up where there is nothing. Parts
+/// are visited before the whole.
+fn is_nothing(expr: &Expr) -> bool {
+    match expr {
+        Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|part| {
+            part.value == "reloptions" || part.value.len() == 6 && part.value.ends_with("acl")
+        }),
+        Expr::Function(function) => {
+            let name = function.name.to_string().to_ascii_lowercase();
+            let name = name.rsplit('.').next().unwrap_or_default();
+            match name {
+                // psql lists roles and policies with ARRAY(SELECT ...); there are no memberships
+                // and no policies of PostgreSQL's kind here.
+                "array" => matches!(function.args, FunctionArguments::Subquery(_)),
+                // What is joined from such lists is nothing, too.
+                "array_to_string" => function.args.to_string().starts_with("(NULL"),
+                _ => NOTHING.contains(&name),
+            }
+        }
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => select.from.first().is_some_and(|from| {
+                let TableFactor::Table { name, .. } = &from.relation else {
+                    return false;
+                };
+                let name = name.to_string().to_ascii_lowercase();
+                EMPTY.contains(&name.rsplit('.').next().unwrap_or_default())
+            }),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Says of a subquery that is a value what PostgreSQL checks while it runs: that there is one row at
+/// most. The engine wants to know beforehand; the least of one value is that value.
+fn at_most_one_row(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    let plain = query.limit_clause.is_none()
+        && select.having.is_none()
+        && matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    let [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }] =
+        select.projection.as_mut_slice()
+    else {
+        return;
+    };
+    if !plain || matches!(value, Expr::Function(_)) || select.from.is_empty() {
+        return;
+    }
+    query.order_by = None;
+    let inner = std::mem::replace(value, Expr::value(Value::Null));
+    *value = Expr::Function(least(inner));
+}
+
+/// `min(value)`.
+fn least(value: Expr) -> Function {
+    Function {
+        name: ObjectName::from(vec![Ident::new("min")]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }
 }
 
 /// Rewrites that keep the meaning.

@@ -15,6 +15,7 @@ use super::super::case::Case;
 use super::super::desk::Moved;
 use super::super::event::Event;
 use super::super::parts::Role;
+use super::super::registry::{ADMIN_CODE, POSITIVE_LIST};
 use super::super::service::Service;
 use super::super::step::Attachment;
 use super::super::store::ActRow;
@@ -140,7 +141,8 @@ impl Making<'_> {
                     .map(str::to_owned),
                 permit_no: permit,
                 name: case.unit_name.clone(),
-                ..Unit::default()
+                admin_code: self.text(ADMIN_CODE).map(str::to_owned),
+                positive_list: self.text(POSITIVE_LIST) == Some("true"),
             },
             org: self.org(),
             mode: Some(mode),

@@ -226,3 +226,85 @@ pub(super) async fn two_who_dismiss_are_the_officers_of_the_act(bench: Bench) {
     assert_eq!(act.conclusion, Some(Conclusion::NoProblem));
     assert_eq!(counted(&bench).await, (1, 0));
 }
+
+/// What the permit in force says of the unit when the act is written stands in the act, in its audit
+/// row and in the figures.
+pub(super) async fn an_act_states_what_the_permit_says_of_the_unit(bench: Bench) {
+    let case = verifying(&bench, "listed").await;
+    let said = own(Some(RECORD)).with("unit_positive_list", "false");
+    let refused = bench.service.act(&case, "rectify", &officer(), &said).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("unit_positive_list"), "{refused}");
+    let input = own(Some(RECORD));
+    bench
+        .service
+        .act(&case, "escalate", &officer(), &input)
+        .await
+        .unwrap();
+    let shown = bench.service.show(&case).await.unwrap();
+    let row = &shown.events.last().unwrap().fields;
+    assert_eq!(row["unit_positive_list"], "true");
+    assert_eq!(row["unit_admin_code"], "130200");
+    assert_eq!(row["unit_permit_version"], "3");
+    bench.clock.advance(HOUR);
+    let visit = own(Some(RECORD)).with("approval", "APV-2");
+    bench
+        .service
+        .act(&case, "onsite", &officer(), &visit)
+        .await
+        .unwrap();
+    bench.clock.advance(HOUR);
+    bench
+        .service
+        .act(&case, "rectify", &officer(), &own(None))
+        .await
+        .unwrap();
+    let rows = bench.service.store.acts_of(&case).await.unwrap();
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        let unit = row.act().unit;
+        assert_eq!(unit.admin_code.as_deref(), Some("130200"), "{row:?}");
+        assert!(unit.positive_list, "{row:?}");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    bench.service.deliver_acts(folder.path()).await.unwrap();
+    let settings = crate::session::Config::default();
+    let session = crate::session::open(folder.path(), &settings)
+        .await
+        .unwrap();
+    let acts = load_acts(session.ctx()).await.unwrap();
+    let cutoff = Cutoff::at(bench.clock_now() + DAY);
+    let period = Period::year(2026).unwrap();
+    let policy = crate::ratio::RatioPolicy {
+        org_attribution: crate::ratio::OrgAttribution::Territorial,
+        ..crate::ratio::RatioPolicy::built_in()
+    };
+    let report = compute(&acts, &policy, cutoff, &period);
+    assert_eq!((report.positive_list.off, report.positive_list.on), (0, 1));
+    let bodies = report.by(crate::ratio::Dimension::Org);
+    let bodies: Vec<&str> = bodies.iter().map(|body| body.key.as_str()).collect();
+    assert_eq!(bodies, ["130200"], "the division the unit lies in");
+    sound(&bench).await;
+}
+
+/// Whoever has to act does not wait for the tables; the row says what is not known.
+pub(super) async fn an_act_is_written_without_the_permit(bench: Bench) {
+    let case = verifying(&bench, "away").await;
+    bench.tell(None);
+    bench
+        .service
+        .act(&case, "rectify", &officer(), &own(Some(RECORD)))
+        .await
+        .unwrap();
+    let rows = bench.service.store.acts_of(&case).await.unwrap();
+    let unit = rows[0].act().unit;
+    assert_eq!((unit.admin_code, unit.positive_list), (None, false));
+    let shown = bench.service.show(&case).await.unwrap();
+    let row = &shown.events.last().unwrap().fields;
+    assert!(
+        row["unit_not_known"].contains("the tables are away"),
+        "{row:?}"
+    );
+    sound(&bench).await;
+}

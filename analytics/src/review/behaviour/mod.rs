@@ -407,6 +407,8 @@ suite! {
     an_act_that_turns_on_site_names_its_visit,
     an_act_of_the_inspection_system_is_not_written_again,
     two_who_dismiss_are_the_officers_of_the_act,
+    an_act_states_what_the_permit_says_of_the_unit,
+    an_act_is_written_without_the_permit,
     fifty_findings_of_one_cause_make_one_order,
     another_time_or_another_outlet_is_another_cause,
     the_clocks_of_a_penalty_run_side_by_side,

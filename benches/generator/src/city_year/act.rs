@@ -91,11 +91,12 @@ impl Builder {
         if mode == Mode::Onsite {
             return Method::SiteVisit;
         }
-        match self.noise.below(6) {
+        match self.noise.below(7) {
             0 => Method::Power,
             1 => Method::Video,
             2 => Method::Uav,
             3 => Method::Documents,
+            4 => Method::RemoteSensing,
             _ => Method::AutoMonitor,
         }
     }

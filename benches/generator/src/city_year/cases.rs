@@ -1,4 +1,4 @@
-//! Acts that are no trap by their time or record: kinds, escalations, and the same thing twice.
+//! Acts that are no trap by their time or record: kinds, and escalations.
 
 use nonsite_schemas::time::DAY_MICROS;
 use nonsite_schemas::wire::Instant;
@@ -6,8 +6,8 @@ use nonsite_schemas::wire::inspection::{
     ActStatus, Class, Conclusion, Inspection, Method, Mode, Org, OrgLevel,
 };
 
-use super::act::{body, same_team, signed_at};
-use super::{Builder, Fate, RECORDING, Sent};
+use super::act::same_team;
+use super::{Builder, Fate, IDLE_BODY, Sent, day_of_year};
 use crate::stamp::{HOUR, SECOND};
 
 /// Reasons of the three readings for the off-site act of an escalated pair.
@@ -35,6 +35,16 @@ impl Builder {
             };
             self.left_out(&act, "higher_level");
         }
+        // By satellite, and by a body that does nothing else all year than this poor record.
+        let unit = self.unit();
+        let remote = self.act(unit, self.at(43), Method::RemoteSensing);
+        self.counted(&remote);
+        let unit = self.unit();
+        let mut idle = self.act(unit, self.at(44), Method::Documents);
+        idle.org.code = IDLE_BODY.to_owned();
+        idle.org.level = Some(OrgLevel::SubBureau);
+        idle.notice = None;
+        self.left_out(&idle, "minimum_record");
         // Reviews of rectification in both modes: what they count as when they count.
         for mode in [Mode::Offsite, Mode::Offsite, Mode::Onsite] {
             let unit = self.unit();
@@ -131,6 +141,8 @@ impl Builder {
         off.collapsed_into = Some(on.act_id.clone());
         off.escalated_to = Some(on.act_id.clone());
         self.finished_pair(&off, &on, Fate::Off);
+        self.across_new_year();
+        self.chain();
         // The visit is still running, or has not arrived at all.
         for arrives in [true, false] {
             let (mut off, mut on) = self.pair(220);
@@ -161,6 +173,35 @@ impl Builder {
             arrival: sent.arrival.max(off_sent.arrival),
         };
         self.says(&off, again, [Fate::Off; 3]);
+    }
+
+    /// Off-site on New Year's Eve, on-site in the new year: the pair is open when the year ends, and its
+    /// visit belongs to the next one.
+    fn across_new_year(&mut self) {
+        let eve = day_of_year(self.year + 1) - self.first_day - 1;
+        let (mut off, on) = self.pair(eve);
+        off.escalated_to = Some(on.act_id.clone());
+        self.finished_pair(&off, &on, Fate::Off);
+    }
+
+    /// An off-site act, the visit that grew out of it, and a second visit that grew out of the first, in
+    /// three tasks: three acts of one case.
+    fn chain(&mut self) {
+        let (off, mut on) = self.pair(230);
+        on.escalated_from = Some(off.act_id.clone());
+        let off_sent = self.send(&off);
+        self.says(&off, off_sent, [Fate::Off; 3]);
+        self.visit_follows(&off, off_sent, &on, Fate::Off);
+        let unit = self.next_unit - 1;
+        let mut again = self.act(unit, self.at(236), Method::SiteVisit);
+        again.class = Some(Class::Case);
+        again.escalated_from = Some(on.act_id.clone());
+        self.counted(&again);
+        for act in [&on, &again] {
+            if let Some(stage) = self.truth.last(&act.act_id) {
+                stage.case.clone_from(&off.act_id);
+            }
+        }
     }
 
     /// An off-site act and a visit of the same unit two days later.
@@ -201,126 +242,6 @@ impl Builder {
         };
         self.says(off, later, [ESCALATED, separate, Fate::Off]);
         on_sent
-    }
-
-    /// One inspection recorded more than once, and two that only look like one.
-    pub(super) fn same_things(&mut self) {
-        self.slices();
-        // One task, one unit, two days.
-        let unit = self.unit();
-        let first = self.act(unit, self.at(20), Method::Video);
-        let mut again = self.act(unit, self.at(24), Method::Power);
-        again.task_id.clone_from(&first.task_id);
-        self.counted(&first);
-        self.left_out(&again, "same_task");
-        // One task, three units: a patrol.
-        let mut task = None;
-        for _ in 0..3 {
-            let unit = self.unit();
-            let mut act = self.act(unit, self.at(30), Method::Uav);
-            act.task_id = Some(task.get_or_insert(act.task_id.unwrap_or_default()).clone());
-            self.counted(&act);
-        }
-        // Merged into another act of its mode.
-        let unit = self.unit();
-        let kept = self.act(unit, self.at(35), Method::Documents);
-        let mut merged = self.act(unit, self.at(36), Method::Documents);
-        merged.collapsed_into = Some(kept.act_id.clone());
-        self.counted(&kept);
-        self.left_out(&merged, "merged");
-        // Visits without a task: unit, method, team and day say what they are.
-        let unit = self.unit();
-        let mut first = self.act(unit, self.at(45), Method::SiteVisit);
-        let mut again = self.act(unit, self.at(45) + 3 * HOUR, Method::SiteVisit);
-        same_team(&mut again, &first);
-        first.task_id = None;
-        again.task_id = None;
-        self.counted(&first);
-        self.left_out(&again, "same_task");
-        self.joint();
-    }
-
-    /// Two acts of a unit on one day, by what they share.
-    fn slices(&mut self) {
-        for (at, method) in [Method::AutoMonitor, Method::SiteVisit]
-            .into_iter()
-            .enumerate()
-        {
-            let unit = self.unit();
-            let whole = self.act(unit, self.at(10 + at as i32), method);
-            let mut slice = self.act(unit, self.at(10 + at as i32) + 3 * HOUR, method);
-            same_team(&mut slice, &whole);
-            self.counted(&whole);
-            self.left_out(&slice, "same_window");
-        }
-        // The same officers without a team, listed the other way round.
-        let unit = self.unit();
-        let mut whole = self.act(unit, self.at(12), Method::Power);
-        whole.team_id = None;
-        let mut slice = self.act(unit, self.at(12) + 2 * HOUR, Method::Power);
-        same_team(&mut slice, &whole);
-        slice.officers.reverse();
-        self.counted(&whole);
-        self.left_out(&slice, "same_window");
-        // Another method, another team, another day: two inspections.
-        let unit = self.unit();
-        let uav = self.act(unit, self.at(13), Method::Uav);
-        let mut platform = self.act(unit, self.at(13) + HOUR, Method::AutoMonitor);
-        same_team(&mut platform, &uav);
-        let other_team = self.act(unit, self.at(13) + 2 * HOUR, Method::Uav);
-        for act in [&uav, &platform, &other_team] {
-            self.counted(act);
-        }
-        let unit = self.unit();
-        let midnight = self.at(15) - 10 * HOUR;
-        let mut late = self.act(unit, self.at(14), Method::Video);
-        let mut early = self.act(unit, self.at(15), Method::Video);
-        same_team(&mut early, &late);
-        signed_at(&mut late, midnight - 600 * SECOND);
-        signed_at(&mut early, midnight + 600 * SECOND);
-        self.counted(&late);
-        self.counted(&early);
-    }
-
-    /// Joint inspections: one act of the leading body, also where the other one wrote first.
-    fn joint(&mut self) {
-        for follower_first in [false, true] {
-            let unit = self.unit();
-            let mut lead = self.act(unit, self.at(50), Method::SiteVisit);
-            let mut follower = self.act(unit, self.at(50) + HOUR, Method::SiteVisit);
-            lead.org = body(2);
-            follower.org = body(3);
-            lead.joint_orgs = vec![follower.org.code.clone()];
-            follower.task_id.clone_from(&lead.task_id);
-            let fates = [Fate::Not("same_task"); 3];
-            if !follower_first {
-                self.counted(&lead);
-                let sent = self.send(&follower);
-                self.says(&follower, sent, fates);
-                continue;
-            }
-            let signed = lead.completed_at.map_or(0, |at| at.0);
-            signed_at(&mut follower, signed - HOUR);
-            let alone = self.counted(&follower);
-            let lead_sent = self.counted_at(&lead, signed + DAY_MICROS);
-            let later = Sent {
-                recorded: lead_sent.recorded,
-                arrival: lead_sent.arrival.max(alone.arrival),
-            };
-            self.says(&follower, later, fates);
-        }
-        // A joint act that a body dispatched: the executing body's all the same.
-        let unit = self.unit();
-        let mut dispatched = self.act(unit, self.at(52), Method::AutoMonitor);
-        dispatched.dispatch_org_code = Some(body(0).code);
-        self.counted(&dispatched);
-    }
-
-    /// A visit recorded later than usual.
-    fn counted_at(&mut self, act: &Inspection, recorded: i64) -> Sent {
-        let sent = self.send_at(act, recorded + RECORDING * SECOND);
-        self.says(act, sent, [Fate::On; 3]);
-        sent
     }
 }
 

@@ -79,24 +79,21 @@ impl Builder {
         let first = beijing_day_start(self.first_day);
         let next = beijing_day_start(day_of_year(self.year + 1));
         let april = beijing_day_start(self.first_day + 31 + 28 + 31 + i32::from(self.leap()));
-        for (signed, method, inside) in [
-            (first - SECOND, Method::AutoMonitor, false),
-            (first, Method::AutoMonitor, true),
-            (next - SECOND, Method::Documents, true),
-            (next - SECOND, Method::SiteVisit, true),
-            (next, Method::SiteVisit, false),
-            (next, Method::AutoMonitor, false),
-            (april - SECOND, Method::Video, true),
-            (april, Method::Video, true),
+        // What lies outside of the year belongs to the figures of another period.
+        for (signed, method) in [
+            (first - SECOND, Method::AutoMonitor),
+            (first, Method::AutoMonitor),
+            (next - SECOND, Method::Documents),
+            (next - SECOND, Method::SiteVisit),
+            (next, Method::SiteVisit),
+            (next, Method::AutoMonitor),
+            (april - SECOND, Method::Video),
+            (april, Method::Video),
         ] {
             let unit = self.unit();
             let mut act = self.act(unit, signed - HOUR, method);
             signed_at(&mut act, signed);
-            if inside {
-                self.counted(&act);
-            } else {
-                self.left_out(&act, "outside_period");
-            }
+            self.counted(&act);
         }
         self.after_the_freeze();
     }
@@ -122,10 +119,12 @@ impl Builder {
                     body["edit_second_person"] = json!("第二人");
                 }
             });
-            if persons > 1 {
-                self.says(&void, sent, [Fate::Not("withdrawn"); 3]);
-            } else {
+            self.says(&void, sent, [Fate::Not("withdrawn"); 3]);
+            if persons < 2 {
                 self.truth.refused_edits.push(act.act_id.clone());
+                if let Some(stage) = self.truth.last(&act.act_id) {
+                    stage.refused = true;
+                }
             }
         }
         // In time, by a second.

@@ -1,11 +1,13 @@
 //! What every act has to count as, and the sums over it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonsite_schemas::time::beijing_day;
-use nonsite_schemas::wire::inspection::{Class, Inspection, Method, Mode, OrgLevel};
+use nonsite_schemas::wire::inspection::{Class, Conclusion, Inspection, Method, Mode, OrgLevel};
 use serde::Serialize;
 
+use super::asked::{Asked, Credited, Once, Reading};
+use super::day_of_year;
 use crate::stamp::civil;
 
 /// What an act counts as.
@@ -27,10 +29,19 @@ pub struct Stage {
     pub recorded: i64,
     /// Arrived at: figures that know only what came earlier do not see it.
     pub arrival: i64,
-    /// Fate when an escalated pair counts once on-site; twice if approved separately; once off-site.
+    /// Fate on a day of the period, when an escalated pair counts once on-site; twice if approved
+    /// separately; once off-site.
     pub fates: [Fate; 3],
     /// Credited to this body.
     pub org: String,
+    /// The body that gave the task, if another one did.
+    pub dispatching: Option<String>,
+    /// Division in which the unit lies.
+    pub territory: Option<String>,
+    /// The record of the leading body of a joint inspection.
+    pub leads: bool,
+    /// The record of another body of a joint inspection, whose leading body has one as well.
+    pub follows: bool,
     /// Whether that body is above the city.
     pub higher: bool,
     /// Signed on this Beijing day (days since 1970-01-01), if signed.
@@ -43,12 +54,28 @@ pub struct Stage {
     pub rectification: bool,
     /// On the positive list.
     pub positive_list: bool,
+    /// The unit.
+    pub unit: String,
+    /// The task, if the record names one.
+    pub task: Option<String>,
+    /// The act that the case began with: acts of one case name each other or share a task.
+    pub case: String,
+    /// One with another act when the window has at least so many days.
+    pub window: Option<u32>,
+    /// One with another act when the method does not matter.
+    pub other_method: bool,
+    /// Seen only where the year is not frozen.
+    pub refused: bool,
     /// Its officers.
     pub officers: Vec<String>,
     /// Off-site (as the record says).
     pub offsite: bool,
     /// Opened and closed within three minutes.
     pub too_short: bool,
+    /// Nothing of the minimum record is missing.
+    pub complete: bool,
+    /// Ended with something that has to be handed on.
+    pub problem: bool,
 }
 
 impl Stage {
@@ -60,12 +87,22 @@ impl Stage {
             arrival,
             fates,
             org: act.org.code.clone(),
+            dispatching: act.dispatch_org_code.clone(),
+            territory: act.unit.admin_code.clone(),
+            leads: !act.joint_orgs.is_empty(),
+            follows: false,
             higher: matches!(act.org.level, Some(OrgLevel::Province | OrgLevel::Ministry)),
             day: act.completed_at.map(|at| beijing_day(at.0)),
             method: if offsite { method } else { "onsite" }.to_owned(),
             class: act.class.map_or("", Class::as_str).to_owned(),
             rectification: act.method == Some(Method::RectificationReview),
             positive_list: act.unit.positive_list,
+            unit: act.unit.unit_id.clone(),
+            task: act.task_id.clone(),
+            case: act.act_id.clone(),
+            window: None,
+            other_method: false,
+            refused: false,
             officers: act
                 .officers
                 .iter()
@@ -73,21 +110,66 @@ impl Stage {
                 .collect(),
             offsite,
             too_short: false,
+            complete: !fates
+                .iter()
+                .any(|fate| matches!(fate, Fate::Not("minimum_record" | "document_faults"))),
+            problem: act
+                .conclusion
+                .is_some_and(|conclusion| conclusion != Conclusion::NoProblem),
         }
     }
 
-    /// What it counts as under a reading.
-    pub fn counts_as(&self, reading: &Reading) -> Fate {
-        let fate = self.fates[reading.escalation];
-        let counted = matches!(fate, Fate::Off | Fate::On);
-        if counted && self.rectification && !reading.rectification_review {
+    /// What it counts as in a figure over these days.
+    fn counts_as(&self, asked: &Asked, days: (i32, i32)) -> Fate {
+        let (reading, switches) = (&asked.reading, &asked.switches);
+        let own = if self.offsite { Fate::Off } else { Fate::On };
+        let inside = self.day.is_some_and(|day| (days.0..days.1).contains(&day));
+        let fate = match self.fates[reading.escalation] {
+            Fate::Not("withdrawn") if !switches.excludes_withdrawn => own,
+            Fate::Not("minimum_record") if !switches.min_evidence => own,
+            Fate::Not("higher_level") if switches.higher_level => own,
+            Fate::Not("late_edit") if !switches.freezes => own,
+            Fate::Not("same_task") if switches.split_joint && self.follows => own,
+            fate => fate,
+        };
+        // What the record itself is comes before when it was signed.
+        match fate {
+            Fate::Not("document_faults" | "withdrawn" | "not_closed") => return fate,
+            _ if !inside => return Fate::Not("outside_period"),
+            Fate::Not(_) => return fate,
+            Fate::Off | Fate::On => {}
+        }
+        if self.rectification && !reading.rectification_review {
             return Fate::Not("rectification_review");
         }
+        let listed =
+            switches.methods.is_empty() || switches.methods.contains(&self.method.as_str());
+        if self.offsite && !self.rectification && !listed {
+            return Fate::Not("method_not_counted");
+        }
         let unclassed_visit = !self.offsite && self.class.is_empty();
-        if counted && !unclassed_visit && !reading.classes.contains(&self.class.as_str()) {
+        if !unclassed_visit && !reading.classes.contains(&self.class.as_str()) {
             return Fate::Not("class_not_counted");
         }
+        if self.positive_list && !switches.positive_list {
+            return Fate::Not("positive_list");
+        }
+        let one = self.window.is_some_and(|days| switches.window_days >= days);
+        if one || (self.other_method && switches.ignores_method) {
+            return Fate::Not("same_window");
+        }
         fate
+    }
+
+    /// The body it is credited to: of a joint inspection that is one act always the leading one.
+    fn credited(&self, asked: &Asked) -> String {
+        let other = match asked.switches.credited {
+            Credited::Executing => None,
+            Credited::Dispatching => self.dispatching.clone(),
+            Credited::Territorial => self.territory.clone(),
+        };
+        let leads = self.leads && !asked.switches.split_joint;
+        other.filter(|_| !leads).unwrap_or_else(|| self.org.clone())
     }
 }
 
@@ -102,50 +184,12 @@ pub struct ActTruth {
 
 impl ActTruth {
     /// The stage a figure sees.
-    pub fn seen(&self, as_of: i64, known_at: i64) -> Option<&Stage> {
-        self.stages
-            .iter()
-            .rfind(|stage| stage.recorded <= as_of && stage.arrival <= known_at)
-    }
-}
-
-/// An answer to the open questions of the counting rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
-    /// 0 collapse, 1 separate, 2 off-site only.
-    pub escalation: usize,
-    /// Whether reviews of rectification count.
-    pub rectification_review: bool,
-    /// Classes in the denominator.
-    pub classes: &'static [&'static str],
-}
-
-impl Default for Reading {
-    fn default() -> Self {
-        Self {
-            escalation: 0,
-            rectification_review: false,
-            classes: &["daily", "special", "case"],
-        }
-    }
-}
-
-impl Reading {
-    /// Every combination of answers that the default policy's band looks at.
-    pub fn all() -> Vec<Self> {
-        let mut all = Vec::new();
-        for classes in [&["daily", "special", "case"][..], &["daily", "special"]] {
-            for escalation in 0..3 {
-                for rectification_review in [false, true] {
-                    all.push(Self {
-                        escalation,
-                        rectification_review,
-                        classes,
-                    });
-                }
-            }
-        }
-        all
+    pub fn seen(&self, asked: &Asked) -> Option<&Stage> {
+        self.stages.iter().rfind(|stage| {
+            stage.recorded <= asked.as_of
+                && stage.arrival <= asked.known_at
+                && !(stage.refused && asked.switches.freezes)
+        })
     }
 }
 
@@ -179,8 +223,8 @@ pub struct Figures {
     pub too_short: u64,
     /// Of these lacking part of the minimum.
     pub incomplete: u64,
-    /// Officers' days with more than twelve counted off-site acts.
-    pub officer_days_over_cap: u64,
+    /// Officers' days with more than twelve counted off-site acts: officer, day, acts.
+    pub over_cap: Vec<(String, i32, u32)>,
     /// The most by one officer on a day.
     pub most_in_a_day: u32,
 }
@@ -224,36 +268,59 @@ impl Truth {
         (off, self.acts.len() - off)
     }
 
-    /// Every figure of the year as of an instant.
-    pub fn figures(&self, as_of: i64, known_at: i64, reading: &Reading) -> Figures {
+    /// First day of a figure and the day after its last one.
+    fn days(&self, asked: &Asked) -> (i32, i32) {
+        let year = || (day_of_year(self.year), day_of_year(self.year + 1));
+        asked.days.unwrap_or_else(year)
+    }
+
+    /// The acts a figure sees, each with its stage and what it counts as.
+    pub fn fates<'t>(
+        &'t self,
+        asked: &'t Asked,
+    ) -> impl Iterator<Item = (&'t ActTruth, &'t Stage, Fate)> {
+        let days = self.days(asked);
+        self.acts.iter().filter_map(move |act| {
+            let stage = act.seen(asked)?;
+            Some((act, stage, stage.counts_as(asked, days)))
+        })
+    }
+
+    /// Every figure.
+    pub fn figures(&self, asked: &Asked) -> Figures {
         let mut figures = Figures::default();
         let mut officer_days: BTreeMap<(&str, i32), u32> = BTreeMap::new();
-        for act in &self.acts {
-            let Some(stage) = act.seen(as_of, known_at) else {
-                continue;
-            };
-            let fate = stage.counts_as(reading);
+        let mut once = BTreeSet::new();
+        for (act, stage, fate) in self.fates(asked) {
             let own = if stage.offsite { (1, 0) } else { (0, 1) };
-            match fate {
-                Fate::Off => {
+            if let Fate::Not(reason) = fate {
+                *figures.reasons.entry(reason.to_owned()).or_default() += 1;
+                if reason == "minimum_record" {
                     figures.quality_offsite += 1;
-                    for officer in &stage.officers {
-                        let day = stage.day.unwrap_or_default();
-                        *officer_days.entry((officer, day)).or_default() += 1;
-                    }
+                    figures.incomplete += 1;
+                    figures.too_short += u64::from(stage.too_short);
                 }
-                Fate::On => {}
-                Fate::Not(reason) => {
-                    *figures.reasons.entry(reason.to_owned()).or_default() += 1;
-                    if reason == "minimum_record" {
-                        figures.quality_offsite += 1;
-                        figures.incomplete += 1;
-                        figures.too_short += u64::from(stage.too_short);
-                    }
-                    if reason == "higher_level" {
-                        add(&mut figures.higher_level, own);
-                    }
-                    continue;
+                if reason == "higher_level" {
+                    add(&mut figures.higher_level, own);
+                }
+                continue;
+            }
+            let thing = match asked.switches.once {
+                Once::Act => act.act_id.as_str(),
+                Once::Task => stage.task.as_deref().unwrap_or(&act.act_id),
+                Once::Case => stage.case.as_str(),
+                Once::Firm => stage.unit.as_str(),
+            };
+            if !once.insert((fate == Fate::Off, thing)) {
+                *figures.reasons.entry("same_task".to_owned()).or_default() += 1;
+                continue;
+            }
+            if fate == Fate::Off {
+                figures.quality_offsite += 1;
+                figures.incomplete += u64::from(!stage.complete);
+                for officer in &stage.officers {
+                    let day = stage.day.unwrap_or_default();
+                    *officer_days.entry((officer, day)).or_default() += 1;
                 }
             }
             let counts = if fate == Fate::Off { (1, 0) } else { (0, 1) };
@@ -261,7 +328,7 @@ impl Truth {
             let quarter = format!("{year}-Q{}", (month - 1) / 3 + 1);
             add(&mut figures.share, counts);
             for (groups, key) in [
-                (&mut figures.by_org, stage.org.clone()),
+                (&mut figures.by_org, stage.credited(asked)),
                 (&mut figures.by_month, format!("{year}-{month:02}")),
                 (&mut figures.by_quarter, quarter),
                 (&mut figures.by_method, stage.method.clone()),
@@ -272,18 +339,24 @@ impl Truth {
             if stage.positive_list {
                 add(&mut figures.positive_list, counts);
             }
+            if stage.higher {
+                add(&mut figures.higher_level, counts);
+            }
         }
-        figures.officer_days_over_cap =
-            officer_days.values().filter(|&&acts| acts > 12).count() as u64;
+        figures.over_cap = officer_days
+            .iter()
+            .filter(|&(_, &acts)| acts > 12)
+            .map(|(&(officer, day), &acts)| (officer.to_owned(), day, acts))
+            .collect();
         figures.most_in_a_day = officer_days.values().copied().max().unwrap_or(0);
         figures
     }
 
     /// The smallest and the largest share over all readings, as off-site and on-site acts.
-    pub fn band(&self, as_of: i64, known_at: i64) -> (Counts, Counts) {
+    pub fn band(&self, asked: &Asked) -> (Counts, Counts) {
         let mut shares: Vec<Counts> = Reading::all()
-            .iter()
-            .map(|reading| self.figures(as_of, known_at, reading).share)
+            .into_iter()
+            .map(|reading| self.figures(&asked.read(reading)).share)
             .filter(|share| share.0 + share.1 > 0)
             .collect();
         shares.sort_by_key(|&(off, on)| {

@@ -105,6 +105,12 @@ fn check_review(act: &Inspection, faults: &mut Faults) {
         check_sources(act, faults);
     }
     faults.require(!act.checklist.is_empty(), "checklist", "has no answers");
+    // Nothing found has to rest on something as well: what was looked at, kept by its hash.
+    faults.require(
+        !act.evidence.is_empty(),
+        "evidence",
+        "is empty: nothing shows what was looked at",
+    );
     for (i, finding) in act.findings.iter().enumerate() {
         faults.require(
             !finding.evidence_ids.is_empty(),
@@ -124,10 +130,11 @@ fn check_sources(act: &Inspection, faults: &mut Faults) {
         faults.given(source.from.as_ref(), format!("sources[{i}].from"));
         faults.given(source.to.as_ref(), format!("sources[{i}].to"));
     }
-    let queried = act.sources.iter().any(|source| {
-        source.rows.is_some_and(|rows| rows > 0)
-            || source.rows.is_none() && source.query.as_ref().is_some_and(|query| !query.is_empty())
-    });
+    // A query that does not say what it gave may never have been run.
+    let queried = act
+        .sources
+        .iter()
+        .any(|source| source.rows.is_some_and(|rows| rows > 0));
     faults.require(queried, "sources", "show no data that were really queried");
 }
 

@@ -108,12 +108,16 @@ fn a_complete_act_is_good_and_counts() {
 #[test]
 fn every_missing_piece_of_the_minimum_record_is_named() {
     type Change = fn(&mut Inspection);
-    let cases: [(Change, &str); 21] = [
+    let cases: [(Change, &str); 25] = [
         (|a| a.task_id = None, "task_id: is missing"),
         (|a| a.approval = None, "approval: is missing"),
         (
             |a| a.approval.as_mut().unwrap().approved_at = None,
             "approval.approved_at: is missing",
+        ),
+        (
+            |a| a.approval.as_mut().unwrap().approved_by.clear(),
+            "approval.approved_by: is missing",
         ),
         (|a| a.class = None, "class: is missing"),
         (|a| a.plan_item = None, "plan_item: is missing"),
@@ -129,7 +133,13 @@ fn every_missing_piece_of_the_minimum_record_is_named() {
         (|a| a.unit.permit_no = None, "unit.permit_no: is missing"),
         (|a| a.outlets.clear(), "outlets: names no outlet reviewed"),
         (|a| a.sources.clear(), "sources: names no data reviewed"),
+        (|a| a.sources[0].from = None, "sources[0].from: is missing"),
         (|a| a.sources[0].to = None, "sources[0].to: is missing"),
+        // A query that does not say what it gave.
+        (
+            |a| a.sources[0].rows = None,
+            "sources: show no data that were really queried",
+        ),
         (
             |a| a.sources[0].rows = Some(0),
             "sources: show no data that were really queried",
@@ -138,6 +148,10 @@ fn every_missing_piece_of_the_minimum_record_is_named() {
         (
             |a| a.findings[0].evidence_ids.clear(),
             "findings[0].evidence_ids: names no evidence",
+        ),
+        (
+            |a| (a.findings, a.evidence) = (Vec::new(), Vec::new()),
+            "evidence: is empty: nothing shows what was looked at",
         ),
         (|a| a.conclusion = None, "conclusion: is missing"),
         (
@@ -169,6 +183,22 @@ fn every_missing_piece_of_the_minimum_record_is_named() {
         let why = act.not_counted(true).unwrap();
         assert_eq!(why, format!("the minimum record is incomplete: {expected}"));
     }
+}
+
+#[test]
+fn nothing_found_needs_evidence_and_no_finding() {
+    let nothing_found = changed(|act| act.findings.clear());
+    assert_eq!(minimum_record(&nothing_found), Vec::new());
+    // One of several sources that gave something is enough.
+    let two = changed(|act| {
+        let video = DataSource {
+            query: None,
+            rows: None,
+            ..act.sources[0].clone()
+        };
+        act.sources.push(video);
+    });
+    assert_eq!(minimum_record(&two), Vec::new());
 }
 
 #[test]
