@@ -34,6 +34,8 @@ have flock || missing+=(util-linux)
 [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
 if [[ $level == test ]]; then
     java_ready || missing+=(openjdk-17-jre-headless)
+    # The checks of the JDBC driver are compiled as they are run.
+    have javac || missing+=(openjdk-17-jdk-headless)
     have mvn || missing+=(maven)
     have unzip || missing+=(unzip)
     { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; } || missing+=(postgresql)
@@ -56,6 +58,10 @@ if [[ ${#missing[@]} -gt 0 ]]; then
             ! apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then
             command=${command/openjdk-17-jre-headless/default-jre-headless}
         fi
+        if [[ " ${missing[*]} " == *" openjdk-17-jdk-headless "* ]] &&
+            ! apt-cache show openjdk-17-jdk-headless >/dev/null 2>&1; then
+            command=${command/openjdk-17-jdk-headless/default-jdk-headless}
+        fi
         $command
     else
         printf 'setup: system packages are missing; as root run:\n\n    apt-get update && %s\n\n' "$command" >&2
@@ -71,5 +77,6 @@ fi
 
 if [[ $level == test ]]; then
     "$(dirname "${BASH_SOURCE[0]}")/clients/setup.sh" >/dev/null
+    "$(dirname "${BASH_SOURCE[0]}")/clients/jdbc.sh" >/dev/null
     "$(dirname "${BASH_SOURCE[0]}")/schemathesis/schemathesis.sh" fetch
 fi

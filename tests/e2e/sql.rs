@@ -1,4 +1,4 @@
-//! SQL access with the clients analysts have: psql, psycopg, asyncpg, SQLAlchemy, ADBC.
+//! SQL access with the clients analysts have: psql, psycopg, asyncpg, SQLAlchemy, JDBC, ADBC.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -83,9 +83,21 @@ impl Server {
     fn python(&self, interpreter: &Path, client: &str) -> Option<String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/clients/clients.py");
         let mut command = Command::new(interpreter);
+        command.arg(script).arg(client);
+        self.checked(command)
+    }
+
+    /// The checks of the JDBC driver; what failed.
+    fn java(&self) -> Option<String> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/clients/Jdbc.java");
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(prepared("jdbc.sh")).arg(program);
+        self.checked(command)
+    }
+
+    /// Runs the checks of a client against this server; what it printed if one failed.
+    fn checked(&self, mut command: Command) -> Option<String> {
         command
-            .arg(script)
-            .arg(client)
             .env("NONSITE_TEST_PG", &self.postgres)
             .env("NONSITE_TEST_FLIGHT", &self.flight)
             .env("NONSITE_TEST_USER", "alice")
@@ -99,13 +111,19 @@ impl Server {
 
 /// The interpreter that has the clients' packages.
 fn interpreter() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/dev/clients/setup.sh");
+    PathBuf::from(prepared("setup.sh"))
+}
+
+/// What a script of the clients' folder says after it has fetched what is missing.
+fn prepared(script: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/dev/clients");
+    let script = folder.join(script);
     let output = Command::new(&script)
         .stderr(Stdio::inherit())
         .output()
         .unwrap_or_else(|error| panic!("`{}` does not start: {error}", script.display()));
     assert!(output.status.success(), "`{}` failed", script.display());
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -118,9 +136,10 @@ fn analysts_clients_work_and_cannot_write() {
     tables_as_they_were(&server);
     a_restricted_user_sees_its_own_rows(&server);
     let interpreter = interpreter();
-    let failed: Vec<String> = ["psycopg", "asyncpg", "flight"]
+    let failed: Vec<String> = ["psycopg", "asyncpg", "sqlalchemy", "flight"]
         .into_iter()
         .filter_map(|client| server.python(&interpreter, client))
+        .chain(server.java())
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     server.process.terminate();
@@ -145,9 +164,28 @@ fn psql_shows_what_there_is(server: &Server) {
         .stdout;
     assert!(columns.contains("data_time"), "{columns}");
     assert!(columns.contains("timestamp with time zone"), "{columns}");
-    server.psql("alice", &["-c", "\\l"]).done();
-    server.psql("alice", &["-c", "\\du"]).done();
-    server.psql("alice", &["-c", "\\df"]).done();
+    let described = server.psql("alice", &["-c", "\\d+ readings_raw"]).done();
+    assert!(
+        described.stdout.contains("unique id of the data logger"),
+        "{}",
+        described.stdout
+    );
+    for question in [
+        "\\l",
+        "\\du",
+        "\\df",
+        "\\df+",
+        "\\dT",
+        "\\dn+",
+        "\\dp",
+        "\\di",
+        "\\ds",
+        "\\dm",
+        "\\dx",
+        "\\d+ readings",
+    ] {
+        server.psql("alice", &["-c", question]).done();
+    }
     let several = server
         .psql("alice", &["-At", "-c", "SELECT 1; SELECT 2"])
         .done();

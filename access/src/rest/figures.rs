@@ -26,7 +26,7 @@ use super::view::{Page, time};
 #[into_params(parameter_in = Query)]
 pub(super) struct When {
     /// Calendar year; the running one when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]
@@ -211,7 +211,7 @@ impl From<StatRow> for StatRowView {
 #[into_params(parameter_in = Query)]
 pub(super) struct DecisionsWanted {
     /// Calendar year; the running one when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]

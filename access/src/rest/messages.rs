@@ -12,7 +12,7 @@ use super::app::App;
 use super::cases::{cursor, limit, place};
 use super::extract::Asked;
 use super::identity::Principal;
-use super::problem::Problem;
+use super::problem::{BAD_QUERY, Problem};
 use super::view::{Page, time};
 
 /// The name of the list in its cursors.
@@ -86,7 +86,7 @@ impl From<Message> for MessageView {
 pub(super) struct MessagesWanted {
     /// Only those of audit rows after this position: the `seq` of the last one that was sent.
     #[param(minimum = 0)]
-    since: Option<u32>,
+    since: Option<i64>,
     /// Entries of a page.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
@@ -107,8 +107,12 @@ pub(super) async fn list(
     Asked(wanted): Asked<MessagesWanted>,
 ) -> Result<Json<Page<MessageView>>, Problem> {
     let most = limit(wanted.limit)? as usize;
-    let since = place::<i64>(OF, wanted.cursor.as_deref())?
-        .unwrap_or_else(|| wanted.since.map_or(0, i64::from));
+    let after = wanted.since.unwrap_or_default();
+    if after < 0 {
+        let what = format!("since: {after} is below 0, where no audit row is");
+        return Err(Problem::new(&BAD_QUERY, what).at("since"));
+    }
+    let since = place::<i64>(OF, wanted.cursor.as_deref())?.unwrap_or(after);
     let mut messages = app.queue_of(&who).messages(since, most + 1).await?;
     let more = messages.len() > most;
     messages.truncate(most);

@@ -24,7 +24,7 @@ use super::ratio::{Basis, ShareView};
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ToPublish {
     /// Calendar year; the period of the policy when left out.
-    #[schema(minimum = 1970, maximum = 9999)]
+    #[schema(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[schema(example = "2026-06-30")]

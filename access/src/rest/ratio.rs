@@ -60,7 +60,7 @@ impl By {
 #[into_params(parameter_in = Query)]
 pub(super) struct FigureWanted {
     /// Calendar year; the period of the policy when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]
@@ -288,7 +288,7 @@ pub(super) enum Fate {
 #[into_params(parameter_in = Query)]
 pub(super) struct ActsWanted {
     /// Calendar year; the period of the policy when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then; now when left out.
     #[serde(deserialize_with = "plain")]

@@ -43,7 +43,7 @@ pub(super) struct SampleWanted {
     /// Only cases of this body.
     org: Option<String>,
     /// Cases closed in this year; the running one when left out.
-    #[schema(minimum = 1970, maximum = 9999)]
+    #[schema(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then; now when left out.
     #[schema(example = "2026-06-30")]

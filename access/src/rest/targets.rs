@@ -122,7 +122,7 @@ pub(super) async fn counted(
 #[into_params(parameter_in = Query)]
 pub(super) struct TargetRowsWanted {
     /// Calendar year; the running one when left out.
-    #[param(minimum = 1970, maximum = 9999)]
+    #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]

@@ -25,7 +25,7 @@ pub enum PeriodError {
     )]
     NotATime(String),
     /// The year is outside the calendar.
-    #[error("year {0} cannot be computed: choose one between 1970 and 9999")]
+    #[error("year {0} cannot be computed: choose one between 1970 and 9998")]
     Year(i32),
     /// The last day lies before the first.
     #[error("{0} to {1} has no day: the last day is before the first")]
@@ -36,11 +36,11 @@ impl Period {
     /// The calendar year.
     ///
     /// # Errors
-    /// [`PeriodError::Year`] when it lies outside 1970 to 9999.
+    /// [`PeriodError::Year`] when it lies outside 1970 to 9998.
     pub fn year(year: i32) -> Result<Self, PeriodError> {
         let first = |year: i32| NaiveDate::from_ymd_opt(year, 1, 1);
         match (first(year), first(year + 1)) {
-            (Some(from), Some(until)) if (1970..=9999).contains(&year) => Ok(Self { from, until }),
+            (Some(from), Some(until)) if (1970..=9998).contains(&year) => Ok(Self { from, until }),
             _ => Err(PeriodError::Year(year)),
         }
     }

@@ -12,6 +12,7 @@ mod functions;
 mod lazy;
 mod lists;
 mod meta;
+mod settings;
 mod travel;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -251,6 +252,9 @@ fn spilling(config: &Config, runtime: &RuntimeEnv) -> Result<Arc<RuntimeEnv>, Fa
         .build_arc()?)
 }
 
+/// Id of the table of tables in PostgreSQL, for a catalogue that does not list itself.
+const PG_CLASS: i32 = 1259;
+
 /// Puts the comments where clients look for them. The ids of tables are handed out by the first
 /// question about them, so that question is asked here, in a fixed order.
 async fn describe(
@@ -308,8 +312,9 @@ async fn describe(
         Field::new("objsubid", DataType::Int32, false),
         Field::new("description", DataType::Utf8, false),
     ]));
-    // Descriptions are of rows of pg_class, whose own id is 1259.
-    let of_class = Int32Array::from(vec![1259; tables.len()]);
+    // Descriptions are of rows of pg_class: its own id here is what `'pg_class'::regclass` finds.
+    let pg_class = ids.get(&("pg_catalog".to_owned(), "pg_class".to_owned()));
+    let of_class = Int32Array::from(vec![pg_class.copied().unwrap_or(PG_CLASS); tables.len()]);
     let rows = RecordBatch::try_new(
         Arc::clone(&schema),
         vec![
@@ -323,7 +328,10 @@ async fn describe(
     let descriptions: Arc<dyn TableProvider> =
         Arc::new(MemTable::try_new(schema, vec![vec![rows]])?);
     if let Some(under) = schemas.schema("pg_catalog") {
-        let over = BTreeMap::from([("pg_description".to_owned(), descriptions)]);
+        let over = BTreeMap::from([
+            ("pg_description".to_owned(), descriptions),
+            ("pg_settings".to_owned(), settings::table()?),
+        ]);
         schemas.register_schema("pg_catalog", Arc::new(Overlaid { over, under }))?;
     }
     Ok(())

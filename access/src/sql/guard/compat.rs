@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
     GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement,
-    TableFactor, Value, Visit, Visitor, visit_expressions_mut,
+    TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -59,25 +59,165 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
 
 /// Reads a question about the catalogue.
 fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
-    let mut statements = CATALOGUE.parse(text)?;
+    let qualified = qualified(text);
+    let mut statements = CATALOGUE.parse(qualified.as_deref().unwrap_or(text))?;
     for statement in &mut statements {
         let _ = visit_expressions_mut(statement, |expr| {
             if is_nothing(expr) {
                 *expr = Expr::value(Value::Null);
             } else if let Expr::Subquery(query) = expr {
                 at_most_one_row(query);
+            } else if let Expr::Function(function) = expr
+                && function.name.to_string().ends_with("_pg_expandarray")
+            {
+                *expr = no_key();
             }
             ControlFlow::<()>::Continue(())
         });
+        named(statement);
     }
-    Ok(statements)
+    Ok(statements.into_iter().map(escaped).collect())
+}
+
+/// What JDBC takes the columns of a key apart with, of no key: a row of two numbers.
+fn no_key() -> Expr {
+    let number = || {
+        let kind = literal("Int32".to_owned());
+        call("arrow_cast", vec![Expr::value(Value::Null), kind])
+    };
+    let (x, n) = (literal("x".to_owned()), literal("n".to_owned()));
+    call("named_struct", vec![x, number(), n, number()])
+}
+
+/// Names columns that are null: the engine wants all names to differ.
+fn named(statement: &mut Statement) {
+    let Statement::Query(query) = statement else {
+        return;
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    for (at, item) in select.projection.iter_mut().enumerate() {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && matches!(expr, Expr::Value(value) if value.value == Value::Null)
+        {
+            *item = SelectItem::ExprWithAlias {
+                expr: Expr::value(Value::Null),
+                alias: Ident::new(format!("null_{}", at + 1)),
+            };
+        }
+    }
+}
+
+/// The text with the schema in names of catalogue tables that are looked up (`'pg_class'::regclass`):
+/// PostgreSQL looks there first, whatever the search path; functions stay names. None when there are no
+/// such casts.
+fn qualified(text: &str) -> Option<String> {
+    let mut statements = Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(DEPTH)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .ok()?;
+    let mut found = false;
+    for statement in &mut statements {
+        let _ = visit_expressions_mut(statement, |expr| {
+            let Expr::Cast {
+                expr: of,
+                data_type,
+                ..
+            } = expr
+            else {
+                return ControlFlow::<()>::Continue(());
+            };
+            let kind = data_type.to_string().to_ascii_lowercase();
+            let Expr::Value(value) = of.as_mut() else {
+                return ControlFlow::Continue(());
+            };
+            let Value::SingleQuotedString(name) = &mut value.value else {
+                return ControlFlow::Continue(());
+            };
+            if kind.ends_with("regclass") && name.starts_with("pg_") {
+                name.insert_str(0, "pg_catalog.");
+                found = true;
+            } else if kind.ends_with("regproc") {
+                // Types name their functions here and do not number them.
+                let last = name.rsplit('.').next().unwrap_or_default().to_owned();
+                *expr = literal(last);
+                found = true;
+            }
+            ControlFlow::Continue(())
+        });
+    }
+    let texts = statements.iter().map(ToString::to_string);
+    found.then(|| texts.collect::<Vec<_>>().join("; "))
+}
+
+/// Patterns with an escape character of their own, as the engine reads them: with a backslash.
+fn escaped(mut statement: Statement) -> Statement {
+    let _ = visit_expressions_mut(&mut statement, |expr| {
+        if let Expr::Like {
+            pattern,
+            escape_char,
+            ..
+        }
+        | Expr::ILike {
+            pattern,
+            escape_char,
+            ..
+        } = expr
+            && let Some(escape) = escape_char.as_ref().and_then(one_character)
+            && escape != '\\'
+        {
+            let was = std::mem::replace(pattern.as_mut(), Expr::value(Value::Null));
+            let swap = |of: Expr, from: String, to: String| {
+                call("replace", vec![of, literal(from), literal(to)])
+            };
+            // An escape that is escaped stands for itself, and a backslash was none.
+            let doubled = swap(was, format!("{escape}{escape}"), PUT_ASIDE.to_string());
+            let plain = swap(doubled, "\\".to_owned(), "\\\\".to_owned());
+            let escaped = swap(plain, escape.to_string(), "\\".to_owned());
+            *pattern.as_mut() = swap(escaped, PUT_ASIDE.to_string(), escape.to_string());
+            *escape_char = None;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    statement
+}
+
+/// A character that no text has: it belongs to nobody.
+const PUT_ASIDE: char = '\u{E000}';
+
+fn one_character(value: &ValueWithSpan) -> Option<char> {
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
+    let mut characters = text.chars();
+    characters.next().filter(|_| characters.next().is_none())
+}
+
+fn literal(text: String) -> Expr {
+    Expr::value(Value::SingleQuotedString(text))
 }
 
 /// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
 /// its own.
 const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];
 /// Functions that tell of what there is none of here.
-const NOTHING: [&str; 2] = ["pg_get_function_sqlbody", "pg_get_serial_sequence"];
+const NOTHING: [&str; 4] = [
+    "pg_database_size",
+    "pg_get_function_sqlbody",
+    "pg_get_serial_sequence",
+    "pg_tablespace_size",
+];
+/// Columns that list the columns of keys and indexes, which there are none of.
+const KEYS: [&str; 6] = [
+    "indkey",
+    "indclass",
+    "indcollation",
+    "indoption",
+    "conkey",
+    "confkey",
+];
 
 /// Whether an expression about the catalogue is null whatever is asked: rights in PostgreSQL's form
 /// (`relacl` and its like), options of storage, and what is looked up where there is nothing. Parts
@@ -96,6 +236,12 @@ fn is_nothing(expr: &Expr) -> bool {
                 "array" => matches!(function.args, FunctionArguments::Subquery(_)),
                 // What is joined from such lists is nothing, too.
                 "array_to_string" => function.args.to_string().starts_with("(NULL"),
+                "unnest" | "generate_subscripts" => {
+                    let args = function.args.to_string();
+                    let first = args.trim_matches(['(', ')']).split(',').next();
+                    let column = first.and_then(|first| first.rsplit('.').next());
+                    column.is_some_and(|column| KEYS.contains(&column.trim()))
+                }
                 _ => NOTHING.contains(&name),
             }
         }
@@ -132,25 +278,28 @@ fn at_most_one_row(query: &mut Query) {
     }
     query.order_by = None;
     let inner = std::mem::replace(value, Expr::value(Value::Null));
-    *value = Expr::Function(least(inner));
+    *value = call("min", vec![inner]);
 }
 
-/// `min(value)`.
-fn least(value: Expr) -> Function {
-    Function {
-        name: ObjectName::from(vec![Ident::new("min")]),
+/// A call of a function.
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let args = args.into_iter();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
         parameters: FunctionArguments::None,
         args: FunctionArguments::List(FunctionArgumentList {
             duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value))],
+            args: args
+                .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+                .collect(),
             clauses: Vec::new(),
         }),
         filter: None,
         null_treatment: None,
         over: None,
         within_group: Vec::new(),
-    }
+    })
 }
 
 /// Rewrites that keep the meaning.
@@ -164,9 +313,10 @@ fn rewrite(statement: Statement) -> Statement {
         &RewritePgCatalogOperator,
         &FixVersionColumnName,
     ];
-    rules
+    let rewritten = rules
         .iter()
-        .fold(statement, |statement, rule| rule.rewrite(statement))
+        .fold(statement, |statement, rule| rule.rewrite(statement));
+    escaped(rewritten)
 }
 
 /// Whether a statement asks about the catalogue.

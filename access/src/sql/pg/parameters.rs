@@ -17,6 +17,9 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 
 use crate::sql::Fault;
 
+/// Parameters a statement can have on the wire.
+const MOST: u32 = 65_535;
+
 /// What is known of one parameter.
 #[derive(Debug, Clone, Default)]
 struct Known {
@@ -64,6 +67,11 @@ fn known(plan: &LogicalPlan) -> Result<BTreeMap<u32, Known>, Fault> {
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
+    // One that stood in a part of the question that has no answer here keeps its place.
+    let last = all.keys().next_back().copied().unwrap_or_default();
+    for place in 1..=last.min(MOST) {
+        all.entry(place).or_default();
+    }
     Ok(all)
 }
 
@@ -86,7 +94,10 @@ pub(super) fn types(plan: &LogicalPlan) -> PgWireResult<Vec<Type>> {
 
 /// The plan with the values of a portal in it.
 pub(super) fn bound<S: Clone>(plan: &LogicalPlan, portal: &Portal<S>) -> PgWireResult<LogicalPlan> {
-    let known = known(plan)?;
+    let mut known = known(plan)?;
+    for place in 1..=u32::try_from(portal.parameter_len()).unwrap_or(MOST) {
+        known.entry(place).or_default();
+    }
     if known.is_empty() {
         return Ok(plan.clone());
     }

@@ -43,7 +43,12 @@ pub(super) fn samples(stack: &mut Stack, unit: &Unit, point: &Point, plan: &Plan
             sampled_to: Some(Instant(sampled + HOUR)),
             laboratory: Some("东营示例检测有限公司".to_owned()),
             cma_no: Some("191512340000".to_owned()),
-            report_no: Some(format!("DY-B{:05}", episode.first_hour)),
+            // A laboratory numbers its reports: the same number elsewhere would be a finding.
+            report_no: Some(format!(
+                "DY-B{:05}-{:05}",
+                point.index + 1,
+                episode.first_hour
+            )),
             values: vec![ManualValue {
                 factor: channel.factor.code.to_owned(),
                 value: Some((channel.base * times * 1e3).round() / 1e3),
