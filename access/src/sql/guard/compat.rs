@@ -10,9 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
-    GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement,
-    TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
+    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
+    Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -71,6 +71,16 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
                 && function.name.to_string().ends_with("_pg_expandarray")
             {
                 *expr = no_key();
+            } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
+                && matches!(root.as_ref(), Expr::Nested(_))
+            {
+                // (value).field, which the engine writes value['field'].
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        let index = literal(field.value.clone());
+                        *access = AccessExpr::Subscript(Subscript::Index { index });
+                    }
+                }
             }
             ControlFlow::<()>::Continue(())
         });
@@ -237,13 +247,20 @@ fn is_nothing(expr: &Expr) -> bool {
                 // What is joined from such lists is nothing, too.
                 "array_to_string" => function.args.to_string().starts_with("(NULL"),
                 "unnest" | "generate_subscripts" => {
-                    let args = function.args.to_string();
+                    let args = function.args.to_string().to_ascii_lowercase();
                     let first = args.trim_matches(['(', ')']).split(',').next();
                     let column = first.and_then(|first| first.rsplit('.').next());
                     column.is_some_and(|column| KEYS.contains(&column.trim()))
                 }
                 _ => NOTHING.contains(&name),
             }
+        }
+        // One of the columns of a key.
+        Expr::CompoundFieldAccess { .. } => {
+            let text = expr.to_string().to_ascii_lowercase();
+            let column = text.split_once('[').map(|(column, _)| column);
+            let column = column.and_then(|column| column.rsplit('.').next());
+            column.is_some_and(|column| KEYS.iter().any(|key| column.ends_with(key)))
         }
         Expr::Subquery(query) => match query.body.as_ref() {
             SetExpr::Select(select) => select.from.first().is_some_and(|from| {
