@@ -112,3 +112,11 @@ pub(crate) async fn deliver(settings: &Settings, queue: &Service) -> anyhow::Res
     let target = Target { kafka, topic };
     Ok(queue.publish_acts(store, &target).await?)
 }
+
+/// Brings the marks that wait into table `marks`; how many.
+pub(crate) async fn deliver_marks(settings: &Settings, queue: &Service) -> anyhow::Result<usize> {
+    let store = &settings.store.path;
+    // As with acts: what was delivered before is known from the tables.
+    session::present(store).map_err(classed)?;
+    Ok(queue.deliver_marks(store).await?)
+}

@@ -136,12 +136,7 @@ fn mark(case: &Case, actor: &Actor, input: &Input, at: i64) -> Result<Mark, Stri
 }
 
 /// The value of a closed list that a field names.
-fn coded<T: Copy>(
-    input: &Input,
-    field: &str,
-    all: &[T],
-    text: fn(T) -> &'static str,
-) -> Option<T> {
+fn coded<T: Copy>(input: &Input, field: &str, all: &[T], text: fn(T) -> &'static str) -> Option<T> {
     let given = input.get(field)?;
     all.iter().copied().find(|value| text(*value) == given)
 }
