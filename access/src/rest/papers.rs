@@ -153,8 +153,7 @@ pub(super) struct Papers {
     statement: Option<String>,
     /// What a mark says of the data; `GET /workflow` lists the codes.
     code: Option<String>,
-    /// Whether a mark is about the device or the condition of production; only `fault` and `other` fit
-    /// both.
+    /// Whether a mark is about the device or the condition; only `fault` and `other` fit both.
     scope: Option<Scope>,
     /// Begin of the data that are marked: an instant or a Beijing time.
     from: Option<String>,

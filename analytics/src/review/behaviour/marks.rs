@@ -71,6 +71,7 @@ pub(super) async fn an_enterprise_marks_data_and_detection_sees_it_once(bench: B
                FROM marks_in_force ORDER BY marked_at";
     let marks = crate::fixtures::query(&session, sql).await;
     assert_eq!(marks.len(), 2, "{marks:?}");
+    let outlet = format!("{PERMIT_NO}DA001");
     let text = |at: usize, name: &str| marks[at][name].as_str().map(str::to_owned);
     let time = |at: usize, name: &str| marks[at][name].as_i64().unwrap();
     for (name, value) in [
@@ -82,7 +83,7 @@ pub(super) async fn an_enterprise_marks_data_and_detection_sees_it_once(bench: B
         ("source", "manual"),
         ("author", "plant"),
         ("reason", "documented"),
-        ("outlet_uid", &format!("{PERMIT_NO}DA001")),
+        ("outlet_uid", outlet.as_str()),
         ("kafka_topic", "nonsite-review"),
     ] {
         assert_eq!(text(0, name).as_deref(), Some(value), "{name}");
