@@ -212,6 +212,17 @@ impl Service {
         Err(self.desk.refused_as(Refusal::Role, case, action, why))
     }
 
+    /// Refuses an enterprise what is for those who judge, whatever case it is about.
+    ///
+    /// # Errors
+    /// [`Error::ForBodies`], which says what it may not.
+    pub fn for_bodies(&self, what: &'static str) -> Result<(), Error> {
+        match &self.caller.scope.permits {
+            Some(_) => Err(Error::ForBodies(what)),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn check_version(&self, case: &Case) -> Result<(), Error> {
         match self.caller.expects {
             Some(expected) if expected != case.version => Err(Error::Stale {

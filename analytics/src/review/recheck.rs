@@ -262,7 +262,7 @@ impl Recheck for TableRecheck {
         let catalogue = Catalogue::load(&self.detect)?;
         let session = session::open(&self.store, &self.session).await?;
         let page = service
-            .dossier(&case.case_id, &session, &self.detect, &catalogue)
+            .put_together(&case.case_id, &session, &self.detect, &catalogue)
             .await?;
         let rechecked = match &page.rerun {
             Some(rerun) => judged(case, &session, &catalogue, rerun, until).await?,

@@ -53,7 +53,8 @@ pub(super) fn exit_code(error: anyhow::Error) -> anyhow::Error {
             | Error::NotFound(_)
             | Error::Ambiguous { .. }
             | Error::NothingToClaim(_)
-            | Error::NotAPerson,
+            | Error::NotAPerson
+            | Error::ForBodies(_),
         ) => Usage(error.to_string()).into(),
         Some(Error::Store(
             StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },

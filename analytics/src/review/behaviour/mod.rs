@@ -427,6 +427,7 @@ suite! {
     an_approval_says_what_the_rule_said,
     a_body_acts_on_its_own_cases,
     a_body_sees_nothing_of_others,
+    what_is_for_those_who_judge_is_refused_to_an_enterprise,
     every_step_asks_for_its_papers,
     codes_are_those_of_the_table,
     an_enterprise_plans_what_it_will_do,

@@ -221,14 +221,15 @@ impl Service {
     /// where that is not the unit.
     ///
     /// # Errors
-    /// [`Error::Bundle`] when there is no such bundle or the case is in none of its states;
-    /// [`Error::NotFound`], [`Error::Store`].
+    /// [`Error::ForBodies`] for an enterprise; [`Error::Bundle`] when there is no such bundle or the case
+    /// is in none of its states; [`Error::NotFound`], [`Error::Store`].
     pub async fn print_bundle(
         &self,
         case_id: &str,
         kind: &str,
         receiver: Option<&str>,
     ) -> Result<Vec<Printed>, Error> {
+        self.for_bodies("print documents")?;
         let bundle = self.bundles.get(kind)?;
         let shown = self.show(case_id).await?;
         self.print(bundle, &shown, receiver).await
@@ -275,7 +276,7 @@ impl Service {
             .with("documents_sha256", &digest(&pages))
             .with("channel", serving.channel.trim())
             .with("receipt", serving.receipt.trim());
-        // Before the row that names them; for a row that will be refused nothing is kept.
+        // Before the row that names them; whoever may not serve leaves nothing behind.
         if bundle.roles.contains(&actor.role) {
             let (field, named) = self.keep_pages(&pages).await?;
             input = input.with(field, &named);
