@@ -72,7 +72,10 @@ pub(super) async fn an_enterprise_marks_data_and_detection_sees_it_once(bench: B
     let marks = crate::fixtures::query(&session, sql).await;
     assert_eq!(marks.len(), 2, "{marks:?}");
     let outlet = format!("{PERMIT_NO}DA001");
-    let text = |at: usize, name: &str| marks[at][name].as_str().map(str::to_owned);
+    let text = |at: usize, name: &str| {
+        let value = marks[at].get(name)?.as_str()?;
+        Some(value.to_owned())
+    };
     let time = |at: usize, name: &str| marks[at][name].as_i64().unwrap();
     for (name, value) in [
         ("mark_id", id.as_str()),
