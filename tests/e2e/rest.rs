@@ -214,8 +214,11 @@ struct Prepared {
     permits: Vec<String>,
 }
 
+/// A step and who takes it.
+type Step = (&'static str, &'static [&'static str]);
+
 /// What leads a case from triage into a state.
-const WAYS: [(&str, &[(&str, &[&str])]); 6] = [
+const WAYS: [(&str, &[Step]); 6] = [
     ("triage", &[]),
     ("self_check", &[("dispatch", ANALYST), ("deliver", ANALYST)]),
     ("verify_off", &[("verify", ANALYST)]),

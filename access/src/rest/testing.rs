@@ -31,9 +31,12 @@ pub(super) struct Bench {
     folder: TempDir,
 }
 
-/// Records of acts that were sent, with their keys.
+/// A record of an act with its key.
+pub(super) type Keyed = (String, Vec<u8>);
+
+/// Records of acts that were sent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sent(pub(super) Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+pub(super) struct Sent(pub(super) Arc<Mutex<Vec<Keyed>>>);
 
 impl Records for Sent {
     fn send<'a>(

@@ -93,7 +93,7 @@ pub(super) fn answered(input: &Input) -> Result<(), String> {
         .iter()
         .filter(|conflict| {
             let code = conflict.code.as_str();
-            !resolved.contains(&code) && !(overridden && OVERRIDDEN.contains(&code))
+            !(resolved.contains(&code) || overridden && OVERRIDDEN.contains(&code))
         })
         .map(|conflict| format!("{} ({})", conflict.code, conflict.text))
         .collect();

@@ -162,8 +162,11 @@ pub(super) async fn an_s1_is_neither_asked_nor_verified_off_site(bench: Bench) {
     sound(&bench).await;
 }
 
-/// What leads from triage to a state in which a case waits for what is milder than S1.
-const WAITING: [(&str, &[(&str, &str, Role)]); 8] = [
+/// A state, and who does what to get a case there from triage.
+type Reached = (&'static str, &'static [(&'static str, &'static str, Role)]);
+
+/// States in which a case waits for what is milder than S1.
+const WAITING: [Reached; 8] = [
     ("dispatched", &[("dispatch", "ana", Role::Analyst)]),
     (
         "self_check",
