@@ -44,6 +44,7 @@ mod ratio;
 mod records;
 mod routes;
 mod samples;
+mod snapshots;
 mod targets;
 mod view;
 mod work;

@@ -19,7 +19,7 @@ use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
     anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, layer,
-    messages, openapi, packages, publication, ratio, records, samples, targets, work, workflow,
+    messages, openapi, packages, publication, ratio, records, samples, snapshots, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -56,7 +56,9 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(figures::audit))
         .routes(routes!(ratio::figure))
         .routes(routes!(ratio::acts_behind))
-        .routes(routes!(publication::add))
+        .routes(routes!(snapshots::policies))
+        .routes(routes!(snapshots::list, publication::add))
+        .routes(routes!(snapshots::show))
         .routes(routes!(publication::reproduce))
         .routes(routes!(anomalies::list))
         .routes(routes!(anomalies::show))

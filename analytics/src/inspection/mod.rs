@@ -5,6 +5,7 @@
 //! - [`form`]: the checklist of one permit, made from its own content, with what the data already
 //!   answer as a suggestion; officers decide;
 //! - [`record`]: whether an act answers its checklist;
+//! - [`stored`]: the records that are stored, in every version;
 //! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk.
 //!
 //! Invariants:
@@ -26,6 +27,7 @@ pub mod permit;
 pub mod record;
 pub mod reports;
 pub mod sample;
+pub mod stored;
 
 pub use config::{Config, EmissionBasis};
 pub use error::Error;

@@ -34,6 +34,7 @@ mod period;
 mod policies;
 mod policy;
 mod publish;
+mod published;
 mod quality;
 mod report;
 mod reproduce;
@@ -69,6 +70,7 @@ pub use policy::{
     RatioPolicy,
 };
 pub use publish::{KeptFigure, Publication, is_id, publish, published};
+pub use published::{PublishedLine, PublishedPlace, PublishedWanted, published_list};
 pub use quality::Quality;
 pub use report::{Dimension, Flag, Group, RatioReport};
 pub use reproduce::{Reproduction, reproduce};
