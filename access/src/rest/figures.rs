@@ -63,9 +63,7 @@ pub(super) fn days(
         (None, Some(from), Some(_)) if from.year() < 1970 => {
             Err(bad("from", "lies before the year 1970"))
         }
-        (None, Some(_), Some(to)) if to.year() > 9998 => {
-            Err(bad("to", "lies after the year 9998"))
-        }
+        (None, Some(_), Some(to)) if to.year() > 9998 => Err(bad("to", "lies after the year 9998")),
         (None, Some(from), Some(to)) => Period::days(from, to)
             .map(Some)
             .map_err(|error| bad("from", &error.to_string())),

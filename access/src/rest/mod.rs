@@ -33,6 +33,7 @@ mod fault;
 mod figures;
 mod files;
 mod identity;
+mod inspections;
 mod layer;
 mod messages;
 mod openapi;

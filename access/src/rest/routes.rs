@@ -18,8 +18,9 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, layer,
-    messages, openapi, packages, publication, ratio, records, samples, snapshots, targets, work, workflow,
+    anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, inspections,
+    layer, messages, openapi, packages, publication, ratio, records, samples, snapshots, targets,
+    work, workflow,
 };
 
 /// Where the API lies.
@@ -67,7 +68,8 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(checklists::items))
         .routes(routes!(checklists::of_permit))
         .routes(routes!(checklists::draft))
-        .routes(routes!(records::add))
+        .routes(routes!(inspections::list, records::add))
+        .routes(routes!(inspections::show))
         .routes(routes!(drawings::list, draws::add))
         .routes(routes!(draws::fix))
         .routes(routes!(drawings::show))

@@ -167,7 +167,10 @@ impl SnapshotView {
     fn of(kept: KeptFigure) -> Result<Self, Problem> {
         let figure = &kept.snapshot;
         let org = ("org", &figure.by_org);
-        let others = figure.groups.iter().map(|(name, groups)| (name.as_str(), groups));
+        let others = figure
+            .groups
+            .iter()
+            .map(|(name, groups)| (name.as_str(), groups));
         let groups = std::iter::once(org)
             .chain(others)
             .flat_map(|(breakdown, groups)| {
@@ -189,11 +192,7 @@ impl SnapshotView {
             groups,
             inspections_version: kept.inspections_version,
             document: Freely::of(figure)?,
-            altered: kept
-                .altered
-                .into_iter()
-                .map(DifferenceView::from)
-                .collect(),
+            altered: kept.altered.into_iter().map(DifferenceView::from).collect(),
             snapshot_id: kept.snapshot_id,
         })
     }

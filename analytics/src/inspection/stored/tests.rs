@@ -100,7 +100,7 @@ async fn acts_stand_in_their_newest_version_and_in_pages() {
 #[tokio::test]
 async fn acts_are_chosen_by_what_they_say() {
     let session = three().await;
-    let day = |text: &str| Some(text.parse().unwrap());
+    let day = |text: &str| -> Option<NaiveDate> { Some(text.parse().unwrap()) };
     let of = |change: &dyn Fn(&mut Wanted)| {
         let mut wanted = Wanted::default();
         change(&mut wanted);
