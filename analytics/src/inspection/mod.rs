@@ -6,7 +6,8 @@
 //!   answer as a suggestion; officers decide;
 //! - [`record`]: whether an act answers its checklist;
 //! - [`stored`]: the records that are stored, in every version;
-//! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk.
+//! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk;
+//! - [`audits`]: the audits themselves.
 //!
 //! Invariants:
 //! - a drawing follows from its list, its seed and its rules alone, and every drawing that was kept
@@ -14,6 +15,7 @@
 //! - a suggestion never is an answer: without data there is none, and what was suggested is kept
 //!   beside what was answered.
 
+pub mod audits;
 pub mod casebook;
 pub mod checklist;
 mod config;
