@@ -21,6 +21,7 @@ mod anomalies;
 mod answers;
 mod app;
 mod around;
+mod audits;
 mod bundles;
 mod cases;
 mod checklists;

@@ -18,9 +18,9 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, inspections,
-    layer, messages, openapi, packages, publication, ratio, records, samples, snapshots, targets,
-    work, workflow,
+    anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
+    inspections, layer, messages, openapi, packages, publication, ratio, records, samples,
+    snapshots, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -76,6 +76,7 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(drawings::verify))
         .routes(routes!(samples::add))
         .routes(routes!(samples::reviewers))
+        .routes(routes!(audits::list, audits::add))
         .routes(routes!(workflow::show))
         .routes(routes!(workflow::me))
 }
