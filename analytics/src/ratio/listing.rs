@@ -1,7 +1,7 @@
 //! Published figures in a list, the one of the latest instant first.
 //!
 //! A line is the total's row of table `ratio_snapshots`; the whole figure is read by its id
-//! ([`super::published`]). Texts that come from outside are part of a statement as quoted literals
+//! ([`super::published()`]). Texts that come from outside are part of a statement as quoted literals
 //! only.
 
 use serde::{Deserialize, Serialize};
