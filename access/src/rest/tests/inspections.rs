@@ -251,7 +251,7 @@ async fn audits_are_recorded_and_counted(bench: &Bench) {
     assert_eq!(items.len(), 1, "{stood}");
     assert_eq!(items[0]["audit"]["completed_on"], Value::Null);
 
-    let mut other = finished.clone();
+    let mut other = finished;
     other["org_code"] = json!("370502");
     let mut lots = begun.clone();
     lots["draw_id"] = id_of("draw");

@@ -79,10 +79,10 @@ async fn acts_stand_in_their_newest_version_and_in_pages() {
     );
 
     let mut paged = Vec::new();
-    let mut after = None;
+    let mut after: Option<Place> = None;
     loop {
         let wanted = Wanted {
-            after: after.clone(),
+            after: after.take(),
             limit: 1,
             ..Wanted::default()
         };
