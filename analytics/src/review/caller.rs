@@ -106,6 +106,22 @@ impl Service {
         }
     }
 
+    /// What became of a request that was begun before; nothing when it is new or has no key.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`], [`Error::Store`].
+    pub async fn known_request(&self) -> Result<Option<Begun>, Error> {
+        if self.caller.request.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.store.begin().await?;
+        let known = self.answered(tx.as_mut()).await?;
+        Ok(known.map(|known| Begun {
+            at: known.at,
+            answer: known.document,
+        }))
+    }
+
     /// Begins a request that changes something else than a case. Without a key it is new every time.
     ///
     /// # Errors
