@@ -143,6 +143,8 @@ async fn round(
     let verdicts = super::anomaly::feedback::from_review(settings, queue).await?;
     queue.mirror(&settings.store.path).await?;
     let acts = super::review::deliver(settings, queue).await?;
+    // The next detection sees them.
+    let marks = super::review::deliver_marks(settings, queue).await?;
     let delivered = detection.deliver().await.map_err(detect::classed)?;
     tracing::info!(
         logger_days = report.logger_days,
@@ -154,6 +156,7 @@ async fn round(
         floods = report.floods.len(),
         verdicts,
         acts,
+        marks,
         deadlines = fired.len(),
         alerts = delivered,
         ms = report.ms,

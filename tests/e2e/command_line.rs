@@ -266,6 +266,7 @@ fn a_store_that_is_not_there_is_unreachable_and_does_not_come_into_being() {
         &["review", "mirror"],
         &["review", "acts"],
         &["inspection", "draws"],
+        &["inspection", "audit", "list"],
         &["stats"],
     ] {
         sandbox

@@ -59,6 +59,7 @@ fn units_are_drawn_checked_recorded_and_counted() {
     let unit = first_of(&sandbox, &draw_id);
     let act = a_record_answers_the_checklist(&sandbox, &unit, &draw_id, end);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
+    a_correction_has_a_higher_version(&sandbox);
     targets_lead_to_their_rows(&mut sandbox, &unit, &act);
 }
 
@@ -316,6 +317,67 @@ fn complete(act: &mut Json, unit: &Json, draw_id: &str) {
     }
 }
 
+/// The record that was sent is stored by now.
+fn a_correction_has_a_higher_version(sandbox: &Sandbox) {
+    for more in [&["--dry-run"][..], &[]] {
+        let again = [&["inspection", "record", "act.json"][..], more].concat();
+        let refused = sandbox.run(&again).exits(1);
+        assert!(
+            refused.stdout.contains("wrong: act_version"),
+            "{}",
+            refused.stdout
+        );
+    }
+    let text = std::fs::read_to_string(sandbox.file("act.json")).unwrap();
+    let mut act: Json = serde_json::from_str(&text).unwrap();
+    act["act_version"] = json!(act["act_version"].as_i64().unwrap() + 1);
+    sandbox.write("corrected.json", act.to_string());
+    let looked = sandbox
+        .run(&["inspection", "record", "corrected.json", "--dry-run"])
+        .done();
+    assert!(!looked.stdout.contains("wrong:"), "{}", looked.stdout);
+}
+
+/// What is not finished does not count; what is said last holds.
+fn an_audit_is_begun_and_finished(sandbox: &Sandbox, bureau: &str) {
+    let today = in_minutes(8 * 60)[..10].to_owned();
+    let told = [
+        "inspection",
+        "audit",
+        "add",
+        "--org",
+        bureau,
+        "--team",
+        "稽查一组",
+        "--cross-region",
+        "--by",
+        "李工",
+        "--format",
+        "json",
+    ];
+    let begun = sandbox.run(&told).done().json();
+    assert_eq!(begun["completed_on"], Json::Null);
+    let id = begun["audit_id"].as_str().unwrap();
+    let finish = ["--audit", id, "--completed-on", &today];
+    let finished = sandbox.run(&[&told[..], &finish].concat()).done().json();
+    assert_eq!(
+        (&finished["audit_id"], &finished["fresh"]),
+        (&json!(id), &json!(true))
+    );
+    let again = sandbox.run(&[&told[..], &finish].concat()).done().json();
+    assert_eq!(again["fresh"], false);
+    let list = ["inspection", "audit", "list", "--format", "json"];
+    let standing = sandbox.run(&list).done().json();
+    assert_eq!(standing.as_array().unwrap().len(), 1);
+    assert_eq!(standing[0]["completed_on"], json!(today));
+    let history = sandbox.run(&[&list[..], &["--history"]].concat()).done();
+    assert_eq!(history.json().as_array().unwrap().len(), 2);
+    sandbox
+        .run(&[&told[..], &["--draw", "d0000000000000000"]].concat())
+        .exits(2)
+        .complains(&["no sample"]);
+}
+
 fn targets_lead_to_their_rows(sandbox: &mut Sandbox, unit: &Json, act: &str) {
     let id = unit["id"].as_str().unwrap();
     // The act is signed forty minutes after it was sent.
@@ -377,12 +439,11 @@ fn targets_lead_to_their_rows(sandbox: &mut Sandbox, unit: &Json, act: &str) {
         .as_str()
         .unwrap()
         .to_owned();
-    let today = in_minutes(8 * 60)[..10].to_owned();
+    an_audit_is_begun_and_finished(sandbox, &bureau);
     sandbox.write(
         "targets.toml",
         format!(
-            "sub_bureaus = [\"{bureau}\"]\n[[audit]]\norg_code = \"{bureau}\"\nteam = \"稽查一组\"\n\
-             cross_region = true\ncompleted_on = \"{today}\"\n\
+            "sub_bureaus = [\"{bureau}\"]\n\
              [[statistic]]\nindustry = \"4411\"\npollutant = \"SO2\"\nmass_t = 95\n\
              [[statistic]]\nindustry = \"1713\"\npollutant = \"SO2\"\nmass_t = 5\n"
         ),

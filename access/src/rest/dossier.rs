@@ -296,9 +296,9 @@ pub(super) async fn show(
     State(app): State<App>,
     Named(case_id): Named<String>,
 ) -> Result<Json<DossierView>, Problem> {
-    who.of_a_body("read a reviewer's dossier")?;
     let (queue, case_id) = (app.queue_of(&who), id(case_id)?);
-    // Not worth a place in the queue for what takes long.
+    // What is refused is not worth a place in the queue for what takes long.
+    queue.for_bodies("read a reviewer's dossier")?;
     queue.show(&case_id).await?;
     let _place = app.heavy().await?;
     let tables = app.tables().await?;

@@ -52,7 +52,9 @@ impl From<Error> for Problem {
             Error::NotFound(id) => Self::new(&NOT_FOUND, format!("there is no case `{id}`")),
             Error::Ambiguous { .. } => Self::new(&NOT_FOUND, text),
             Error::Bundle(_) => Self::new(&REFUSED, text),
-            Error::NothingToClaim(_) | Error::NotAPerson => Self::new(&FORBIDDEN_ROLE, text),
+            Error::NothingToClaim(_) | Error::NotAPerson | Error::ForBodies(_) => {
+                Self::new(&FORBIDDEN_ROLE, text)
+            }
             Error::File {
                 fault: FileFault::TooLarge,
                 ..

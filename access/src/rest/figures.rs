@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use nonsite_analytics::ratio::{Period, PeriodKind};
 use nonsite_analytics::review::{Figure, Rate, StatRow};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,29 @@ pub(super) fn year(asked: Option<i32>) -> Result<Option<Period>, Problem> {
                 .map_err(|error| Problem::new(&BAD_QUERY, format!("year: {error}")).at("year"))
         })
         .transpose()
+}
+
+/// The days asked for: a calendar year, or a period of one's own by its first and its last day.
+pub(super) fn days(
+    asked: Option<i32>,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> Result<Option<Period>, Problem> {
+    let bad = |at: &str, why: &str| Problem::new(&BAD_QUERY, format!("{at}: {why}")).at(at);
+    match (asked, from, to) {
+        (asked, None, None) => year(asked),
+        (Some(_), ..) => Err(bad("year", "goes with neither from nor to")),
+        (None, Some(_), None) => Err(bad("to", "is missing, and goes with from")),
+        (None, None, Some(_)) => Err(bad("from", "is missing, and goes with to")),
+        // The years that a calendar year can be asked for of.
+        (None, Some(from), Some(_)) if from.year() < 1970 => {
+            Err(bad("from", "lies before the year 1970"))
+        }
+        (None, Some(_), Some(to)) if to.year() > 9998 => Err(bad("to", "lies after the year 9998")),
+        (None, Some(from), Some(to)) => Period::days(from, to)
+            .map(Some)
+            .map_err(|error| bad("from", &error.to_string())),
+    }
 }
 
 impl When {

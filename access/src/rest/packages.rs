@@ -272,9 +272,9 @@ pub(super) async fn draft(
     State(app): State<App>,
     Named(case_id): Named<String>,
 ) -> Result<Json<Freely>, Problem> {
-    who.of_a_body("draft an inspection record")?;
     let (queue, case_id) = (app.queue_of(&who), id(case_id)?);
-    // Not worth a place in the queue for what takes long.
+    // What is refused is not worth a place in the queue for what takes long.
+    queue.for_bodies("draft an inspection record")?;
     queue.show(&case_id).await?;
     let _place = app.heavy().await?;
     let tables = app.tables().await?;

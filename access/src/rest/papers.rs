@@ -123,6 +123,17 @@ pub(super) enum RuleMatch {
     Mismatch,
 }
 
+/// What a mark is about.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MarkScope)]
+pub(super) enum Scope {
+    /// 监测设备：数据无效
+    Device,
+    /// 生产或治理工况
+    Condition,
+}
+
 /// What an action carries. Which of it an action requires, the description of the operation and
 /// `GET /workflow` say.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -140,6 +151,14 @@ pub(super) struct Papers {
     cause: Option<Cause>,
     /// What the enterprise explains.
     statement: Option<String>,
+    /// What a mark says of the data; `GET /workflow` lists the codes.
+    code: Option<String>,
+    /// Whether a mark is about the device or the condition; only `fault` and `other` fit both.
+    scope: Option<Scope>,
+    /// Begin of the data that are marked: an instant or a Beijing time.
+    from: Option<String>,
+    /// Their end, which is not marked any more.
+    to: Option<String>,
     /// `act_id` of the inspection record.
     act: Option<String>,
     /// The officers of the act, two or more.
@@ -250,6 +269,10 @@ impl Papers {
             ("delivered_at", self.delivered_at),
             ("cause", self.cause.and_then(code)),
             ("statement", self.statement),
+            ("code", self.code),
+            ("scope", self.scope.and_then(code)),
+            ("from", self.from),
+            ("to", self.to),
             ("act", self.act),
             ("officers", joined(&self.officers, ", ")),
             ("certificates", self.certificates),
@@ -365,6 +388,31 @@ mod tests {
                 assert!(known.contains_key(&field.name), "{} is missing", field.name);
             }
         }
+    }
+
+    #[test]
+    fn a_mark_becomes_fields_of_the_workflow() {
+        let papers: Papers = serde_json::from_str(
+            r#"{"code": "fault", "scope": "device", "from": "2026-03-01 09:00:00",
+                "to": "2026-03-01 10:00:00", "reason": "采样泵故障"}"#,
+        )
+        .unwrap();
+        let input = papers.input().unwrap();
+        let given: Vec<(&str, &str)> = input
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            given,
+            [
+                ("code", "fault"),
+                ("from", "2026-03-01 09:00:00"),
+                ("reason", "采样泵故障"),
+                ("scope", "device"),
+                ("to", "2026-03-01 10:00:00"),
+            ]
+        );
     }
 
     #[test]

@@ -67,6 +67,8 @@ kinds! {
         "等待其处理完或交回" "wait until they are done or give it back";
     NOT_SET_UP "not-set-up" 409 "尚未配置" "not set up"
         "请运维人员按 detail 配置" "ask the operator to configure what `detail` names";
+    VERSION_TAKEN "version-taken" 409 "记录版本不比已存的新" "the record's version is not newer than the stored one"
+        "读取该检查记录的最新版本，在其基础上更正，并以更大的 act_version 重新发送" "read the newest version of the act, correct that one, and send it with a higher act_version";
     FILE_GONE "file-gone" 410 "文件已不在" "the file is gone"
         "从备份恢复证据目录" "restore the evidence folder from its backup";
     STALE "stale-version" 412 "案件已被更改" "the case has changed"
@@ -131,7 +133,7 @@ pub(super) struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     possible: Option<Value>,
-    /// The version the case has.
+    /// The version that the case or the act has.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_version: Option<i64>,
     #[serde(skip)]

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
 use nonsite_analytics::ratio::{SnapshotDifference, is_id, publish, published, reproduce as again};
 use nonsite_analytics::review::Role;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::app::App;
 use super::cases::instant;
 use super::extract::{Carried, Named, Write, is_plain};
 use super::fault::internal;
-use super::figures::year;
+use super::figures::days;
 use super::identity::Principal;
 use super::problem::{BAD_BODY, NOT_FOUND, Problem};
 use super::ratio::{Basis, ShareView};
@@ -26,6 +27,10 @@ pub(super) struct ToPublish {
     /// Calendar year; the period of the policy when left out.
     #[schema(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
+    /// First Beijing day of a period of one's own, such as a campaign's; goes with `to`, not with `year`.
+    from: Option<NaiveDate>,
+    /// Its last day.
+    to: Option<NaiveDate>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[schema(example = "2026-06-30")]
     as_of: Option<String>,
@@ -75,7 +80,7 @@ pub(super) async fn add(
     for (name, text) in [("as_of", &asked.as_of), ("known_at", &asked.known_at)] {
         instant(name, text.as_deref()).map_err(Problem::of_body)?;
     }
-    year(asked.year).map_err(Problem::of_body)?;
+    let period = days(asked.year, asked.from, asked.to).map_err(Problem::of_body)?;
     let begun = queue.begin_request().await?;
     if let Some(answer) = &begun.answer {
         let known: Published = serde_json::from_str(answer).map_err(|error| internal(&error))?;
@@ -84,7 +89,7 @@ pub(super) async fn add(
     // Done again after a crash, it is the same figure: it stands for the same instant.
     let tables = app.tables().await?;
     let (as_of, known_at) = (asked.as_of.as_deref(), asked.known_at.as_deref());
-    let basis = Basis::read(&app, &tables.session, asked.year, as_of, known_at, begun.at)
+    let basis = Basis::read(&app, &tables.session, period, as_of, known_at, begun.at)
         .await
         .map_err(Problem::of_body)?;
     let report = basis.report(&app).map_err(Problem::of_body)?;

@@ -17,7 +17,7 @@ use super::app::App;
 use super::cases::{cursor, instant, limit, place};
 use super::extract::{Asked, plain};
 use super::fault::internal;
-use super::figures::year;
+use super::figures::days;
 use super::identity::Principal;
 use super::problem::{BAD_QUERY, Problem};
 use super::view::{Page, time};
@@ -62,6 +62,10 @@ pub(super) struct FigureWanted {
     /// Calendar year; the period of the policy when left out.
     #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
+    /// First Beijing day of a period of one's own, such as a campaign's; goes with `to`, not with `year`.
+    from: Option<NaiveDate>,
+    /// Its last day.
+    to: Option<NaiveDate>,
     /// How it stood then: an instant, a Beijing time, or a Beijing day (its end); now when left out.
     #[serde(deserialize_with = "plain")]
     as_of: Option<String>,
@@ -77,7 +81,7 @@ pub(super) struct FigureWanted {
 pub(super) struct Basis {
     pub(super) acts: Vec<Act>,
     pub(super) cutoff: Cutoff,
-    pub(super) year: Option<Period>,
+    pub(super) period: Option<Period>,
 }
 
 impl Basis {
@@ -85,7 +89,7 @@ impl Basis {
     pub(super) async fn read(
         app: &App,
         session: &Session,
-        asked_year: Option<i32>,
+        period: Option<Period>,
         as_of: Option<&str>,
         known_at: Option<&str>,
         now: i64,
@@ -95,7 +99,7 @@ impl Basis {
             known_at: instant("known_at", known_at)?.unwrap_or(now),
         };
         Ok(Self {
-            year: year(asked_year)?,
+            period,
             cutoff,
             acts: load_judged(session.ctx(), app.policies().checklists())
                 .await
@@ -109,7 +113,7 @@ impl Basis {
             .in_force(self.cutoff.as_of)
             .map_err(|error| Problem::new(&BAD_QUERY, format!("as_of: {error}")).at("as_of"))?;
         let period = self
-            .year
+            .period
             .clone()
             .unwrap_or_else(|| Period::containing(policy.period, self.cutoff.as_of));
         Ok(compute(&self.acts, policy, self.cutoff, &period))
@@ -261,10 +265,11 @@ pub(super) async fn figure(
     Asked(wanted): Asked<FigureWanted>,
 ) -> Result<Json<RatioView>, Problem> {
     who.of_a_body("read the ratio")?;
+    let period = days(wanted.year, wanted.from, wanted.to)?;
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, period, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     Ok(Json(RatioView::of(&report, wanted.by)?))
 }
@@ -290,6 +295,10 @@ pub(super) struct ActsWanted {
     /// Calendar year; the period of the policy when left out.
     #[param(minimum = 1970, maximum = 9998)]
     year: Option<i32>,
+    /// First Beijing day of a period of one's own, such as a campaign's; goes with `to`, not with `year`.
+    from: Option<NaiveDate>,
+    /// Its last day.
+    to: Option<NaiveDate>,
     /// How it stood then; now when left out.
     #[serde(deserialize_with = "plain")]
     as_of: Option<String>,
@@ -386,10 +395,11 @@ pub(super) async fn acts_behind(
     let of = "acts";
     let after = place::<String>(of, wanted.cursor.as_deref())?;
     let most = limit(wanted.limit)? as usize;
+    let period = days(wanted.year, wanted.from, wanted.to)?;
     let tables = app.tables().await?;
     let (as_of, known_at) = (wanted.as_of.as_deref(), wanted.known_at.as_deref());
     let now = app.now();
-    let basis = Basis::read(&app, &tables.session, wanted.year, as_of, known_at, now).await?;
+    let basis = Basis::read(&app, &tables.session, period, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
     let scope = who.scope();
     let mut found: Vec<&Decision<'_>> = report

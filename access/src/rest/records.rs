@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use nonsite_analytics::inspection::permit::in_force;
-use nonsite_analytics::inspection::{kept, record};
+use nonsite_analytics::inspection::{kept, record, stored};
 use nonsite_analytics::review::Role;
 use nonsite_schemas::wire::inspection;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::answers::{self, Everyone, Freely, Looked, Once, Writing, looked_up};
 use super::app::App;
 use super::checklists::lists;
 use super::extract::{Asked, Carried, Write};
-use super::problem::{BAD_BODY, BUSY, NOT_SET_UP, OUT_OF_SCOPE, Problem};
+use super::problem::{BAD_BODY, BUSY, NOT_SET_UP, OUT_OF_SCOPE, Problem, VERSION_TAKEN};
 
 /// Who writes records of acts.
 const WRITERS: [Role; 4] = [
@@ -58,8 +58,9 @@ pub(super) struct VerdictView {
 }
 
 /// Takes the record of an inspection act (`docs/schemas/inspection.json`). A record that contradicts
-/// itself, its checklist or the lots is refused; one that lacks part of the minimum is taken, and not
-/// counted. It shows in the tables when ingestion has read it.
+/// itself, its checklist or the lots is refused, and so is a version that is not greater than the
+/// highest that is stored; one that lacks part of the minimum is taken, and not counted. It shows in the
+/// tables when ingestion has read it.
 #[utoipa::path(
     post, path = "/inspections", tag = "inspection", operation_id = "record_inspection",
     params(Sending, Once, Everyone), security(("token" = [])), request_body = Freely,
@@ -85,12 +86,18 @@ pub(super) async fn add(
         return Err(Problem::new(&OUT_OF_SCOPE, why));
     }
     let lists = lists(&app)?;
+    if !sending.dry_run {
+        // What ingestion has read meanwhile has to be seen.
+        app.forget_tables().await;
+    }
     let tables = app.tables().await?;
     let at = act.started_at.map_or_else(|| app.now(), |at| at.0);
     let permit_no = act.unit.permit_no.as_deref().unwrap_or(&act.unit.unit_id);
     let permits = in_force(&tables.session, at, Some(permit_no)).await?;
     let draws = kept::load(&tables.session).await?;
     let verdict = record::look(&document, &lists, permits.first(), &draws);
+    let highest = stored::highest(&tables.session, &act.act_id).await?;
+    let not_newer = stored::not_newer(&act.act_id, act.act_version, highest);
     let mut view = VerdictView {
         act_id: act.act_id.clone(),
         act_version: act.act_version,
@@ -101,6 +108,7 @@ pub(super) async fn add(
         overruled: verdict.overruled,
     };
     if sending.dry_run {
+        view.wrong.extend(not_newer);
         return Ok((StatusCode::OK, Json(view)).into_response());
     }
     if !view.wrong.is_empty() {
@@ -118,6 +126,13 @@ pub(super) async fn add(
         return Err(Problem::new(&NOT_SET_UP, why));
     };
     let queue = write.on_queue(&app);
+    // A request that was begun before may have its own record in the table by now.
+    if let Some(why) = not_newer
+        && queue.known_request().await?.is_none()
+    {
+        let problem = Problem::new(&VERSION_TAKEN, why).at("/act_version");
+        return Err(highest.into_iter().fold(problem, Problem::version));
+    }
     let begun = match looked_up(&queue, StatusCode::CREATED).await? {
         Looked::Answered(answer) => return Ok(answer),
         Looked::Begun(begun) => begun,

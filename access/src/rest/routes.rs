@@ -18,8 +18,9 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, bundles, cases, checklists, dossier, drawings, draws, figures, files, layer,
-    messages, openapi, packages, publication, ratio, records, samples, targets, work, workflow,
+    anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
+    inspections, layer, messages, openapi, packages, publication, ratio, records, samples,
+    snapshots, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -56,7 +57,9 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(figures::audit))
         .routes(routes!(ratio::figure))
         .routes(routes!(ratio::acts_behind))
-        .routes(routes!(publication::add))
+        .routes(routes!(snapshots::policies))
+        .routes(routes!(snapshots::list, publication::add))
+        .routes(routes!(snapshots::show))
         .routes(routes!(publication::reproduce))
         .routes(routes!(anomalies::list))
         .routes(routes!(anomalies::show))
@@ -65,13 +68,15 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(checklists::items))
         .routes(routes!(checklists::of_permit))
         .routes(routes!(checklists::draft))
-        .routes(routes!(records::add))
+        .routes(routes!(inspections::list, records::add))
+        .routes(routes!(inspections::show))
         .routes(routes!(drawings::list, draws::add))
         .routes(routes!(draws::fix))
         .routes(routes!(drawings::show))
         .routes(routes!(drawings::verify))
         .routes(routes!(samples::add))
         .routes(routes!(samples::reviewers))
+        .routes(routes!(audits::list, audits::add))
         .routes(routes!(workflow::show))
         .routes(routes!(workflow::me))
 }

@@ -23,7 +23,7 @@ use super::identity::Principal;
 use super::problem::{BAD_BODY, OUT_OF_SCOPE, Problem};
 
 /// Who audits.
-const AUDITORS: [Role; 2] = [Role::Analyst, Role::Supervisor];
+pub(super) const AUDITORS: [Role; 2] = [Role::Analyst, Role::Supervisor];
 /// Share drawn with one lot each unless asked otherwise, percent.
 const USUAL_RANDOM: u32 = 50;
 

@@ -8,12 +8,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::operations::create::CreateBuilder;
+use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use nonsite_analytics::ratio::{RatioPolicies, parse_as_of};
 use nonsite_analytics::review::{self, Case, Finding, Role, Service, Severity};
 use nonsite_analytics::{detect, inspection, session};
-use nonsite_schemas::time::ManualClock;
+use nonsite_schemas::tables;
+use nonsite_schemas::time::{Clock, ManualClock};
+use nonsite_schemas::wire::Origin;
+use nonsite_schemas::wire::inspection::{InspectionRows, decode};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -230,6 +237,34 @@ impl Bench {
             tokens,
             folder,
         }
+    }
+
+    /// Records of acts, as ingestion would have stored them; once for a bench.
+    pub(super) async fn ingested(&self, records: &[Value]) {
+        let mut rows = InspectionRows::new().unwrap();
+        for (offset, record) in (0..).zip(records) {
+            let origin = Origin {
+                topic: "inspections",
+                partition: 0,
+                offset,
+                received_at: self.clock.now_micros(),
+            };
+            rows.push(&decode(record.to_string().as_bytes()).unwrap(), &origin);
+        }
+        let (_, batch) = rows.finish().unwrap().remove(0);
+        let def = tables::inspections();
+        let schema: StructType = def.schema.as_ref().try_into_kernel().unwrap();
+        let place = self.folder().join("tables").join(def.name);
+        std::fs::create_dir_all(&place).unwrap();
+        let mut table = CreateBuilder::new()
+            .with_location(format!("file://{}/", place.display()))
+            .with_table_name(def.name)
+            .with_columns(schema.fields().cloned())
+            .await
+            .unwrap();
+        let mut writer = RecordBatchWriter::for_table(&table).unwrap();
+        writer.write(batch).await.unwrap();
+        writer.flush_and_commit(&mut table).await.unwrap();
     }
 
     /// The folder of everything.

@@ -50,6 +50,7 @@ const RULES: &[(&str, Belongs)] = &[
     ("alerts_published", Belongs::Hidden),
     ("anomalies", Belongs::Body),
     ("anomaly_feedback", Belongs::Body),
+    ("bureau_audits", Belongs::Body),
     ("control_windows", Belongs::Permit),
     ("daily_masses", Belongs::Logger),
     ("daily_means", Belongs::Logger),

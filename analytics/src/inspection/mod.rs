@@ -5,7 +5,9 @@
 //! - [`form`]: the checklist of one permit, made from its own content, with what the data already
 //!   answer as a suggestion; officers decide;
 //! - [`record`]: whether an act answers its checklist;
-//! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk.
+//! - [`stored`]: the records that are stored, in every version;
+//! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk;
+//! - [`audits`]: the audits themselves.
 //!
 //! Invariants:
 //! - a drawing follows from its list, its seed and its rules alone, and every drawing that was kept
@@ -13,6 +15,7 @@
 //! - a suggestion never is an answer: without data there is none, and what was suggested is kept
 //!   beside what was answered.
 
+pub mod audits;
 pub mod casebook;
 pub mod checklist;
 mod config;
@@ -26,6 +29,7 @@ pub mod permit;
 pub mod record;
 pub mod reports;
 pub mod sample;
+pub mod stored;
 
 pub use config::{Config, EmissionBasis};
 pub use error::Error;

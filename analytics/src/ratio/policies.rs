@@ -187,6 +187,11 @@ impl RatioPolicies {
             })
     }
 
+    /// Every row, the earliest first.
+    pub fn rows(&self) -> &[RatioPolicy] {
+        &self.ratio_policy
+    }
+
     /// The row with this id.
     pub fn by_id(&self, policy_id: &str) -> Option<&RatioPolicy> {
         self.ratio_policy

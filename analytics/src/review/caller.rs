@@ -106,6 +106,22 @@ impl Service {
         }
     }
 
+    /// What became of a request that was begun before; nothing when it is new or has no key.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`], [`Error::Store`].
+    pub async fn known_request(&self) -> Result<Option<Begun>, Error> {
+        if self.caller.request.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.store.begin().await?;
+        let known = self.answered(tx.as_mut()).await?;
+        Ok(known.map(|known| Begun {
+            at: known.at,
+            answer: known.document,
+        }))
+    }
+
     /// Begins a request that changes something else than a case. Without a key it is new every time.
     ///
     /// # Errors
@@ -210,6 +226,17 @@ impl Service {
             case.org_code.as_deref().unwrap_or("no body")
         );
         Err(self.desk.refused_as(Refusal::Role, case, action, why))
+    }
+
+    /// Refuses an enterprise what is for those who judge, whatever case it is about.
+    ///
+    /// # Errors
+    /// [`Error::ForBodies`], which says what it may not.
+    pub fn for_bodies(&self, what: &'static str) -> Result<(), Error> {
+        match &self.caller.scope.permits {
+            Some(_) => Err(Error::ForBodies(what)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn check_version(&self, case: &Case) -> Result<(), Error> {

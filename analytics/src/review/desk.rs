@@ -101,6 +101,7 @@ impl Desk {
             return Err(self.refused(case, action, why));
         }
         self.check_fields(case, way, input, effective_at)?;
+        self.check_mark(case, action, actor, input, effective_at)?;
         let situation = Situation {
             case,
             actor,

@@ -75,6 +75,9 @@ pub enum Error {
     /// The caller sees a part of the queue, and this is about all of it.
     #[error("{0} is about the whole queue, and you see a part of it")]
     OutOfScope(&'static str),
+    /// It is for those who judge, and the caller is an enterprise.
+    #[error("role `enterprise` may not {0}: it is for the bodies in charge")]
+    ForBodies(&'static str),
     /// The permits cannot be read.
     #[error("permits: {0}")]
     Permits(String),

@@ -50,6 +50,7 @@ mod intake;
 mod look_back;
 mod machine;
 mod manifest;
+mod marks;
 mod messages;
 mod mirror;
 mod package;

@@ -30,7 +30,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 30] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 32] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -57,6 +57,8 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 30] = [
     super::review_row::SIGNATURE_VOID,
     super::manifest::SHA256,
     super::manifest::COUNT,
+    super::marks::ID,
+    super::marks::DOCUMENT,
     registry::ADMIN_CODE,
     registry::POSITIVE_LIST,
     registry::PERMIT_VERSION,
@@ -260,7 +262,7 @@ impl Recheck for TableRecheck {
         let catalogue = Catalogue::load(&self.detect)?;
         let session = session::open(&self.store, &self.session).await?;
         let page = service
-            .dossier(&case.case_id, &session, &self.detect, &catalogue)
+            .put_together(&case.case_id, &session, &self.detect, &catalogue)
             .await?;
         let rechecked = match &page.rerun {
             Some(rerun) => judged(case, &session, &catalogue, rerun, until).await?,

@@ -16,6 +16,7 @@ use super::desk::{Desk, Moved};
 use super::error::{Error, Refusal};
 use super::event::{Event, GENESIS};
 use super::machine::Machine;
+use super::marks;
 use super::parts::Role;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
@@ -164,7 +165,10 @@ impl Service {
             let decide = |case: &Case, now: i64| {
                 self.of_body(case, action, actor)?;
                 let mut reserved = WRITTEN_BY_THE_PROGRAM.iter();
-                if let Some(name) = reserved.find(|name| input.fields.contains_key(**name)) {
+                let forged = reserved.find(|name| {
+                    input.fields.contains_key(**name) && !marks::is_given(action, name)
+                });
+                if let Some(name) = forged {
                     let why = format!("field `{name}` is written by the program alone");
                     return Err(self.desk.refused_as(Refusal::Field, case, action, why));
                 }
@@ -368,6 +372,7 @@ impl Service {
     ) -> Result<Case, Error> {
         let acts = self.make_acts(tx, before, &mut moved, now).await?;
         self.seal_files(tx, before, &mut moved).await?;
+        marks::write(before, &mut moved, now);
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx

@@ -305,6 +305,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn acts_waiting(&self, after: i64) -> Result<Vec<ActRow>, StoreError>;
     /// Versions of acts of a case, in order.
     async fn acts_of(&self, case_id: &str) -> Result<Vec<ActRow>, StoreError>;
+    /// Rows of the chain after this position that set a mark, in order.
+    async fn marks_waiting(&self, after: i64) -> Result<Vec<Event>, StoreError>;
     /// A version of a case; `None` when there is none, or it is from before versions were kept.
     async fn version(&self, case_id: &str, version: i64) -> Result<Option<VersionRow>, StoreError>;
     /// Versions of cases that the rows after `after` up to `until` brought, in order.

@@ -117,7 +117,19 @@ pub(super) fn papers_for(action: &str) -> Input {
         .iter()
         .map(|item| format!("{}={answer}", item.name))
         .collect();
-    papers().with("items", &items.join("; "))
+    let papers = papers().with("items", &items.join("; "));
+    match action {
+        "mark" => marking(papers),
+        _ => papers,
+    }
+}
+
+/// The same with a mark of an hour of the day before [`monday`].
+fn marking(papers: Input) -> Input {
+    papers
+        .with("code", "calibration")
+        .with("from", "2026-03-01 09:00:00")
+        .with("to", "2026-03-01 10:00:00")
 }
 
 /// The same, with the reason for closing that fits the state.

@@ -1,4 +1,5 @@
-//! The file with what no topic carries: sub-bureaus, audits of them, emission statistics.
+//! The file with what no topic carries: sub-bureaus, emission statistics, audits from before there was
+//! a table of them.
 
 use std::path::Path;
 
@@ -13,7 +14,8 @@ use crate::inspection::Error;
 pub struct TargetsFile {
     /// Codes of all sub-bureaus (分局); those that permits and inspections name when left out.
     pub sub_bureaus: Vec<String>,
-    /// Audits (稽查) of sub-bureaus.
+    /// Audits (稽查) of sub-bureaus besides those of table `bureau_audits`. They hold at every instant
+    /// after they ended: the file does not say when they were recorded.
     pub audit: Vec<Audit>,
     /// Emissions by industry and pollutant, for the basis `statistics`.
     pub statistic: Vec<Statistic>,

@@ -17,7 +17,7 @@ mod visits;
 use serde::Serialize;
 
 use crate::inspection::checklist::Checklists;
-use crate::inspection::{Config, Error, casebook, kept, permit};
+use crate::inspection::{Config, Error, audits as bureau_audits, casebook, kept, permit};
 use crate::ratio::{Period, RatioPolicy};
 use crate::session::Session;
 
@@ -133,7 +133,9 @@ pub async fn targets(session: &Session, asked: Asked<'_>) -> Result<Vec<Target>,
     let mut all = emission::coverage(session, asked, &lists, &file, &permits).await?;
     all.extend(checks::checked(asked, &lists, &permits, &draws, &acts));
     all.extend(visits::visited(&acts));
-    all.push(audits::audited(asked, &file, &permits, &acts));
+    let told = bureau_audits::load(session).await?;
+    let told = bureau_audits::standing(&told, asked.as_of);
+    all.push(audits::audited(asked, &file, &told, &permits, &acts));
     all.push(stages::online(session, asked, &cases, &draws, &acts).await?);
     all.extend(rectification::chain(asked, &cases));
     Ok(all)

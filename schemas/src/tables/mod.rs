@@ -18,6 +18,7 @@ mod alerts_held;
 mod alerts_published;
 mod anomalies;
 mod anomaly_feedback;
+mod bureau_audits;
 mod columns;
 mod control_windows;
 mod detect_inputs;
@@ -61,6 +62,7 @@ pub use alerts_held::alerts_held;
 pub use alerts_published::alerts_published;
 pub use anomalies::anomalies;
 pub use anomaly_feedback::anomaly_feedback;
+pub use bureau_audits::bureau_audits;
 pub use columns::{COMMENT, timestamp_type};
 pub use control_windows::control_windows;
 pub use detect_inputs::detect_inputs;
@@ -152,6 +154,7 @@ pub fn all() -> Vec<TableDef> {
         review_events(),
         ratio_snapshots(),
         inspection_draws(),
+        bureau_audits(),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `nonsite inspection`: before, during and after an inspection.
 
+mod audit;
 mod checklist;
 mod draw;
 mod record;
@@ -17,7 +18,8 @@ use crate::exit::{Exit, Usage};
 use crate::output::Format;
 use crate::settings::Settings;
 
-/// Checklists of permits, records of acts, drawing of units and officers, samples of closed cases.
+/// Checklists of permits, records of acts, drawing of units and officers, samples of closed cases, audits of
+/// sub-bureaus.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -39,6 +41,9 @@ enum Action {
     Draws,
     /// Draw closed cases to look into again, at random and by risk.
     Sample(sample::Args),
+    /// Audits of sub-bureaus: what was recorded, and recording one.
+    #[command(subcommand)]
+    Audit(audit::Action),
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -48,6 +53,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Draw(asked) => draw::run(&asked, args.format, settings).await,
         Action::Draws => draw::list(args.format, settings).await,
         Action::Sample(asked) => sample::run(&asked, args.format, settings).await,
+        Action::Audit(asked) => audit::run(asked, args.format, settings).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use nonsite_analytics::inspection::checklist::Checklists;
 use nonsite_analytics::inspection::permit::in_force;
-use nonsite_analytics::inspection::{kept, record};
+use nonsite_analytics::inspection::{kept, record, stored};
 use nonsite_ingest::config::{Content, Format as Written};
 use nonsite_ingest::import::{ImportError, KafkaSink, MessageSink};
 use nonsite_schemas::time::{Clock, SystemClock};
@@ -55,7 +55,12 @@ pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> any
         .await
         .map_err(fault)?;
     let draws = kept::load(&session).await.map_err(fault)?;
-    let verdict = record::look(&document, &lists, permits.first(), &draws);
+    let mut verdict = record::look(&document, &lists, permits.first(), &draws);
+    let highest = stored::highest(&session, &act.act_id)
+        .await
+        .map_err(fault)?;
+    let not_newer = stored::not_newer(&act.act_id, act.act_version, highest);
+    verdict.wrong.extend(not_newer);
     let sent_to = if args.dry_run || !verdict.wrong.is_empty() {
         None
     } else {

@@ -115,10 +115,14 @@ impl Desk {
 
     pub(super) async fn deliver(&self, settings: &Settings) -> anyhow::Result<()> {
         let delivered = super::deliver(settings, &self.service).await?;
+        let marks = super::deliver_marks(settings, &self.service).await?;
         if self.format == Format::Json {
-            println!("{}", serde_json::json!({ "acts": delivered }));
+            println!(
+                "{}",
+                serde_json::json!({ "acts": delivered, "marks": marks })
+            );
         } else {
-            println!("{delivered} versions of acts delivered");
+            println!("{delivered} versions of acts and {marks} marks delivered");
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
 use self::setup::{clock, exit_code};
-pub(crate) use self::setup::{deliver, open, queue, tick};
+pub(crate) use self::setup::{deliver, deliver_marks, open, queue, tick};
 use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
@@ -152,7 +152,8 @@ enum Action {
         /// The case; its id may be shortened.
         case: String,
     },
-    /// Bring the acts the workflow wrote into table `inspections` (or to `[review] acts_topic`).
+    /// Bring the acts the workflow wrote into table `inspections` (or to `[review] acts_topic`), and the
+    /// marks that enterprises set into table `marks`.
     Acts,
     /// Print a bundle of documents with the case's data: HTML pages for print (A4).
     Bundle(handover::Bundle),

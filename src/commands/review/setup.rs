@@ -53,7 +53,8 @@ pub(super) fn exit_code(error: anyhow::Error) -> anyhow::Error {
             | Error::NotFound(_)
             | Error::Ambiguous { .. }
             | Error::NothingToClaim(_)
-            | Error::NotAPerson,
+            | Error::NotAPerson
+            | Error::ForBodies(_),
         ) => Usage(error.to_string()).into(),
         Some(Error::Store(
             StoreError::Open { .. } | StoreError::Busy { .. } | StoreError::Unreachable { .. },
@@ -111,4 +112,12 @@ pub(crate) async fn deliver(settings: &Settings, queue: &Service) -> anyhow::Res
     let kafka = &settings.kafka;
     let target = Target { kafka, topic };
     Ok(queue.publish_acts(store, &target).await?)
+}
+
+/// Brings the marks that wait into table `marks`; how many.
+pub(crate) async fn deliver_marks(settings: &Settings, queue: &Service) -> anyhow::Result<usize> {
+    let store = &settings.store.path;
+    // As with acts: what was delivered before is known from the tables.
+    session::present(store).map_err(classed)?;
+    Ok(queue.deliver_marks(store).await?)
 }

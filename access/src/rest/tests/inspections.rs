@@ -1,5 +1,6 @@
 //! Checklists, records of acts, lots, samples, and the targets that are counted from them.
 
+use nonsite_schemas::time::Clock;
 use serde_json::{Value, json};
 
 use super::super::testing::{Bench, case};
@@ -178,6 +179,105 @@ async fn lots_and_samples_on_sqlite() {
     let bench = Bench::new().await;
     lots_are_drawn_kept_and_drawn_again(&bench).await;
     closed_cases_are_sampled(&bench).await;
+    audits_are_recorded_and_counted(&bench).await;
+}
+
+/// On the sample that was drawn before.
+async fn audits_are_recorded_and_counted(bench: &Bench) {
+    let draws = bench.get("sup", "/draws").await.done(200);
+    let id_of = |kind: &str| {
+        let mut draws = draws["items"].as_array().unwrap().iter();
+        let found = draws.find(|draw| draw["kind"] == kind).unwrap();
+        found["draw_id"].clone()
+    };
+    let begun = json!({"org_code": "370522", "team": "稽查一组", "cross_region": true,
+        "draw_id": id_of("sample")});
+    let first = bench
+        .post("sup", "/bureau-audits", None, Some("b-1"), &begun)
+        .await;
+    let recorded = first.done(201);
+    assert_eq!(recorded["fresh"], true);
+    assert_eq!(recorded["audit"]["by"], "sup");
+    let again = bench
+        .post("sup", "/bureau-audits", None, Some("b-1"), &begun)
+        .await;
+    assert_eq!(again.bytes, first.bytes);
+    let before = bench.clock.now_micros();
+    bench.clock.advance(60_000_000);
+
+    let mut finished = begun.clone();
+    finished["audit_id"] = recorded["audit"]["audit_id"].clone();
+    finished["completed_on"] = json!("2026-03-02");
+    finished["record"] = json!("稽查报告〔2026〕3号");
+    let done = bench
+        .post("sup", "/bureau-audits", None, None, &finished)
+        .await
+        .done(201);
+    assert_eq!(
+        (&done["fresh"], &done["audit"]["completed_on"]),
+        (&json!(true), &json!("2026-03-02"))
+    );
+    let same = bench
+        .post("sup", "/bureau-audits", None, None, &finished)
+        .await;
+    assert_eq!(same.done(201)["fresh"], false);
+    let elsewhere = json!({"org_code": "370502", "team": "稽查二组"});
+    bench
+        .post("sup", "/bureau-audits", None, None, &elsewhere)
+        .await
+        .done(201);
+
+    let all = bench.get("o-1", "/bureau-audits?limit=1").await.done(200);
+    assert_eq!(all["items"][0]["audit"], done["audit"]);
+    let next = all["next"].as_str().unwrap();
+    let rest = format!("/bureau-audits?limit=1&cursor={next}");
+    let rest = bench.get("o-1", &rest).await.done(200);
+    assert_eq!(rest["items"][0]["audit"]["org_code"], "370502");
+    assert_eq!(rest["next"], Value::Null);
+    let own = bench.get("sub", "/bureau-audits").await.done(200);
+    assert_eq!(own["items"].as_array().unwrap().len(), 1);
+    let named = bench
+        .get("sup", "/bureau-audits?org=370502")
+        .await
+        .done(200);
+    assert_eq!(named["items"].as_array().unwrap().len(), 1);
+    let then = chrono::DateTime::from_timestamp_micros(before).unwrap();
+    let then = then.format("%Y-%m-%dT%H:%M:%S%.6fZ");
+    let stood = bench
+        .get("sup", &format!("/bureau-audits?as_of={then}"))
+        .await
+        .done(200);
+    let items = stood["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{stood}");
+    assert_eq!(items[0]["audit"]["completed_on"], Value::Null);
+
+    let mut other = finished;
+    other["org_code"] = json!("370502");
+    let mut lots = begun.clone();
+    lots["draw_id"] = id_of("draw");
+    let mut early = begun.clone();
+    early["completed_on"] = json!("2026-03-01");
+    let mut late = begun.clone();
+    late["completed_on"] = json!("2026-03-03");
+    let unnamed = json!({"org_code": "370502", "team": ""});
+    for wrong in [other, lots, early, late, unnamed] {
+        let refused = bench
+            .post("sup", "/bureau-audits", None, None, &wrong)
+            .await;
+        refused.problem(422, "bad-body");
+    }
+    let role = bench
+        .post("o-1", "/bureau-audits", None, None, &begun)
+        .await;
+    role.problem(403, "forbidden-role");
+    let itself = bench
+        .post("sub", "/bureau-audits", None, None, &begun)
+        .await;
+    itself.problem(403, "out-of-scope");
+    bench
+        .get("plant", "/bureau-audits")
+        .await
+        .problem(403, "forbidden-role");
 }
 
 #[tokio::test]

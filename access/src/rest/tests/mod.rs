@@ -8,4 +8,5 @@ mod handed_over;
 mod inspections;
 mod lists;
 mod messages;
+mod stored;
 mod writes;

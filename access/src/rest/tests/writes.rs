@@ -249,3 +249,43 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
     assert!(theirs["conflicts"].is_null() && theirs["resolved"].is_null());
     assert_eq!(theirs["opinion"], "整改到位");
 }
+
+#[tokio::test]
+async fn an_enterprise_marks_data_from_its_case() {
+    let bench = Bench::new().await;
+    let at = format!("/cases/{}", case(1));
+    let act = async |who: &str, action: &str, papers: &serde_json::Value| {
+        let tag = bench.get("ana", &at).await.header("etag").to_owned();
+        let path = format!("{at}/actions/{action}");
+        bench.clock.advance(60_000_000);
+        bench.post(who, &path, Some(&tag), None, papers).await
+    };
+    let sent = json!({"channel": "client", "reason": "R1"});
+    act("ana", "dispatch", &sent).await.done(200);
+    let read = json!({"receipt": "read"});
+    act("plant", "deliver", &read).await.done(200);
+    let mark = |code: &str| {
+        json!({"code": code, "from": "2026-03-01 09:00:00", "to": "2026-03-01 10:00:00",
+               "reason": "标气校准"})
+    };
+    let whole = mark("calibration");
+    act("o-1", "mark", &whole)
+        .await
+        .problem(403, "forbidden-role");
+    let unknown = act("plant", "mark", &mark("holiday")).await;
+    let unknown = unknown.problem(422, "bad-body");
+    let detail = unknown["detail"].as_str().unwrap();
+    assert!(detail.contains("calibration, maintenance"), "{unknown}");
+    let bare = json!({"code": "calibration", "reason": "标气校准"});
+    act("plant", "mark", &bare)
+        .await
+        .problem(422, "missing-fields");
+    let marked = act("plant", "mark", &whole).await.done(200);
+    assert_eq!(marked["state"], "self_check");
+    let page = bench.get("plant", &format!("{at}/events")).await.done(200);
+    let row = page["items"].as_array().unwrap().last().unwrap()["fields"].clone();
+    let document: serde_json::Value = serde_json::from_str(row["mark"].as_str().unwrap()).unwrap();
+    assert_eq!(document["mark_id"], row["mark_id"]);
+    assert_eq!(document["mn"], "mn-1");
+    assert_eq!(document["author"], "plant");
+}

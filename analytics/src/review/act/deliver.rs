@@ -18,7 +18,7 @@ use super::super::store::ActRow;
 use crate::session::{self, append, ensure, load, transaction};
 
 /// What stands in the column for the Kafka topic of acts that came from the queue itself.
-pub(super) const TOPIC: &str = "nonsite-review";
+pub(in crate::review) const TOPIC: &str = "nonsite-review";
 /// How often a commit is tried that met another writer.
 const ATTEMPTS: u32 = 5;
 /// Marker: position in the audit chain.

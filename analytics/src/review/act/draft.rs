@@ -20,8 +20,9 @@ impl Service {
     /// rows and the hash of the rows as CSV.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`], [`Error::Tables`].
+    /// [`Error::ForBodies`] for an enterprise; [`Error::NotFound`], [`Error::Store`], [`Error::Tables`].
     pub async fn draft_record(&self, case_id: &str, session: &Session) -> Result<Record, Error> {
+        self.for_bodies("draft an inspection record")?;
         let shown = self.show(case_id).await?;
         let mut record = Record::default();
         let mut seen = BTreeSet::new();

@@ -27,6 +27,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub(super) use self::build::outlet_code;
+pub(super) use self::deliver::TOPIC;
 pub use self::publish::Target;
 pub use self::record::Record;
 use super::case::Case;

@@ -102,3 +102,46 @@ pub(super) async fn a_body_sees_nothing_of_others(bench: Bench) {
     assert_eq!(bounded.already_checked(&case, None).await.unwrap(), []);
     sound(&bench).await;
 }
+
+pub(super) async fn what_is_for_those_who_judge_is_refused_to_an_enterprise(bench: Bench) {
+    let case = bench.open("judged", Severity::S3).await;
+    let permit = finding("any", Severity::S3).permit_no.unwrap();
+    let bound = |scope: Scope| {
+        bench.service.on_behalf(Caller {
+            scope,
+            ..Caller::default()
+        })
+    };
+    let plant = bound(Scope {
+        org: None,
+        permits: Some([permit].into()),
+    });
+    let body = bound(Scope {
+        org: Some("370522".to_owned()),
+        permits: None,
+    });
+    let settings = crate::session::Config::default();
+    let session = crate::session::in_memory(Vec::new(), &settings)
+        .await
+        .unwrap();
+    let rules = crate::detect::Config::default();
+    let catalogue = crate::detect::Catalogue::load(&rules).unwrap();
+    // Its own case, which it sees.
+    assert_eq!(plant.show(&case).await.unwrap().case.state, "triage");
+    let page = plant.dossier(&case, &session, &rules, &catalogue).await;
+    let draft = plant.draft_record(&case, &session).await;
+    let pages = plant.print_bundle(&case, "four_notices", None).await;
+    for (what, refused) in [
+        ("dossier", page.map(|_| ())),
+        ("draft", draft.map(|_| ())),
+        ("print", pages.map(|_| ())),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, Error::ForBodies(_)), "{what}: {refused}");
+        assert!(refused.to_string().contains(what), "{what}: {refused}");
+    }
+    let pages = body.print_bundle(&case, "four_notices", None).await;
+    assert_eq!(pages.unwrap().len(), 4);
+    assert!(body.draft_record(&case, &session).await.is_ok());
+    sound(&bench).await;
+}

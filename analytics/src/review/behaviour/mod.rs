@@ -10,6 +10,7 @@ mod decision;
 mod endings;
 mod evidence;
 mod look_back;
+mod marks;
 mod messages;
 mod one_order;
 mod papers;
@@ -36,6 +37,7 @@ use decision::*;
 use endings::*;
 use evidence::*;
 use look_back::*;
+use marks::*;
 use messages::*;
 use one_order::*;
 use papers::*;
@@ -409,6 +411,8 @@ suite! {
     two_who_dismiss_are_the_officers_of_the_act,
     an_act_states_what_the_permit_says_of_the_unit,
     an_act_is_written_without_the_permit,
+    an_enterprise_marks_data_and_detection_sees_it_once,
+    what_is_no_mark_is_refused_by_name,
     fifty_findings_of_one_cause_make_one_order,
     another_time_or_another_outlet_is_another_cause,
     the_clocks_of_a_penalty_run_side_by_side,
@@ -423,6 +427,7 @@ suite! {
     an_approval_says_what_the_rule_said,
     a_body_acts_on_its_own_cases,
     a_body_sees_nothing_of_others,
+    what_is_for_those_who_judge_is_refused_to_an_enterprise,
     every_step_asks_for_its_papers,
     codes_are_those_of_the_table,
     an_enterprise_plans_what_it_will_do,

@@ -5,12 +5,14 @@
 //! the page. The same mechanism prints the documents of hand-over packages.
 //!
 //! Invariants: the same case and bundle print the same bytes; serving writes an audit row with the
-//! bundle's version, channel, receipt and the hash of what was printed.
+//! bundle's version, channel, receipt and the hash of what was printed, and the pages themselves are kept
+//! before that row, so that what the unit got can be shown again.
 //!
 //! Failure modes: a file that names a placeholder, table, action, state or role that does not exist is
 //! refused when it is loaded, naming it.
 
 mod page;
+mod served;
 mod values;
 
 use std::path::Path;
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::page::Printed;
+use self::served::SERVE;
+pub(super) use self::served::served;
 use super::calendar::beijing_text;
 use super::case::Case;
 use super::desk::Desk;
@@ -217,14 +221,15 @@ impl Service {
     /// where that is not the unit.
     ///
     /// # Errors
-    /// [`Error::Bundle`] when there is no such bundle or the case is in none of its states;
-    /// [`Error::NotFound`], [`Error::Store`].
+    /// [`Error::ForBodies`] for an enterprise; [`Error::Bundle`] when there is no such bundle or the case
+    /// is in none of its states; [`Error::NotFound`], [`Error::Store`].
     pub async fn print_bundle(
         &self,
         case_id: &str,
         kind: &str,
         receiver: Option<&str>,
     ) -> Result<Vec<Printed>, Error> {
+        self.for_bodies("print documents")?;
         let bundle = self.bundles.get(kind)?;
         let shown = self.show(case_id).await?;
         self.print(bundle, &shown, receiver).await
@@ -243,11 +248,12 @@ impl Service {
     }
 
     /// Records that a bundle was served: an audit row with version, channel, receipt and the hash of
-    /// what is printed now.
+    /// what is printed now. The pages are kept in the evidence folder, and the row names them.
     ///
     /// # Errors
     /// [`Error::Refused`] when the role may not, channel or receipt is missing, or the time lies
-    /// before the case or in the future; [`Error::Bundle`], [`Error::NotFound`], [`Error::Store`].
+    /// before the case or in the future; [`Error::File`] when the pages cannot be kept;
+    /// [`Error::Bundle`], [`Error::NotFound`], [`Error::Store`].
     pub async fn serve_bundle(
         &self,
         case_id: &str,
@@ -263,16 +269,21 @@ impl Service {
         let shown = self.show(case_id).await?;
         let pages = self.print(bundle, &shown, None).await?;
         let names: Vec<&str> = pages.iter().map(|page| page.name.as_str()).collect();
-        let input = Input::default()
+        let mut input = Input::default()
             .with("bundle", kind)
             .with("bundle_version", &bundle.version)
             .with("documents", &names.join(","))
             .with("documents_sha256", &digest(&pages))
             .with("channel", serving.channel.trim())
             .with("receipt", serving.receipt.trim());
+        // Before the row that names them; whoever may not serve leaves nothing behind.
+        if bundle.roles.contains(&actor.role) {
+            let (field, named) = self.keep_pages(&pages).await?;
+            input = input.with(field, &named);
+        }
         self.change(case_id, |case, now| {
-            self.of_body(case, "serve", actor)?;
-            let refused = |why: String| Err(self.desk.refused(case, "serve", why));
+            self.of_body(case, SERVE, actor)?;
+            let refused = |why: String| Err(self.desk.refused(case, SERVE, why));
             let at = serving.served_at.unwrap_or(now);
             if !bundle.roles.contains(&actor.role) {
                 let roles: Vec<&str> = bundle.roles.iter().map(|role| role.code()).collect();
@@ -299,7 +310,7 @@ impl Service {
                 .into());
             }
             let input = input.clone().with("served_at", &beijing_text(at));
-            Ok(vec![Desk::mark(case, "serve", actor, input, at, |_| {})])
+            Ok(vec![Desk::mark(case, SERVE, actor, input, at, |_| {})])
         })
         .await
     }

@@ -150,8 +150,21 @@ impl Service {
     /// Puts a case's page together from the queue and the tables of `session`.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Store`]; [`Error::Tables`] when tables or the rule cannot be read.
+    /// [`Error::ForBodies`] for an enterprise; [`Error::NotFound`], [`Error::Store`]; [`Error::Tables`]
+    /// when tables or the rule cannot be read.
     pub async fn dossier(
+        &self,
+        case_id: &str,
+        session: &Session,
+        config: &Config,
+        catalogue: &Catalogue,
+    ) -> Result<Dossier, Error> {
+        self.for_bodies("read a reviewer's dossier")?;
+        self.put_together(case_id, session, config, catalogue).await
+    }
+
+    /// The same for the program itself, which looks for contradictions before it takes a decision.
+    pub(super) async fn put_together(
         &self,
         case_id: &str,
         session: &Session,

@@ -84,6 +84,22 @@ impl Folder {
         })
     }
 
+    /// Keeps a content of the program's own; its SHA-256, hex.
+    pub(super) fn keep(&self, content: &[u8]) -> Result<String, Fault> {
+        let at = |error| Fault::Io(self.root.clone(), error);
+        fs::create_dir_all(&self.root).map_err(at)?;
+        let mut part = tempfile::NamedTempFile::new_in(&self.root).map_err(at)?;
+        part.write_all(content).map_err(at)?;
+        let sha256 = hex::encode(Sha256::digest(content));
+        self.publish(Stored {
+            sha256: sha256.clone(),
+            bytes: content.len() as u64,
+            head: Vec::new(),
+            part,
+        })?;
+        Ok(sha256)
+    }
+
     /// Gives the copy its name, on disk before this returns. A content that is there already stays.
     pub(super) fn publish(&self, stored: Stored) -> Result<(), Fault> {
         let path = self.path(&stored.sha256);

@@ -16,6 +16,7 @@ mod exif_data;
 mod folder;
 mod incoming;
 mod kind;
+mod made;
 mod picture;
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,16 @@ use nonsite_schemas::tables as defs;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::super::bundle::Bundle;
+use super::super::bundle::{Bundle, served};
 use super::super::calendar::{HOUR, beijing_text};
 use super::super::case::Case;
 use super::super::dossier::finding;
 use super::super::error::{Error, FileFault};
+use super::super::event::Event;
 use super::super::evidence::{CaseFile, Kept};
 use super::super::mirror::event_row;
 use super::super::service::{Service, Shown};
+use super::super::step::Attachment;
 use super::tables;
 use super::zipped::{Content, Entry};
 use crate::session::{self, Session, rows};
@@ -28,8 +30,8 @@ const README: &str = "\
 This package can be checked without the program that made it: unpack it and run
     sha256sum -c SHA256SUMS
 manifest.json lists every file. documents/ is for print (A4), audit/ holds the case's audit rows,
-evidence/ what was handed in and the sealed findings, acts/ the inspection records, data/ the rows as
-CSV and Parquet. Instants are UTC; texts in documents are Beijing time.
+evidence/ what was handed in and the sealed findings, served/ the documents as they were served, acts/
+the inspection records, data/ the rows as CSV and Parquet. Instants are UTC; texts in documents are Beijing time.
 ";
 
 impl Service {
@@ -71,6 +73,9 @@ impl Service {
                 )),
             }
         }
+        for event in &shown.events {
+            self.served(event, &mut entries, &mut absent).await?;
+        }
         let findings: Vec<&Case> = std::iter::once(case).chain(&shown.merged).collect();
         for part in &findings {
             match finding(part, session).await? {
@@ -88,6 +93,50 @@ impl Service {
         entries.sort_by(|one, other| one.path.cmp(&other.path));
         sealed(entries, bundle, shown, receiver, &absent)
     }
+
+    /// The pages that a row says were served, as they were.
+    async fn served(
+        &self,
+        event: &Event,
+        entries: &mut Vec<Entry>,
+        absent: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let Some((kind, pages)) = served(event) else {
+            return Ok(());
+        };
+        if pages.is_empty() {
+            absent.push(format!(
+                "documents `{kind}` (audit row {}): only their hash was recorded",
+                event.seq
+            ));
+        }
+        for page in pages {
+            let damage = match self.made(&page.sha256).await {
+                Kept::Sound => None,
+                Kept::Missing | Kept::NotKept => Some("gone"),
+                Kept::Altered => Some("altered"),
+            };
+            if let Some(damage) = damage {
+                return Err(damaged(&page.name, event.seq, &page.sha256, damage));
+            }
+            entries.push(Entry {
+                path: format!("served/{}-{}/{}", event.seq, plain(kind), plain(&page.name)),
+                content: Content::Kept {
+                    path: self.made_path(&page.sha256),
+                    sha256: page.sha256,
+                },
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Why a package without this file is not made.
+fn damaged(name: &str, seq: i64, sha256: &str, damage: &str) -> Error {
+    Error::Bundle(format!(
+        "file `{name}` of audit row {seq} is {damage}: put it back (SHA-256 {sha256}), a package is \
+         complete or is not made"
+    ))
 }
 
 /// Puts the manifest and the sums in front.
@@ -160,11 +209,8 @@ fn kept(service: &Service, number: usize, file: &CaseFile) -> Result<Option<Entr
         Kept::Altered => Some("altered"),
     };
     if let Some(damage) = damage {
-        return Err(Error::Bundle(format!(
-            "file `{}` of audit row {} is {damage}: put it back (SHA-256 {}), a package is complete or \
-             is not made",
-            file.file.name, file.seq, file.file.sha256
-        )));
+        let Attachment { name, sha256, .. } = &file.file;
+        return Err(damaged(name, file.seq, sha256, damage));
     }
     Ok(Some(Entry {
         path: format!("evidence/{number:02}-{}", plain(&file.file.name)),

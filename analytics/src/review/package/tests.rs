@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Package;
 use crate::fixtures::{PERMIT_NO, Permit, at, minutes, permits, table};
+use crate::review::bundle::{Serving, served};
 use crate::review::evidence::fixture;
 use crate::review::parts::{Role, Severity};
 use crate::review::settings::Config;
@@ -205,6 +206,88 @@ async fn a_package_is_whole_or_is_not_made(bench: Bench) {
     assert!(shown.events.iter().all(|event| event.action != "package"));
 }
 
+async fn what_was_served_stays_as_it_was(bench: Bench) {
+    let case = filed(&bench).await;
+    let pages = bench
+        .service
+        .print_bundle(&case, "four_notices", None)
+        .await
+        .unwrap();
+    let legal = person("law", Role::Legal);
+    let serving = Serving {
+        channel: "in person".to_owned(),
+        receipt: "R-17".to_owned(),
+        served_at: None,
+    };
+    bench.clock.advance(60_000_000);
+    bench
+        .service
+        .serve_bundle(&case, "four_notices", &legal, &serving)
+        .await
+        .unwrap();
+    let row = bench
+        .service
+        .show(&case)
+        .await
+        .unwrap()
+        .events
+        .pop()
+        .unwrap();
+    let (kind, kept) = served(&row).unwrap();
+    assert_eq!((kind, kept.len()), ("four_notices", 4));
+
+    // The case goes on, and the same bundle says something else by now.
+    bench.act(&case, "notify", "law", Role::Legal).await;
+    let printed = bench
+        .service
+        .print_bundle(&case, "four_notices", None)
+        .await
+        .unwrap();
+    assert_ne!(printed, pages);
+    for (page, kept) in pages.iter().zip(&kept) {
+        assert_eq!(page.name, kept.name);
+        let content = std::fs::read(bench.service.made_path(&kept.sha256)).unwrap();
+        assert_eq!(content, page.html.as_bytes());
+    }
+    let files = bench.service.files(&case).await.unwrap();
+    assert!(
+        files.iter().all(|file| !file.file.name.ends_with(".html")),
+        "what was served is no evidence"
+    );
+
+    let session = session().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.zip");
+    hand_over(&bench, &case, &session, &out).await.unwrap();
+    tool(folder.path(), &["unzip", "-q", "out.zip", "-d", "inside"]);
+    let inside = folder.path().join("inside");
+    tool(&inside, &["sha256sum", "-c", "--strict", "SHA256SUMS"]);
+    let shelf = inside.join(format!("served/{}-four_notices", row.seq));
+    for page in &pages {
+        let content = std::fs::read(shelf.join(&page.name)).unwrap();
+        assert_eq!(content, page.html.as_bytes());
+    }
+    // A page that is not what it was stops the next one.
+    std::fs::write(bench.service.made_path(&kept[0].sha256), b"another").unwrap();
+    let refused = hand_over(&bench, &case, &session, &out).await.unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains(&kept[0].name) && refused.contains("is altered"),
+        "{refused}"
+    );
+    // Whoever may not serve leaves nothing behind.
+    let shelves = || std::fs::read_dir(bench.files.path().join("evidence")).unwrap();
+    let before = shelves().count();
+    let reviewer = person("rev", Role::Reviewer);
+    let refused = bench
+        .service
+        .serve_bundle(&case, "four_notices", &reviewer, &serving)
+        .await;
+    assert!(refused.unwrap_err().to_string().contains("may not serve"));
+    assert_eq!(shelves().count(), before);
+    assert_eq!(bench.service.audit(None).await.unwrap().fault, None);
+}
+
 macro_rules! on_both {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
@@ -230,4 +313,5 @@ on_both! {
     a_receiver_checks_a_package,
     the_same_state_gives_the_same_bytes,
     a_package_is_whole_or_is_not_made,
+    what_was_served_stays_as_it_was,
 }

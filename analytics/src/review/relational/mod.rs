@@ -526,6 +526,17 @@ macro_rules! relational {
                 acts_from(&rows).map_err(self.fault("read acts"))
             }
 
+            async fn marks_waiting(&self, after: i64) -> Result<Vec<Event>, StoreError> {
+                let rows = sqlx::query(common::MARKS_WAITING)
+                    .bind(after)
+                    .fetch_all(self.reader())
+                    .await
+                    .map_err(self.fault("read marks"))?;
+                rows.iter()
+                    .map(|row| event_of(&self.database, row))
+                    .collect()
+            }
+
             async fn version(
                 &self,
                 case_id: &str,

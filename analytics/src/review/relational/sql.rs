@@ -87,6 +87,9 @@ pub(in crate::review) const EVENTS_OF: &str =
 pub(in crate::review) const EVENTS: &str =
     "SELECT * FROM review_events WHERE seq > $1 ORDER BY seq LIMIT $2";
 
+pub(in crate::review) const MARKS_WAITING: &str =
+    "SELECT * FROM review_events WHERE seq > $1 AND action = 'mark' ORDER BY seq";
+
 pub(in crate::review) const FINGERPRINTS: &str = "SELECT * FROM review_cases ORDER BY case_id";
 
 pub(in crate::review) const ACTS_BETWEEN: &str =
