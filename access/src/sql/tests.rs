@@ -272,6 +272,24 @@ async fn the_clock_runs_while_rows_are_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_has_the_escape_character_it_names() {
+    let (_folder, engine) = engine(|_| {});
+    for (like, wanted) in [
+        ("'axb' LIKE 'a#_b' ESCAPE '#'", false),
+        ("'a_b' LIKE 'a#_b' ESCAPE '#'", true),
+        ("'a#b' LIKE 'a##b' ESCAPE '#'", true),
+        ("'a#xb' LIKE 'a##_b' ESCAPE '#'", true),
+        ("'A%b' ILIKE 'a/%b' ESCAPE '/'", true),
+        // Where another character escapes, a backslash is one like any other.
+        (r"'a\b' LIKE 'a\b' ESCAPE '#'", true),
+        (r"'a_b' LIKE 'a\_b' ESCAPE '#'", false),
+    ] {
+        let answer = rows(&engine, &format!("SELECT {like} AS fits")).await;
+        assert_eq!(answer, ["fits", &wanted.to_string()], "{like}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_needs_too_much_memory_fails_and_the_next_one_runs() {
     let (_folder, engine) = engine(|config| {
         config.query_memory_mb = 16;

@@ -42,7 +42,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
         Ok(statements) if !statements.iter().any(names_catalogue) => {
             Ok(statements.into_iter().map(rewrite).collect())
         }
-        Ok(_) => catalogue(text).map_err(|error| fault(&error)),
+        Ok(statements) => {
+            let qualified = qualified(statements);
+            catalogue(qualified.as_deref().unwrap_or(text)).map_err(|error| fault(&error))
+        }
         // Some clients' own questions are not in the dialect's grammar and are known by their text.
         Err(error) => match catalogue(text) {
             Ok(statements) if statements.iter().any(names_catalogue) => Ok(statements),
@@ -59,8 +62,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>, Fault> {
 
 /// Reads a question about the catalogue.
 fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
-    let qualified = qualified(text);
-    let mut statements = CATALOGUE.parse(qualified.as_deref().unwrap_or(text))?;
+    let mut statements = CATALOGUE.parse(text)?;
     for statement in &mut statements {
         let _ = visit_expressions_mut(statement, |expr| {
             if is_nothing(expr) {
@@ -122,12 +124,7 @@ fn named(statement: &mut Statement) {
 /// The text with the schema in names of catalogue tables that are looked up (`'pg_class'::regclass`):
 /// PostgreSQL looks there first, whatever the search path; functions stay names. None when there are no
 /// such casts.
-fn qualified(text: &str) -> Option<String> {
-    let mut statements = Parser::new(&PostgreSqlDialect {})
-        .with_recursion_limit(DEPTH)
-        .try_with_sql(text)
-        .and_then(|mut parser| parser.parse_statements())
-        .ok()?;
+fn qualified(mut statements: Vec<Statement>) -> Option<String> {
     let mut found = false;
     for statement in &mut statements {
         let _ = visit_expressions_mut(statement, |expr| {
