@@ -36,7 +36,11 @@ async fn kept(session: &Session, figure: &str) -> anyhow::Result<KeptFigure> {
             });
     }
     let fault = |what: String| Usage(format!("figure `{figure}`: {what}"));
-    let text = std::fs::read_to_string(figure).map_err(|error| fault(error.to_string()))?;
+    let text = std::fs::read_to_string(figure).map_err(|error| {
+        fault(format!(
+            "neither the id of a published figure nor a file that `--save` wrote: {error}"
+        ))
+    })?;
     let snapshot: Snapshot =
         serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
     let snapshot_id = snapshot.id();
