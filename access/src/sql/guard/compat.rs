@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
     Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
+    visit_relations_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -102,6 +103,17 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             ControlFlow::<()>::Continue(())
         });
         named(statement);
+        let _ = visit_relations_mut(statement, |relation| {
+            // One of PostgreSQL's that the parser does not know as such.
+            if relation
+                .to_string()
+                .eq_ignore_ascii_case("pg_stat_activity")
+            {
+                let schema = ObjectNamePart::Identifier(Ident::new("pg_catalog"));
+                relation.0.insert(0, schema);
+            }
+            ControlFlow::<()>::Continue(())
+        });
     }
     let statements = statements.into_iter().map(escaped).map(translated);
     Ok(statements.collect())
