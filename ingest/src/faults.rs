@@ -27,8 +27,6 @@ use std::time::Duration;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, PutResult, Result};
 
-use crate::store::forward::forward_object_store;
-
 /// Environment variable with a fault plan.
 pub const FAULTS_ENV: &str = "NONSITE_FAULTS";
 /// How much later a `late_commit` lands.
