@@ -9,6 +9,7 @@ use super::error::Error;
 use super::parts::{Severity, UnitKind};
 use super::penalty::Procedure;
 use super::store::StoreError;
+use super::terms::{ClockTerms, Terms};
 
 /// The first of two signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ pub struct RunningClock {
     /// It passed and nothing happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
+    /// What it was started under; clocks from before that was recorded have the workflow's own lengths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<ClockTerms>,
 }
 
 /// A deadline that waits while another one runs. Instants are microseconds UTC.
@@ -51,6 +55,9 @@ pub struct HeldDeadline {
     /// When the holder has to be reminded, while that lies ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_at: Option<i64>,
+    /// What it was started under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 
 /// What the enterprise plans to do under an order.
@@ -174,6 +181,10 @@ pub struct Case {
     pub clock_from: i64,
     /// Deadline of the state.
     pub due_at: Option<i64>,
+    /// What the deadline was started under; one from before that was recorded has the workflow's own
+    /// lengths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// When the engine has to look at the case again.
     pub timer_at: Option<i64>,
     /// The deadline passed and nothing happened.

@@ -359,6 +359,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         entered_at: now,
         clock_from: now,
         due_at: None,
+        terms: None,
         timer_at: None,
         overdue: false,
         remind_at: None,

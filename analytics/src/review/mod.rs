@@ -38,6 +38,7 @@ mod checklist;
 mod claims;
 mod clocks;
 mod deadline;
+mod deadline_file;
 mod desk;
 mod diagram;
 mod dossier;
@@ -71,6 +72,7 @@ mod stats;
 mod step;
 mod store;
 mod stored;
+mod terms;
 mod tick;
 
 #[cfg(test)]
@@ -118,7 +120,7 @@ pub use dossier::{
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
 pub(crate) use evidence::near;
-pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
+pub use evidence::{CaseFile, EvidenceKind, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
@@ -126,7 +128,7 @@ pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
-    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State, Transition,
     UnitKind,
 };
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
@@ -144,4 +146,5 @@ pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
     VersionRow,
 };
+pub use terms::{ClockTerms, Length, Terms};
 pub use tick::Fired;

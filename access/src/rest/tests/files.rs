@@ -8,7 +8,7 @@ const PHOTO: &[u8] = include_bytes!("../../../../analytics/src/review/evidence/f
 
 /// A photo for a case, on whichever version it has.
 pub(super) async fn hand_in(bench: &Bench, who: &str, case: &str) -> Answer {
-    let line = format!("POST /cases/{case}/files?name=%E6%B3%B5.jpg");
+    let line = format!("POST /cases/{case}/files?name=%E6%B3%B5.jpg&kind=after");
     let headers = [("content-type", "image/jpeg"), ("if-match", "*")];
     bench.ask(who, &line, &headers, PHOTO).await
 }
