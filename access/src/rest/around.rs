@@ -17,6 +17,17 @@ pub(super) struct TermsView {
     sha256: String,
 }
 
+impl TermsView {
+    /// Those that are in force.
+    pub(super) fn of(machine: &Machine) -> Self {
+        let (version, sha256) = machine.lengths();
+        Self {
+            version: version.to_owned(),
+            sha256: sha256.to_owned(),
+        }
+    }
+}
+
 impl From<Terms> for TermsView {
     fn from(terms: Terms) -> Self {
         Self {

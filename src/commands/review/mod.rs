@@ -177,7 +177,8 @@ enum Action {
     },
     /// Write the index that lists and searches read anew from the kept versions of the cases.
     Reindex,
-    /// Print the workflow: states, actions, roles, deadlines.
+    /// Print the workflow: states, actions, roles, deadlines (those of the file that `[review] deadlines`
+    /// names, where it changes them).
     Workflow {
         /// The diagram alone, in Mermaid.
         #[arg(long)]
@@ -238,13 +239,16 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     }
     let (clock, client) = clock(args.at.as_deref())?;
     if let Action::Workflow { mermaid: diagram } = args.action {
-        let machine = nonsite_analytics::review::Machine::built_in();
+        let machine = settings
+            .review
+            .machine()
+            .map_err(|error| exit_code(error.into()))?;
         print!(
             "{}",
             if diagram {
-                mermaid(machine)
+                mermaid(&machine)
             } else {
-                document(machine)
+                document(&machine)
             }
         );
         return Ok(Exit::Done);

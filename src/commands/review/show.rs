@@ -238,6 +238,9 @@ pub(super) fn case(
             "clock",
             format!("{} {zh} until {}{late}", clock.name, due_text(clock.due_at)),
         );
+        if let Some(terms) = &clock.terms {
+            line("", set(&terms.version, &terms.sha256));
+        }
     }
     if let Some(at) = case.procedure.notified_at {
         let hearing = match case.procedure.hearing {
@@ -279,6 +282,9 @@ pub(super) fn case(
                 then.unwrap_or_default()
             ),
         );
+    }
+    if let Some(terms) = &case.terms {
+        line("terms", set(&terms.version, &terms.sha256));
     }
     if case.return_count + case.extension_count > 0 {
         line(
@@ -419,6 +425,14 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// Which lengths a clock was started under.
+fn set(version: &str, sha256: &str) -> String {
+    format!(
+        "时限版本 lengths {version} ({})",
+        sha256.get(..12).unwrap_or(sha256)
+    )
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.
