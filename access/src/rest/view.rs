@@ -66,6 +66,10 @@ pub(super) struct CaseView {
     severity: String,
     /// Past the marking deadline.
     confirmed: bool,
+    /// Where the clue comes from: `rule`, `complaint`, `transfer`, `platform`, `inspection` or `other`.
+    source_system: String,
+    /// Its number there; for a rule's finding the finding.
+    source_ref: String,
     /// Outlet, else logger, else permit.
     subject: String,
     /// Permit of the unit.
@@ -141,7 +145,11 @@ impl CaseView {
     pub(super) fn of(case: Case, machine: &Machine, now: i64) -> Self {
         let held_by = case.held_by(now).map(str::to_owned);
         let state = machine.state(&case.state);
+        let (source_system, source_ref) = case.source();
+        let (source_system, source_ref) = (source_system.code(), source_ref.to_owned());
         Self {
+            source_system: source_system.to_owned(),
+            source_ref,
             state_zh: state.map(|state| state.zh.clone()).unwrap_or_default(),
             holder: state
                 .map(|state| state.holder.code().to_owned())

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
 use super::penalty::Procedure;
+use super::reported::SourceSystem;
 use super::store::StoreError;
 use super::terms::{ClockTerms, Terms};
 
@@ -131,6 +132,12 @@ pub struct Case {
     pub severity: Severity,
     /// Past the marking deadline.
     pub confirmed: bool,
+    /// Where the clue comes from, when no rule found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_system: Option<SourceSystem>,
+    /// Its number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ref: Option<String>,
     /// What the finding is about: outlet, else logger, else permit.
     pub subject: String,
     /// Permit of the unit.

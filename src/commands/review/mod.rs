@@ -6,6 +6,7 @@ mod handover;
 mod messages;
 mod papers;
 mod proofs;
+mod report;
 mod setup;
 mod show;
 
@@ -89,6 +90,9 @@ enum Action {
     Counts,
     /// Take findings from table `anomalies` into the queue (again and again without doubling).
     Take,
+    /// Put in a clue that no rule found: a complaint, a transfer, what another platform or an officer
+    /// tells.
+    Report(report::Report),
     /// Claim a case, or without one the next that waits for the role.
     Claim {
         /// The case; its id may be shortened.
@@ -338,6 +342,7 @@ impl Desk {
                 listing.print(self.format, &items)?;
             }
             Action::Take => self.take(settings).await?,
+            Action::Report(args) => self.report_clue(args).await?,
             Action::Claim {
                 case,
                 who,

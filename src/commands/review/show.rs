@@ -201,10 +201,17 @@ pub(super) fn case(
             case.anomaly_id, case.evidence_sha256
         ),
     );
+    if case.source_system.is_some() {
+        line("source", source(case));
+    }
     line("withdrawn", text(&case.withdrawn));
     line("part of", text(&case.parent_id));
     for other in &shown.merged {
-        line("also found", format!("{} {}", other.rule_id, other.reason));
+        let whence = match other.source_system {
+            None => other.rule_id.clone(),
+            Some(_) => source(other),
+        };
+        line("also found", format!("{whence} {}", other.reason));
     }
     for before in checked {
         println!("  {}", handover::line(before));
@@ -425,6 +432,12 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// Where a clue comes from, and its number there.
+fn source(case: &Case) -> String {
+    let (system, reference) = case.source();
+    format!("{} {} {reference}", system.zh(), system.code())
 }
 
 /// Which lengths a clock was started under.

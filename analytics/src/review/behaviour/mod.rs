@@ -17,6 +17,7 @@ mod one_order;
 mod papers;
 mod penalty;
 mod queue;
+mod reported;
 mod required;
 mod review_rows;
 mod rises;
@@ -47,6 +48,7 @@ use one_order::*;
 use papers::*;
 use penalty::*;
 use queue::*;
+use reported::*;
 use required::*;
 use review_rows::*;
 use rises::*;
@@ -456,6 +458,9 @@ suite! {
     an_approval_asks_for_a_photo_of_the_state_after,
     what_a_file_shows_is_on_record,
     an_enterprise_is_told_of_its_own_pictures_alone,
+    a_reported_clue_is_one_case,
+    a_reported_clue_is_part_of_its_cause,
+    a_reported_clue_says_whom_and_what,
     conflicts_are_answered_before_an_approval,
     what_changes_between_two_signatures_voids_the_first,
     a_review_says_how_long_it_took,
