@@ -222,8 +222,7 @@ pub(super) struct Name {
         example = "pump.jpg"
     )]
     name: Option<String>,
-    /// What it shows; the state before or after the measures and a device's label are shown by photos and
-    /// videos alone.
+    /// What it shows; only photos and videos show the state before or after, or a label.
     #[param(inline)]
     kind: Option<Shows>,
     /// Free text for the audit row.

@@ -129,8 +129,8 @@ pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
-    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State, Transition,
-    UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State,
+    Transition, UnitKind,
 };
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;

@@ -135,7 +135,8 @@ fn fits(
     severity: Severity,
     unit: UnitKind,
 ) -> bool {
-    (severities.is_empty() || severities.contains(&severity)) && only.is_none_or(|kind| kind == unit)
+    (severities.is_empty() || severities.contains(&severity))
+        && only.is_none_or(|kind| kind == unit)
 }
 
 impl Terms {

@@ -3,28 +3,24 @@
 mod dossier;
 mod files;
 mod handover;
+mod intake;
 mod messages;
 mod papers;
 mod proofs;
-mod report;
 mod setup;
 mod show;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use nonsite_analytics::detect::{Catalogue, dispatch};
-use nonsite_analytics::feedback::suspended;
-use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_findings, mermaid};
+use nonsite_analytics::review::{Actor, Case, Filter, Service, document, mermaid};
 use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
 use self::setup::{clock, exit_code};
 pub(crate) use self::setup::{deliver, deliver_marks, open, queue, tick};
-use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
-use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// Work on the review queue: clues, rectification, review, deadlines, audit.
@@ -92,7 +88,7 @@ enum Action {
     Take,
     /// Put in a clue that no rule found: a complaint, a transfer, what another platform or an officer
     /// tells.
-    Report(report::Report),
+    Report(intake::Report),
     /// Claim a case, or without one the next that waits for the role.
     Claim {
         /// The case; its id may be shortened.
@@ -446,44 +442,6 @@ impl Desk {
             None => println!("nothing waits for role `{}`", actor.role),
         }
         Ok(Exit::Done)
-    }
-
-    async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
-        let progress = Progress::of("taking findings");
-        let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-            .await
-            .map_err(classed)?;
-        let findings = load_findings(session.ctx()).await?;
-        let catalogue = Catalogue::load(&settings.detect).map_err(classed)?;
-        let suspension = &settings.detect.suspension;
-        let now = self.clock.now_micros();
-        let suspended = suspended(&session, &catalogue, suspension, now)
-            .await
-            .map_err(classed)?;
-        let dispatch = dispatch(&session, now).await.map_err(classed)?;
-        let taken = self
-            .service
-            .take_with(&findings, &suspended, &dispatch)
-            .await?;
-        drop(progress);
-        if self.format == Format::Json {
-            println!("{}", serde_json::to_string_pretty(&taken)?);
-        } else {
-            println!(
-                "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} raised, {} held, {} unchanged",
-                findings.len(),
-                taken.triage,
-                taken.reminded,
-                taken.merged,
-                taken.reopened,
-                taken.withdrawn,
-                taken.raised,
-                taken.held,
-                taken.unchanged
-            );
-        }
-        Ok(())
     }
 
     fn actor(&self, who: &Who) -> anyhow::Result<Actor> {

@@ -46,8 +46,15 @@ pub(super) async fn what_is_found_after_a_dismissal_is_a_clue_of_its_own(bench: 
     let taken = take(&bench, &[other_rule.clone(), next.clone()]).await;
     assert_eq!((taken.triage, taken.merged), (2, 0));
     let taken = take(&bench, &[again("alarm", 2, Severity::S3)]).await;
-    assert_eq!((taken.triage, taken.merged), (0, 1), "one open clue of a kind");
-    assert_eq!((state(&bench, &case).await, fired(&bench, &case).await), ("dismissed".to_owned(), 2));
+    assert_eq!(
+        (taken.triage, taken.merged),
+        (0, 1),
+        "one open clue of a kind"
+    );
+    assert_eq!(
+        (state(&bench, &case).await, fired(&bench, &case).await),
+        ("dismissed".to_owned(), 2)
+    );
     // Whoever decides on it sees what was decided, on file or not.
     let new = Case::id_of(&next.anomaly_id);
     let checked = bench.service.already_checked(&new, None).await.unwrap();
@@ -63,10 +70,7 @@ pub(super) async fn what_is_found_after_a_dismissal_is_a_clue_of_its_own(bench: 
 }
 
 /// What leads from triage to a decision; the last step is the decision.
-type Way = (
-    &'static str,
-    &'static [(&'static str, &'static str, Role)],
-);
+type Way = (&'static str, &'static [(&'static str, &'static str, Role)]);
 
 const DECISIONS: [Way; 3] = [
     (

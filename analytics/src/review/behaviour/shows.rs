@@ -98,10 +98,7 @@ pub(super) async fn what_a_file_shows_is_on_record(bench: Bench) {
         attachments: vec![wrong],
         ..papers_for("submit")
     };
-    let step = bench
-        .service
-        .act(&case, "submit", &plant, &with_step)
-        .await;
+    let step = bench.service.act(&case, "submit", &plant, &with_step).await;
     for refused in [attach, step] {
         let said = refused.unwrap_err().to_string();
         assert!(
@@ -130,7 +127,11 @@ pub(super) async fn what_a_file_shows_is_on_record(bench: Bench) {
         .collect();
     assert_eq!(
         kinds,
-        [Some(EvidenceKind::LabReport), Some(EvidenceKind::After), None]
+        [
+            Some(EvidenceKind::LabReport),
+            Some(EvidenceKind::After),
+            None
+        ]
     );
     sound(&bench).await;
     // Neither the index nor the row can be made to say something else.

@@ -95,7 +95,9 @@ pub(super) async fn a_running_clock_keeps_its_extensions(mut bench: Bench) {
     assert_eq!(filed.clocks[0].terms.as_ref().unwrap().version, "t");
     assert_eq!(filed.terms, None, "the state has no deadline of its own");
     bench.service = own;
-    bench.act(&id, "extend_filing", "boss", Role::Approver).await;
+    bench
+        .act(&id, "extend_filing", "boss", Role::Approver)
+        .await;
     let longer = case(&bench, &id).await;
     assert_eq!(beijing_text(longer.due_at.unwrap()), "2026-03-18 00:00");
     let again = bench

@@ -167,9 +167,9 @@ fn files(
             continue;
         };
         // What was handed in before the order shows the state before it, and so does what is said to.
-        let after_order = page.order.filter(|order| {
-            file.seq > order.seq && file.file.kind != Some(EvidenceKind::Before)
-        });
+        let after_order = page
+            .order
+            .filter(|order| file.seq > order.seq && file.file.kind != Some(EvidenceKind::Before));
         if let (Some(taken), Some(order)) = (facts.taken_at, after_order)
             && taken < order.at
         {

@@ -1,13 +1,19 @@
-//! Putting a clue in that no rule found.
+//! Clues that come in: findings from table `anomalies`, and what no rule found.
 
 use std::path::PathBuf;
 
+use nonsite_analytics::detect::{Catalogue, dispatch};
+use nonsite_analytics::feedback::suspended;
 use nonsite_analytics::ratio::parse_as_of;
-use nonsite_analytics::review::{Clue, Input, Severity, SourceSystem};
+use nonsite_analytics::review::{Clue, Input, Severity, SourceSystem, load_findings};
 
 use super::papers::Who;
 use super::{Desk, files};
+use crate::commands::detect::classed;
 use crate::exit::Usage;
+use crate::output::Format;
+use crate::progress::Progress;
+use crate::settings::Settings;
 
 /// Puts a clue in.
 #[derive(Debug, clap::Args)]
@@ -59,6 +65,44 @@ pub(super) struct Report {
 }
 
 impl Desk {
+    pub(super) async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
+        let progress = Progress::of("taking findings");
+        let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
+            .await
+            .map_err(classed)?;
+        let findings = load_findings(session.ctx()).await?;
+        let catalogue = Catalogue::load(&settings.detect).map_err(classed)?;
+        let suspension = &settings.detect.suspension;
+        let now = self.clock.now_micros();
+        let suspended = suspended(&session, &catalogue, suspension, now)
+            .await
+            .map_err(classed)?;
+        let dispatch = dispatch(&session, now).await.map_err(classed)?;
+        let taken = self
+            .service
+            .take_with(&findings, &suspended, &dispatch)
+            .await?;
+        drop(progress);
+        if self.format == Format::Json {
+            println!("{}", serde_json::to_string_pretty(&taken)?);
+        } else {
+            println!(
+                "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
+                 {} raised, {} held, {} unchanged",
+                findings.len(),
+                taken.triage,
+                taken.reminded,
+                taken.merged,
+                taken.reopened,
+                taken.withdrawn,
+                taken.raised,
+                taken.held,
+                taken.unchanged
+            );
+        }
+        Ok(())
+    }
+
     pub(super) async fn report_clue(&self, args: Report) -> anyhow::Result<()> {
         let actor = self.actor(&args.who)?;
         let from = instant("from", &args.from)?;
