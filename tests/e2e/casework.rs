@@ -144,7 +144,7 @@ fn submit(sandbox: &Sandbox, case: &str) {
         "--field",
         "plan_due=2027-03-03",
         "--attach",
-        "pump.jpg",
+        "after=pump.jpg",
     ];
     assert_eq!(
         walk(sandbox, MONDAY, ENTERPRISE, &["submit", case], &papers),

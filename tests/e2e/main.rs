@@ -30,6 +30,7 @@ mod plain;
 mod plants;
 mod quarantine;
 mod rebalance;
+mod reported;
 mod rest;
 mod rule_folder;
 mod run;

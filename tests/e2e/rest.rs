@@ -273,7 +273,7 @@ const PLANT: &[&str] = &[
     "--field",
     "plan_due=2026-06-10",
     "--attach",
-    "pump.jpg",
+    "after=pump.jpg",
 ];
 
 impl Prepared {

@@ -25,6 +25,7 @@ mod audits;
 mod bundles;
 mod cases;
 mod checklists;
+mod clues;
 mod config;
 mod dossier;
 mod drawings;

@@ -18,7 +18,7 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
+    anomalies, audits, bundles, cases, checklists, clues, dossier, drawings, draws, figures, files,
     inspections, layer, messages, openapi, packages, publication, ratio, records, samples,
     snapshots, targets, work, workflow,
 };
@@ -51,6 +51,7 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(work::release))
         .routes(routes!(work::claim_next))
         .routes(routes!(work::act))
+        .routes(routes!(clues::report))
         .routes(routes!(figures::stats))
         .routes(routes!(figures::rows))
         .routes(routes!(targets::rows))

@@ -4,6 +4,8 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
+use std::sync::Arc;
+
 use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Plan, Signature};
 use super::error::{Error, Refusal};
@@ -20,7 +22,7 @@ use nonsite_schemas::wire::inspection::Mode;
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
-    pub(super) machine: &'static Machine,
+    pub(super) machine: Arc<Machine>,
     pub(super) calendar: Calendar,
     pub(super) rule_owners: std::collections::BTreeMap<String, String>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Moved {
 impl Desk {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            machine: Machine::built_in(),
+            machine: Arc::new(Machine::built_in().clone()),
             calendar: config.calendar(),
             rule_owners: config.rule_owners.clone(),
         }

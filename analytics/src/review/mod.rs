@@ -38,6 +38,7 @@ mod checklist;
 mod claims;
 mod clocks;
 mod deadline;
+mod deadline_file;
 mod desk;
 mod diagram;
 mod dossier;
@@ -61,6 +62,7 @@ mod recheck;
 mod registry;
 mod relapse;
 mod relational;
+mod reported;
 mod review_row;
 mod rise;
 mod service;
@@ -71,6 +73,7 @@ mod stats;
 mod step;
 mod store;
 mod stored;
+mod terms;
 mod tick;
 
 #[cfg(test)]
@@ -118,7 +121,7 @@ pub use dossier::{
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
 pub(crate) use evidence::near;
-pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
+pub use evidence::{CaseFile, EvidenceKind, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
@@ -126,13 +129,14 @@ pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
-    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
-    UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State,
+    Transition, UnitKind,
 };
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
+pub use reported::{Clue, SourceSystem};
 pub use review_row::Reviewed;
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
@@ -144,4 +148,5 @@ pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
     VersionRow,
 };
+pub use terms::{ClockTerms, Length, Terms};
 pub use tick::Fired;

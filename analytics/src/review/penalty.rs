@@ -195,9 +195,7 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
         Guard::Heard => heard(at),
         Guard::LegallyReviewed => legally_reviewed(at),
         Guard::Undecided => hold(
-            [SERVICE, PAYMENT, ARCHIVE]
-                .iter()
-                .all(|clock| !case.clock_runs(clock)),
+            !is_decided(case),
             "已作出处罚决定 / a penalty was decided already",
         ),
         Guard::DecidedAndServed => {
@@ -218,6 +216,13 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
         // Conditions of other parts of the workflow are checked where they are named.
         _ => Ok(()),
     }
+}
+
+/// Whether a penalty was decided and its case is not on file yet.
+pub(super) fn is_decided(case: &Case) -> bool {
+    [SERVICE, PAYMENT, ARCHIVE]
+        .iter()
+        .any(|clock| case.clock_runs(clock))
 }
 
 /// Whether a hearing was asked for that is neither held nor waived.

@@ -190,6 +190,8 @@ pub struct FileRow {
     pub sha256: String,
     /// What the picture looks like, hex; `None` when nothing can be said.
     pub picture: Option<String>,
+    /// What it shows, as whoever handed it in said.
+    pub kind: Option<String>,
     /// When it was handed in, microseconds UTC.
     pub at: i64,
 }

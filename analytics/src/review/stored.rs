@@ -156,6 +156,7 @@ where
         name: row.try_get("name")?,
         sha256: row.try_get("sha256")?,
         picture: row.try_get("picture")?,
+        kind: row.try_get("kind")?,
         at: row.try_get("at")?,
     })
 }

@@ -10,6 +10,7 @@ use super::calendar::HOUR;
 use super::case::Case;
 use super::dossier::CODES;
 use super::error::Error;
+use super::evidence::EvidenceKind;
 use super::intake::Finding;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
@@ -101,6 +102,7 @@ pub(super) fn papers() -> Input {
     input.attachments.push(Attachment {
         name: "pump.jpg".to_owned(),
         sha256: "ab".repeat(32),
+        kind: Some(EvidenceKind::After),
         facts: None,
     });
     input

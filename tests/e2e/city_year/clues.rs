@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nonsite_analytics::ratio::{Period, parse_as_of};
 use nonsite_analytics::review::{
-    Actor, Attachment, Case, Config, Figure, Finding, Input, Role, Service, Severity,
+    Actor, Attachment, Case, Config, EvidenceKind, Figure, Finding, Input, Role, Service, Severity,
 };
 use nonsite_generator::city_year::clues::{ANSWERED, BACK, JUDGED, SENT};
 use nonsite_generator::city_year::{CityYear, Clue, Counts, Way, case_work};
@@ -95,6 +95,7 @@ fn papers(items: &str) -> Input {
     input.attachments.push(Attachment {
         name: "pump.jpg".to_owned(),
         sha256: "ab".repeat(32),
+        kind: Some(EvidenceKind::After),
         facts: None,
     });
     input

@@ -1,6 +1,7 @@
 //! The API from outside: requests and answers over the real routes and stores.
 
 mod access;
+mod clues;
 mod documents;
 mod figures;
 mod files;

@@ -328,7 +328,10 @@ impl Making<'_> {
         for finding in self.findings {
             evidence.push(Evidence {
                 evidence_id: finding.anomaly_id.clone(),
-                kind: "anomaly".to_owned(),
+                kind: match finding.source_system {
+                    None => "anomaly".to_owned(),
+                    Some(_) => "reported_clue".to_owned(),
+                },
                 sha256: finding.evidence_sha256.clone(),
                 captured_at: None,
             });

@@ -6,6 +6,7 @@ mod bodies;
 mod bundles;
 mod clocks;
 mod deadlines;
+mod decided;
 mod decision;
 mod endings;
 mod evidence;
@@ -16,10 +17,13 @@ mod one_order;
 mod papers;
 mod penalty;
 mod queue;
+mod reported;
 mod required;
 mod review_rows;
 mod rises;
+mod shows;
 mod stats;
+mod terms;
 
 use super::calendar::HOUR;
 use super::error::Error;
@@ -33,6 +37,7 @@ use bodies::*;
 use bundles::*;
 use clocks::*;
 use deadlines::*;
+use decided::*;
 use decision::*;
 use endings::*;
 use evidence::*;
@@ -43,10 +48,13 @@ use one_order::*;
 use papers::*;
 use penalty::*;
 use queue::*;
+use reported::*;
 use required::*;
 use review_rows::*;
 use rises::*;
+use shows::*;
 use stats::*;
+use terms::*;
 
 const DAY: i64 = 24 * HOUR;
 
@@ -441,6 +449,18 @@ suite! {
     a_penalty_is_not_decided_or_closed_early,
     a_hearing_is_held_before_the_decision,
     a_major_decision_is_reviewed_on_complete_evidence,
+    a_running_deadline_keeps_its_lengths,
+    a_running_clock_keeps_its_extensions,
+    a_look_back_keeps_its_checks,
+    what_is_found_after_a_dismissal_is_a_clue_of_its_own,
+    what_is_found_after_a_decision_is_a_clue_of_its_own,
+    what_is_worse_than_was_approved_is_a_clue_of_its_own,
+    an_approval_asks_for_a_photo_of_the_state_after,
+    what_a_file_shows_is_on_record,
+    an_enterprise_is_told_of_its_own_pictures_alone,
+    a_reported_clue_is_one_case,
+    a_reported_clue_is_part_of_its_cause,
+    a_reported_clue_says_whom_and_what,
     conflicts_are_answered_before_an_approval,
     what_changes_between_two_signatures_voids_the_first,
     a_review_says_how_long_it_took,

@@ -288,6 +288,7 @@ macro_rules! relational {
                     .bind(&file.name)
                     .bind(&file.sha256)
                     .bind(file.picture.as_deref())
+                    .bind(file.kind.as_deref())
                     .bind(file.at)
                     .execute(&mut *self.inner)
                     .await

@@ -108,7 +108,8 @@ pub(in crate::review) const PUT_ANSWER: &str = "INSERT INTO review_requests \
 pub(in crate::review) const FORGET_ANSWERS: &str = "DELETE FROM review_requests WHERE at < $1";
 
 pub(in crate::review) const PUT_FILE: &str = "INSERT INTO review_files \
-     (seq, position, case_id, name, sha256, picture, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+     (seq, position, case_id, name, sha256, picture, kind, at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(in crate::review) const FILES_BEFORE: &str = "SELECT * FROM review_files \
      WHERE (seq < $1 OR (seq = $1 AND position < $2)) \
