@@ -103,6 +103,7 @@ impl Making<'_> {
         act.notice = act.notice.or(more.notice);
         act.signed_by = act.signed_by.or(more.signed_by);
         act.approval = act.approval.or(more.approval);
+        act.action_code = act.action_code.or(more.action_code);
         for item in more.evidence {
             if !act.evidence.contains(&item) {
                 act.evidence.push(item);
@@ -152,11 +153,15 @@ impl Making<'_> {
             })),
             class: Some(record.class.unwrap_or(Class::Case)),
             status: Some(ActStatus::Closed),
-            approval: self.approval(&record),
+            approval: self.approval(&record, mode),
             team_id: record.team_id.clone(),
             officers: self.officers(&record),
             outlets,
             sources: record.sources.clone(),
+            action_code: record
+                .action_code
+                .clone()
+                .or_else(|| self.text("action_code").map(str::to_owned)),
             checklist: record.checklist.clone(),
             findings,
             evidence,
@@ -227,10 +232,18 @@ impl Making<'_> {
         }
     }
 
-    /// From the record, else from the fields. Whoever of the detachment ordered the check approved it.
-    fn approval(&self, record: &Record) -> Option<Approval> {
+    /// From the record, else from the approver's own row for a visit, else from the fields. Whoever of the
+    /// detachment ordered an off-site check approved it.
+    fn approval(&self, record: &Record, mode: Mode) -> Option<Approval> {
         if let Some(approval) = &record.approval {
             return Some(approval.clone());
+        }
+        if let (Mode::Onsite, Some(approval)) = (mode, &self.before.visit_approval) {
+            return Some(Approval {
+                approval_id: approval.form.clone(),
+                approved_by: approval.by.clone(),
+                approved_at: Some(Instant(approval.at)),
+            });
         }
         let approval_id = self.text("approval")?.to_owned();
         let ordered = self.round().first().filter(|event| {
