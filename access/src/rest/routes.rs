@@ -19,8 +19,8 @@ use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
     anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
-    inspections, layer, messages, officers, openapi, packages, publication, ratio, records, samples,
-    snapshots, supervision, targets, work, workflow,
+    inspections, layer, messages, officers, openapi, packages, publication, ratio, records,
+    samples, snapshots, supervision, targets, work, workflow,
 };
 
 /// Where the API lies.

@@ -162,16 +162,19 @@ pub(super) async fn list(
         .zip(records)
         .filter(|(_, record)| scope.covers(Some(&record.org_code), None))
         .filter(|(_, record)| kind.is_none_or(|kind| kind == record.kind))
-        .filter(|(_, record)| wanted.org.as_ref().is_none_or(|org| *org == record.org_code))
+        .filter(|(_, record)| {
+            wanted
+                .org
+                .as_ref()
+                .is_none_or(|org| *org == record.org_code)
+        })
         .map(|(row, record)| SupervisionLine {
             row,
             supervision: record.into(),
         });
-    Ok(Json(page.page(
-        "supervision records",
-        lines,
-        |line| line.row,
-    )?))
+    Ok(Json(
+        page.page("supervision records", lines, |line| line.row)?,
+    ))
 }
 
 /// What is said of a piece of supervision.

@@ -71,7 +71,13 @@ pub fn roster(path: &Path) -> Result<Vec<roster::Told>, Error> {
     let table = Table::read(
         path,
         &["officer_id", "org_code"],
-        &["name", "certificate_no", "valid_from", "valid_to", "left_on"],
+        &[
+            "name",
+            "certificate_no",
+            "valid_from",
+            "valid_to",
+            "left_on",
+        ],
     )?;
     let text = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
     let day = |line: u64, name: &str, cell: &str| -> Result<Option<NaiveDate>, Error> {
@@ -223,7 +229,10 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(listed[0].valid_to, "2026-12-31".parse().ok());
-        assert_eq!((listed[1].certificate_no.clone(), listed[1].valid_to), (None, None));
+        assert_eq!(
+            (listed[1].certificate_no.clone(), listed[1].valid_to),
+            (None, None)
+        );
         let soon = roster(&write("r.csv", "officer_id,org_code,valid_to\na,B1,soon\n"));
         assert!(said(soon.unwrap_err()).contains("line 2: valid_to `soon`"));
     }

@@ -125,7 +125,10 @@ fn fresh<W: Word>(words: Vec<W>, before: &[W]) -> Vec<Said<W>> {
 /// [`Error::Tables`] when the table cannot be read.
 pub(super) async fn load<W: Word>(session: &Session) -> Result<Vec<W>, Error> {
     let name = W::table().name;
-    let sql = format!("SELECT * FROM {name} ORDER BY recorded_at, {}", W::id_column());
+    let sql = format!(
+        "SELECT * FROM {name} ORDER BY recorded_at, {}",
+        W::id_column()
+    );
     let found = session.rows(name, &sql).await?;
     let found = rows::objects(&found).map_err(Error::rows(name))?;
     Ok(found.iter().map(W::read).collect())

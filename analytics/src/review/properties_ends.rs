@@ -70,7 +70,10 @@ fn willing(desk: &Desk, case: &Case, far: &BTreeMap<&str, usize>, turn: usize, n
         .collect();
     ways.sort_by_key(|way| far[way.to.as_str()]);
     // Some papers are missing: a visit's approval comes after it.
-    let papers = desk.machine.from(&case.state).filter(|way| way.to == case.state);
+    let papers = desk
+        .machine
+        .from(&case.state)
+        .filter(|way| way.to == case.state);
     ways.extend(papers.filter(|way| way.action == "approve_onsite"));
     for way in ways {
         // Somebody new each time: nobody reviews or countersigns what they did before.

@@ -190,7 +190,12 @@ mod tests {
             policy: &policy,
             config: &config,
         };
-        audited(asked, file, &standing(rows, as_of), &Bureaus::of(file, &[], &[]))
+        audited(
+            asked,
+            file,
+            &standing(rows, as_of),
+            &Bureaus::of(file, &[], &[]),
+        )
     }
 
     fn counts(target: &Target) -> (f64, f64) {

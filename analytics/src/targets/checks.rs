@@ -111,9 +111,7 @@ pub(super) async fn closed_acts(
             visit: is_visit(decision),
             class: act.class.clone(),
             mode: act.mode,
-            action_code: record
-                .action_code
-                .filter(|code| !code.trim().is_empty()),
+            action_code: record.action_code.filter(|code| !code.trim().is_empty()),
             joint: text("joint_orgs").is_some_and(|bodies| !bodies.is_empty())
                 || task_of(act)
                     .is_some_and(|task| together.get(&task).is_some_and(|bodies| bodies.len() > 1)),

@@ -150,7 +150,10 @@ mod tests {
         let path = folder.path().join("targets.toml");
         std::fs::write(&path, "[evaluations]\nself_by = \"02-29\"\n").unwrap();
         let refused = TargetsFile::load(Some(&path)).unwrap_err().to_string();
-        assert!(refused.contains("evaluations.self_by: `02-29`"), "{refused}");
+        assert!(
+            refused.contains("evaluations.self_by: `02-29`"),
+            "{refused}"
+        );
         std::fs::write(&path, "[evaluations]\nself_by = \"09-30\"\n").unwrap();
         let file = TargetsFile::load(Some(&path)).unwrap();
         assert_eq!(file.evaluations.self_by, "09-30");

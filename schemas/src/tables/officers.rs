@@ -14,10 +14,22 @@ pub fn officers() -> TableDef {
             )
             .text_or_null("name", "name of the officer")
             .text("org_code", "code of the body the officer works for")
-            .text_or_null("certificate_no", "number of the enforcement certificate; null without one")
-            .day_or_null("valid_from", "first day of the certificate; null when it is not known")
-            .day_or_null("valid_to", "last day of the certificate; null when it does not end")
-            .day_or_null("left_on", "day from which the officer is on the roster no more")
+            .text_or_null(
+                "certificate_no",
+                "number of the enforcement certificate; null without one",
+            )
+            .day_or_null(
+                "valid_from",
+                "first day of the certificate; null when it is not known",
+            )
+            .day_or_null(
+                "valid_to",
+                "last day of the certificate; null when it does not end",
+            )
+            .day_or_null(
+                "left_on",
+                "day from which the officer is on the roster no more",
+            )
             .text("by", "who recorded this row")
             .instant("recorded_at", "when this row was recorded")
             .schema(),

@@ -17,7 +17,10 @@ pub fn supervision_records() -> TableDef {
                 "special_action (专项监督行动), case_files (案卷评查), self_evaluation (分局自评), \
                  city_evaluation (市级评估) or year_evaluation (年度总评)",
             )
-            .text("org_code", "code of the body it is about; the city's own for city and year")
+            .text(
+                "org_code",
+                "code of the body it is about; the city's own for city and year",
+            )
             .text("title", "what was done")
             .text_or_null(
                 "draw_id",
@@ -25,7 +28,10 @@ pub fn supervision_records() -> TableDef {
             )
             .int_or_null("files", "case files that were looked at")
             .int_or_null("faulty", "of these with faults")
-            .day_or_null("completed_on", "day it ended; null while it is not finished")
+            .day_or_null(
+                "completed_on",
+                "day it ended; null while it is not finished",
+            )
             .text_or_null("record", "number or name of its report")
             .text("by", "who recorded this row")
             .instant("recorded_at", "when this row was recorded")

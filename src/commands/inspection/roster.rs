@@ -68,7 +68,10 @@ async fn import(asked: &Import, format: Format, settings: &Settings) -> anyhow::
         let done = serde_json::json!({"officers": said.len(), "fresh": fresh});
         println!("{}", serde_json::to_string_pretty(&done)?);
     } else {
-        println!("{} officers on the list, {fresh} new or changed", said.len());
+        println!(
+            "{} officers on the list, {fresh} new or changed",
+            said.len()
+        );
     }
     Ok(Exit::Done)
 }

@@ -9,4 +9,5 @@ mod inspections;
 mod lists;
 mod messages;
 mod stored;
+mod supervised;
 mod writes;

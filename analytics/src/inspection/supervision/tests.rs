@@ -90,7 +90,10 @@ async fn what_cannot_be_is_refused() {
             files(&|told| (told.files, told.faulty) = (Some(2), Some(3))),
             "more files with faults",
         ),
-        (files(&|told| told.faulty = Some(3)), "more files with faults"),
+        (
+            files(&|told| told.faulty = Some(3)),
+            "more files with faults",
+        ),
         (
             files(&|told| told.draw_id = Some("d0000000000000000".to_owned())),
             "no sample",

@@ -52,7 +52,11 @@ pub(super) async fn an_s1_is_visited_first_and_its_papers_follow(bench: Bench) {
     assert_eq!(due(&approved), "2026-03-03 16:00", "the deadline goes on");
     let approval = approved.visit_approval.unwrap();
     assert_eq!(
-        (approval.form.as_str(), approval.by.as_str(), approval.team.as_str()),
+        (
+            approval.form.as_str(),
+            approval.by.as_str(),
+            approval.team.as_str()
+        ),
         ("approval-1", "boss", "o-1, o-2")
     );
     assert_eq!(beijing_text(approval.at), "2026-03-02 11:30");
