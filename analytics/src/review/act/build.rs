@@ -102,7 +102,7 @@ impl Making<'_> {
         act.conclusion = self.conclusion();
         act.notice = act.notice.or(more.notice);
         act.signed_by = act.signed_by.or(more.signed_by);
-        act.approval = act.approval.or(more.approval);
+        act.approval = more.approval.or(act.approval);
         act.action_code = act.action_code.or(more.action_code);
         for item in more.evidence {
             if !act.evidence.contains(&item) {
@@ -232,18 +232,20 @@ impl Making<'_> {
         }
     }
 
-    /// From the record, else from the approver's own row for a visit, else from the fields. Whoever of the
-    /// detachment ordered an off-site check approved it.
+    /// Of a visit what the approver said, else the record. Of an off-site check the record, else the fields:
+    /// whoever of the detachment ordered it approved it.
     fn approval(&self, record: &Record, mode: Mode) -> Option<Approval> {
-        if let Some(approval) = &record.approval {
-            return Some(approval.clone());
-        }
-        if let (Mode::Onsite, Some(approval)) = (mode, &self.before.visit_approval) {
-            return Some(Approval {
+        if mode == Mode::Onsite {
+            let approved = self.before.visit_approval.as_ref();
+            let approved = approved.map(|approval| Approval {
                 approval_id: approval.form.clone(),
                 approved_by: approval.by.clone(),
                 approved_at: Some(Instant(approval.at)),
             });
+            return approved.or_else(|| record.approval.clone());
+        }
+        if let Some(approval) = &record.approval {
+            return Some(approval.clone());
         }
         let approval_id = self.text("approval")?.to_owned();
         let ordered = self.round().first().filter(|event| {
