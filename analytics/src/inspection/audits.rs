@@ -190,7 +190,7 @@ pub struct Added {
 /// afterwards, an audit that is not there or is of another body; [`Error::Tables`] when the table
 /// cannot be read or written.
 pub async fn add(store: &Path, told: &Told, now: i64) -> Result<Added, Error> {
-    let said = words::add(store, |draws, standing| {
+    let said = words::add(store, |draws, standing: &[BureauAudit]| {
         told.check(draws, now)?;
         let new = BureauAudit::of(told, String::new(), now);
         let audit_id = match &told.audit_id {
