@@ -10,6 +10,7 @@ mod clues;
 mod figures;
 mod policies;
 mod published;
+mod supervised;
 mod targets;
 
 use std::collections::BTreeMap;

@@ -59,7 +59,7 @@ pub(super) fn frame() -> OpenApi {
             tag("ratio", "the off-site ratio"),
             tag(
                 "inspection",
-                "checklists, records of acts, lots, samples of closed cases, audits of bodies",
+                "checklists, records of acts, lots, samples of closed cases, audits of bodies, supervision, officers",
             ),
             tag("anomalies", "findings of the rules"),
             tag("meta", "the workflow, and who you are"),

@@ -19,8 +19,8 @@ use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
     anomalies, audits, bundles, cases, checklists, clues, dossier, drawings, draws, figures, files,
-    inspections, layer, messages, openapi, packages, publication, ratio, records, samples,
-    snapshots, targets, work, workflow,
+    inspections, layer, messages, officers, openapi, packages, publication, ratio, records,
+    samples, snapshots, supervision, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -78,6 +78,8 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(samples::add))
         .routes(routes!(samples::reviewers))
         .routes(routes!(audits::list, audits::add))
+        .routes(routes!(officers::list, officers::add))
+        .routes(routes!(supervision::list, supervision::add))
         .routes(routes!(workflow::show))
         .routes(routes!(workflow::me))
 }

@@ -153,6 +153,8 @@ pub(super) struct ReviewerView {
     return_percent: String,
     /// Median time from taking it up to the decision, minutes.
     median_minutes: f64,
+    /// The same of approvals alone; null when there was none.
+    approval_minutes: Option<f64>,
     /// Decisions within three minutes.
     hasty: u64,
 }
@@ -165,6 +167,7 @@ impl From<Reviewer> for ReviewerView {
             returns: one.returns,
             return_percent: one.return_percent,
             median_minutes: one.median_minutes,
+            approval_minutes: one.approval_minutes,
             hasty: one.hasty,
         }
     }

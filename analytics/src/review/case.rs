@@ -74,6 +74,19 @@ pub struct Plan {
     pub at: i64,
 }
 
+/// The approval of a visit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitApproval {
+    /// Number of the approval form.
+    pub form: String,
+    /// Who approved.
+    pub by: String,
+    /// When, microseconds UTC.
+    pub at: i64,
+    /// The team that was approved, comma list.
+    pub team: String,
+}
+
 /// What a check of the look-back came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -225,6 +238,9 @@ pub struct Case {
     /// What the enterprise plans to do under the present order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// The approval of the visit that is on its way or was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_approval: Option<VisitApproval>,
     /// It ended as a reminder and nobody ever decided on it: a finding that turns out to be confirmed
     /// is a clue all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -232,6 +248,9 @@ pub struct Case {
     /// Files the holder of the state added since the case came into it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_added: u32,
+    /// How many of these are videos.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub videos_added: u32,
     /// How often rectification was returned under the present order.
     pub return_count: u32,
     /// How often the present order was extended.

@@ -1,6 +1,7 @@
 //! When a state has to be left: which rule applies, from when it runs, and when it ends.
 
 use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::wire::inspection::Mode;
 
 use super::calendar::parse_day;
 use super::case::{Case, HeldDeadline};
@@ -12,6 +13,7 @@ use super::machine::Machine;
 use super::parts::{Counts, DeadlineRule, Severity, Transition};
 use super::step::{Actor, Input};
 use super::terms::Terms;
+use super::visit;
 
 /// What takes an S1 on-site without anybody deciding.
 const ESCALATE_S1: &str = "escalate_s1";
@@ -85,7 +87,13 @@ impl Desk {
         Ok(())
     }
 
-    /// The clock of an answer starts at delivery, which may lie before it was recorded.
+    fn is_visit(&self, state: &str) -> bool {
+        let state = self.machine.state(state);
+        state.is_some_and(|state| state.act == Some(Mode::Onsite))
+    }
+
+    /// The clock of an answer starts at delivery, that of a visit's papers at its end; both may lie before
+    /// they were recorded.
     fn clock_start(
         &self,
         before: &Case,
@@ -93,6 +101,11 @@ impl Desk {
         input: &Input,
         effective_at: i64,
     ) -> Result<i64, Error> {
+        if way.to != before.state && self.is_visit(&way.to) {
+            // A guard of the way made sure that it can be read.
+            let ended = visit::ended(input).ok().flatten();
+            return Ok(ended.map_or(effective_at, |ended| ended.min(effective_at)));
+        }
         let Some(text) = input.get("delivered_at") else {
             return Ok(effective_at);
         };

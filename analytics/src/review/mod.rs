@@ -75,6 +75,7 @@ mod store;
 mod stored;
 mod terms;
 mod tick;
+mod visit;
 
 #[cfg(test)]
 mod behaviour;
@@ -110,7 +111,9 @@ pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature};
+pub use case::{
+    Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature, VisitApproval,
+};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};

@@ -24,7 +24,7 @@ pub enum Role {
     Officer,
     /// Reviewer of rectification; never somebody who handled the case.
     Reviewer,
-    /// Holder of the power to approve extensions.
+    /// Holder of the power to approve visits and extensions.
     Approver,
     /// Legal section.
     Legal,
@@ -195,6 +195,9 @@ pub struct State {
     /// act.
     #[serde(default)]
     pub act: Option<Mode>,
+    /// The approval of a visit still holds here.
+    #[serde(default)]
+    pub approved: bool,
     /// Deadlines; the first that fits applies.
     #[serde(default)]
     pub deadline: Vec<DeadlineRule>,
@@ -277,7 +280,7 @@ pub struct Transition {
     /// Possible only while this clock runs.
     #[serde(default)]
     pub during: Option<String>,
-    /// What it notes about the penalty procedure.
+    /// What it notes about the visit or the penalty procedure.
     #[serde(default)]
     pub notes: Option<Fact>,
     /// The message it sends.

@@ -15,6 +15,7 @@ use super::case::Case;
 use super::guard::{Guard, Situation};
 use super::parts::Severity;
 use super::step::{Actor, Input};
+use super::visit;
 
 /// Runs until something was decided.
 const DECISION: &str = "decision";
@@ -81,7 +82,7 @@ impl Procedure {
     }
 }
 
-/// What a step notes about the procedure.
+/// What a step notes about the procedure, or about the visit that may lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
@@ -103,6 +104,8 @@ pub enum Fact {
     MoreEvidence,
     /// The evidence is there.
     Evidence,
+    /// The visit was approved.
+    VisitApproval,
 }
 
 impl Fact {
@@ -144,6 +147,7 @@ impl Fact {
                 done.evidence_wanted = None;
                 done.legal_review = None;
             }
+            Self::VisitApproval => visit::note(case, actor, input, at),
         }
     }
 }

@@ -4,7 +4,9 @@ mod audit;
 mod checklist;
 mod draw;
 mod record;
+mod roster;
 mod sample;
+mod supervision;
 
 use clap::Subcommand;
 use nonsite_analytics::inspection::Error;
@@ -19,7 +21,7 @@ use crate::output::Format;
 use crate::settings::Settings;
 
 /// Checklists of permits, records of acts, drawing of units and officers, samples of closed cases, audits of
-/// sub-bureaus.
+/// sub-bureaus, supervision, the roster of officers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -44,6 +46,12 @@ enum Action {
     /// Audits of sub-bureaus: what was recorded, and recording one.
     #[command(subcommand)]
     Audit(audit::Action),
+    /// Special supervision, samplings of case files and evaluations: what was recorded, and recording one.
+    #[command(subcommand)]
+    Supervision(supervision::Action),
+    /// Officers with their certificates: the roster, and telling it anew.
+    #[command(subcommand)]
+    Roster(roster::Action),
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
@@ -54,6 +62,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Action::Draws => draw::list(args.format, settings).await,
         Action::Sample(asked) => sample::run(&asked, args.format, settings).await,
         Action::Audit(asked) => audit::run(asked, args.format, settings).await,
+        Action::Supervision(asked) => supervision::run(asked, args.format, settings).await,
+        Action::Roster(asked) => roster::run(asked, args.format, settings).await,
     }
 }
 

@@ -10,4 +10,5 @@ mod inspections;
 mod lists;
 mod messages;
 mod stored;
+mod supervised;
 mod writes;

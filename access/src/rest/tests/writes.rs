@@ -162,7 +162,7 @@ async fn an_enterprise_and_two_reviewers_bring_a_case_to_its_look_back() {
         (
             "plant",
             "answer",
-            json!({"cause": "abatement_fault", "statement": "循环泵故障"}),
+            json!({"cause": "abatement_fault", "statement": "循环泵故障", "no_proof": "无附件"}),
             "answered",
         ),
         ("o-1", "verify", json!({}), "verify_off"),

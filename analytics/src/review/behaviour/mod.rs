@@ -24,6 +24,7 @@ mod rises;
 mod shows;
 mod stats;
 mod terms;
+mod visits;
 
 use super::calendar::HOUR;
 use super::error::Error;
@@ -55,6 +56,7 @@ use rises::*;
 use shows::*;
 use stats::*;
 use terms::*;
+use visits::*;
 
 const DAY: i64 = 24 * HOUR;
 
@@ -158,22 +160,25 @@ pub(super) async fn rectification_returned_twice_goes_on_site(bench: Bench) {
     bench.act(&case, "submit", "plant", Role::Enterprise).await;
     assert_eq!(
         bench.act(&case, "return", "rev", Role::Reviewer).await,
+        "onsite_approval"
+    );
+    let early = bench.refuses(&case, "onsite", "o-1", Role::Officer).await;
+    assert!(early.contains("`onsite_approval`"), "{early}");
+    let own = bench
+        .refuses(&case, "approve_onsite", "o-1", Role::Approver)
+        .await;
+    assert!(own.contains("handled this case"), "{own}");
+    assert_eq!(
+        bench
+            .act(&case, "approve_onsite", "boss", Role::Approver)
+            .await,
         "to_onsite"
     );
-    let no_approval = Input {
+    let officer = person("o-1", Role::Officer);
+    let mut alone = Input {
         fields: papers().fields,
         ..Input::default()
     };
-    let mut without = no_approval.clone();
-    without.fields.remove("approval");
-    let officer = person("o-1", Role::Officer);
-    let refused = bench
-        .service
-        .act(&case, "onsite", &officer, &without)
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("approval form"), "{refused}");
-    let mut alone = no_approval;
     alone
         .fields
         .insert("officers".to_owned(), "o-1，o-1".to_owned());
@@ -467,6 +472,8 @@ suite! {
     an_approval_repairs_the_credit_record_once,
     everyone_is_told_once_after_downtime,
     every_state_asks_for_what_leaves_it,
+    an_s1_is_visited_first_and_its_papers_follow,
+    a_visit_waits_a_day_for_its_approval_and_three_for_itself,
     a_case_is_closed_with_its_manifest,
     an_extension_is_decided_in_a_day,
 }

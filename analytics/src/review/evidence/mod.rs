@@ -44,6 +44,7 @@ use super::parts::Role;
 use super::service::Service;
 use super::step::{Actor, Attachment, Input};
 use super::store::FileRow;
+use super::visit::videos;
 
 /// Largest photo that is looked into; larger ones are kept unseen.
 const MOST_PHOTO: u64 = 64 << 20;
@@ -220,6 +221,7 @@ impl Service {
                 |after| {
                     if holder == Some(actor.role) {
                         after.files_added = after.files_added.saturating_add(added);
+                        after.videos_added = after.videos_added.saturating_add(videos(files));
                     }
                     if actor.role == Role::Officer {
                         after.handlers.insert(actor.name.clone());
