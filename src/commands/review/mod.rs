@@ -6,6 +6,7 @@ mod handover;
 mod messages;
 mod papers;
 mod proofs;
+mod reads;
 mod setup;
 mod show;
 
@@ -18,6 +19,7 @@ use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_fin
 use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
+pub(crate) use self::reads::{Reads, read_log, reads};
 use self::setup::{clock, exit_code};
 pub(crate) use self::setup::{deliver, deliver_marks, open, queue, tick};
 use crate::commands::detect::classed;

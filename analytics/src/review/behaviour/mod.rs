@@ -16,6 +16,7 @@ mod one_order;
 mod papers;
 mod penalty;
 mod queue;
+mod reads;
 mod required;
 mod review_rows;
 mod rises;
@@ -43,6 +44,7 @@ use one_order::*;
 use papers::*;
 use penalty::*;
 use queue::*;
+use reads::*;
 use required::*;
 use review_rows::*;
 use rises::*;
@@ -449,4 +451,5 @@ suite! {
     every_state_asks_for_what_leaves_it,
     a_case_is_closed_with_its_manifest,
     an_extension_is_decided_in_a_day,
+    who_read_what_is_noted_and_stays,
 }
