@@ -15,12 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, OnVersion, Once, Reading, Writing, tagged};
 use super::app::App;
-use super::cases::id;
+use super::cases::{RowsWanted, id};
 use super::extract::{Asked, Named, key, plain, queue, request_of, text, version};
 use super::fault::internal;
 use super::identity::Principal;
 use super::problem::{BAD_JSON, BAD_QUERY, FILE_GONE, NOT_FOUND, Problem, Told, UNSUPPORTED_MEDIA};
-use super::view::time;
+use super::view::{Page, time};
 
 /// Media types that are taken; what a file is, its first bytes decide.
 const MEDIA: [&str; 8] = [
@@ -195,17 +195,20 @@ impl From<CaseFile> for FileView {
 /// The files of a case, in order.
 #[utoipa::path(
     get, path = "/cases/{case_id}/files", tag = "files", operation_id = "list_files",
-    params(("case_id" = String, Path, description = "id of the case"), Everyone),
+    params(("case_id" = String, Path, description = "id of the case"), RowsWanted, Everyone),
     security(("token" = [])),
-    responses((status = 200, description = "its files", body = Vec<FileView>), Reading)
+    responses((status = 200, description = "one page", body = Page<FileView>), Reading)
 )]
 pub(super) async fn list(
     who: Principal,
     State(app): State<App>,
     Named(case_id): Named<String>,
-) -> Result<Json<Vec<FileView>>, Problem> {
-    let files = app.queue_of(&who).files(&id(case_id)?).await?;
-    Ok(Json(files.into_iter().map(FileView::from).collect()))
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<FileView>>, Problem> {
+    let case_id = id(case_id)?;
+    let files = app.queue_of(&who).files(&case_id).await?;
+    let views = files.into_iter().map(FileView::from).collect();
+    Ok(Json(wanted.whole(&format!("files of {case_id}"), views)?))
 }
 
 /// How the file is called.

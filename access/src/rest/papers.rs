@@ -5,6 +5,7 @@ use nonsite_analytics::review::Input;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::documents::CaseRecord;
 use super::extract::Carried;
 use super::problem::{BAD_BODY, Problem};
 
@@ -167,7 +168,7 @@ pub(super) struct Papers {
     /// Certificate numbers of the officers, as `OFFICER=NUMBER`, comma list.
     certificates: Option<String>,
     /// The inspection record: data reviewed with windows, checklist, findings, evidence, notice.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<CaseRecord>)]
     record: Option<serde_json::Map<String, serde_json::Value>>,
     /// Who reviewed and signed the inspection record.
     signed_by: Option<String>,

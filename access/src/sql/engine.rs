@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::catalogue::{Catalogue, Ground};
 use super::config::Config;
 use super::log::QueryLog;
+use super::reads::ReadLog;
 use super::users::{User, Users};
 use super::{Fault, FaultKind};
 use crate::Error;
@@ -44,6 +45,8 @@ pub struct Setup {
     pub rules: RecordBatch,
     /// Who may ask.
     pub users: Users,
+    /// Who read what over the REST API; without it the table is empty.
+    pub reads: Option<Arc<dyn ReadLog>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -164,6 +167,7 @@ impl Engine {
             policies: &self.setup.policies,
             rules: &self.setup.rules,
             log: &self.log,
+            reads: self.setup.reads.as_ref(),
             clock: &self.setup.clock,
         };
         let catalogue = Arc::new(Catalogue::build(&ground, user).await?);

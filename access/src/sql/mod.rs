@@ -17,6 +17,7 @@ pub mod flight;
 pub mod guard;
 pub mod log;
 pub mod pg;
+mod reads;
 pub mod run;
 pub mod scope;
 pub mod users;
@@ -24,6 +25,7 @@ pub mod users;
 pub use config::Config;
 pub use engine::{Engine, Setup};
 pub use fault::{Fault, FaultKind};
+pub use reads::ReadLog;
 pub use users::{User, Users};
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Home {
         Ok(store)
     }
 
-    async fn bench(self) -> Bench {
+    pub(super) async fn bench(self) -> Bench {
         let store = self.open().await.unwrap();
         Bench {
             schema: self.schema,

@@ -9,6 +9,7 @@ use super::case::Case;
 use super::earlier::{Era, Home, upgraded};
 use super::event::ChainFault;
 use super::parts::{Role, Severity};
+use super::reads::{Read, ReadsWanted};
 use super::settings::Config;
 use super::testing::{Bench, person};
 
@@ -83,6 +84,21 @@ async fn goes_on(home: Home, steps: usize) {
     );
 }
 
+/// A database of a program that kept versions and no log of reads.
+async fn reads_are_noted_from_now_on(home: Home) {
+    home.as_of(home.before_versions() + 1).await;
+    let bench = home.bench().await;
+    bench.open("later", Severity::S3).await;
+    sound(&bench, 2).await;
+    let read = Read {
+        actor: "ana".to_owned(),
+        ..Read::default()
+    };
+    bench.service.note_read(read).await.unwrap();
+    let reads = bench.service.reads(&ReadsWanted::default()).await.unwrap();
+    assert_eq!((reads.len(), reads[0].actor.as_str()), (1, "ana"));
+}
+
 /// A package that was made before versions were kept, and one after it: they say the same.
 async fn earlier_packages_change_nothing(home: Home, plain: Home) {
     let before_versions = home.before_versions();
@@ -151,16 +167,22 @@ const ROUNDS: usize = 8;
 
 #[tokio::test]
 async fn every_earlier_version_goes_on_in_sqlite() {
-    for steps in 1..super::sqlite::steps().len() {
+    for steps in 1..=Home::sqlite().before_versions() {
         goes_on(Home::sqlite(), steps).await;
     }
 }
 
 #[tokio::test]
 async fn every_earlier_version_goes_on_in_postgres() {
-    for steps in 1..super::postgres::steps().len() {
+    for steps in 1..=Home::postgres().await.before_versions() {
         goes_on(Home::postgres().await, steps).await;
     }
+}
+
+#[tokio::test]
+async fn reads_are_noted_from_now_on_in_either_database() {
+    reads_are_noted_from_now_on(Home::sqlite()).await;
+    reads_are_noted_from_now_on(Home::postgres().await).await;
 }
 
 #[tokio::test]

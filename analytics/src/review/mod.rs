@@ -58,6 +58,7 @@ mod package;
 mod parts;
 mod penalty;
 mod postgres;
+mod reads;
 mod recheck;
 mod registry;
 mod relapse;
@@ -106,6 +107,7 @@ mod versions_tests;
 #[cfg(test)]
 mod walk;
 
+pub use crate::detect::dry::{Again, Rerun};
 pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
@@ -137,6 +139,7 @@ pub use parts::{
 };
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;
+pub use reads::{Read, ReadsWanted};
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
 pub use reported::{Clue, SourceSystem};

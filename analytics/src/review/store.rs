@@ -9,6 +9,7 @@ use super::case::Case;
 use super::event::Event;
 use super::machine::Machine;
 use super::parts::Severity;
+use super::reads::{Read, ReadsWanted};
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -320,6 +321,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn acts_between(&self, after: i64, until: i64) -> Result<Vec<ActRow>, StoreError>;
     /// The index of files of the rows after `after` up to `until`, in order.
     async fn files_between(&self, after: i64, until: i64) -> Result<Vec<FileRow>, StoreError>;
+    /// Appends to the log of reads; its position is given here. Takes no lock of the queue.
+    async fn note_read(&self, read: &Read) -> Result<(), StoreError>;
+    /// Rows of the log of reads, the latest first.
+    async fn reads(&self, wanted: &ReadsWanted) -> Result<Vec<Read>, StoreError>;
 }
 
 /// A writing transaction.

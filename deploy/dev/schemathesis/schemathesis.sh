@@ -10,7 +10,10 @@
 #
 # Environment: NONSITE_TOKEN            bearer token of a caller
 #              NONSITE_SCHEMATHESIS_EXAMPLES  generated requests per operation  [15]
-#              NONSITE_CASES            ids of cases that most requests are about, separated by spaces
+#              NONSITE_SCHEMATHESIS_PHASES    what is asked  [examples,coverage,fuzzing,stateful]
+#              NONSITE_SCHEMATHESIS_HAR       write every request and answer to this file (HAR)
+#              NONSITE_IDS              file with what there is, so that most requests are about it: lines
+#                                       of a parameter and a value, such as `path.case_id c0123456789abcdef`
 #              NONSITE_CACHE            parent folder of the installation  [~/.cache/nonsite]
 set -euo pipefail
 
@@ -39,6 +42,20 @@ fetch() {
     exec 9>&-
 }
 
+# Adds a dictionary for every parameter that a file of ids names, and binds the parameter to it.
+bind() {
+    local ids=$1 config=$2 parameter name
+    while read -r parameter; do
+        name=ids_${parameter//[^A-Za-z0-9]/_}
+        {
+            printf '\n[dictionaries.%s]\nvalues = [' "$name"
+            awk -v parameter="$parameter" '$1 == parameter { printf "\"%s\", ", $2 }' "$ids"
+            printf ']\n'
+        } >> "$config"
+        sed -i "s/^\[parameters\]\$/&\n\"$parameter\" = { dictionary = \"$name\", probability = 0.9 }/" "$config"
+    done < <(awk 'NF == 2 { print $1 }' "$ids" | sort -u)
+}
+
 case ${1:-} in
     fetch) [[ $# -eq 1 ]] || usage; fetch ;;
     run)
@@ -50,12 +67,13 @@ case ${1:-} in
         trap 'rm -rf "$scratch"' EXIT
         cd "$scratch"
         cp "$here/schemathesis.toml" config.toml
-        # A made-up id is answered 404 before anything else is looked at; the rest of the ids stay made up.
-        if [[ -n ${NONSITE_CASES:-} ]]; then
-            printf '\n[dictionaries.cases]\nvalues = [' >> config.toml
-            printf '"%s", ' $NONSITE_CASES >> config.toml
-            printf ']\n' >> config.toml
-            sed -i 's/^\[parameters\]$/&\n"path.case_id" = { dictionary = "cases", probability = 0.9 }/' config.toml
+        # A made-up id is answered 404 before anything else is looked at; some ids stay made up.
+        if [[ -n ${NONSITE_IDS:-} ]]; then
+            bind "$NONSITE_IDS" config.toml
+        fi
+        reports=()
+        if [[ -n ${NONSITE_SCHEMATHESIS_HAR:-} ]]; then
+            reports=(--report har --report-har-path "$NONSITE_SCHEMATHESIS_HAR")
         fi
         # One worker: Python 3.11 counts how deep it is in a syntax tree once for all threads, so two
         # workers that read source at the same time (hypothesis reads that of its own functions) end one of
@@ -64,10 +82,10 @@ case ${1:-} in
             --config-file config.toml run "http://$2/api/v1/openapi.json" \
             --url "http://$2/api/v1" \
             --header "Authorization: Bearer $NONSITE_TOKEN" \
-            --phases examples,coverage,fuzzing,stateful \
+            --phases "${NONSITE_SCHEMATHESIS_PHASES:-examples,coverage,fuzzing,stateful}" \
             --max-examples "${NONSITE_SCHEMATHESIS_EXAMPLES:-15}" \
             --seed 212 --no-shrink --workers 1 --warnings off \
-            --request-timeout 30 --continue-on-failure
+            --request-timeout 30 --continue-on-failure ${reports[@]+"${reports[@]}"}
         ;;
     *) usage ;;
 esac

@@ -7,6 +7,7 @@ mod intake;
 mod messages;
 mod papers;
 mod proofs;
+mod reads;
 mod setup;
 mod show;
 
@@ -17,6 +18,7 @@ use nonsite_analytics::review::{Actor, Case, Filter, Service, document, mermaid}
 use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
+pub(crate) use self::reads::{Reads, read_log, reads};
 use self::setup::{clock, exit_code};
 pub(crate) use self::setup::{deliver, deliver_marks, open, queue, tick};
 use crate::exit::{Exit, Usage};

@@ -40,13 +40,14 @@ fn stated(bureaus: &[&str]) -> String {
     .concat()
 }
 
-/// `sample` is the one drawn of the closed cases, `visits` how many the workflow wrote, by body.
+/// `sample` is the one drawn of the closed cases, `visits` how many the workflow wrote, by body. What
+/// `nonsite stats` printed.
 pub(super) fn lead_to_their_rows(
     sandbox: &mut Sandbox,
     city: &CityYear,
     sample: &Json,
     visits: BTreeMap<String, u64>,
-) {
+) -> Vec<Json> {
     let bureaus = sub_bureaus();
     super::supervised::tell(sandbox, &bureaus);
     let file = sandbox.write("targets.toml", stated(&bureaus));
@@ -123,6 +124,7 @@ pub(super) fn lead_to_their_rows(
         rows.as_array().unwrap().len() as f64,
         of("visits_per_unit").of
     );
+    printed.clone()
 }
 
 /// A figure is the sum of its rows.

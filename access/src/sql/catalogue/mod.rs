@@ -40,6 +40,7 @@ pub use meta::rules;
 
 use super::config::Config;
 use super::log::QueryLog;
+use super::reads::ReadLog;
 use super::scope::Scope;
 use super::users::User;
 use super::{Fault, FaultKind};
@@ -72,6 +73,8 @@ pub(super) struct Ground<'g> {
     pub(super) rules: &'g RecordBatch,
     /// The query log.
     pub(super) log: &'g QueryLog,
+    /// Who read what over the REST API.
+    pub(super) reads: Option<&'g Arc<dyn ReadLog>>,
     /// The clock of the ratio.
     pub(super) clock: &'g Arc<dyn Clock>,
 }
@@ -166,6 +169,7 @@ impl Catalogue {
                 store: ground.session.store(),
                 rules: ground.rules,
                 log: ground.log,
+                reads: ground.reads,
                 slow_ms: ground.config.slow_ms,
                 user,
             },

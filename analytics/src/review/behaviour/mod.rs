@@ -18,6 +18,7 @@ mod papers;
 mod penalty;
 mod queue;
 mod reported;
+mod reads;
 mod required;
 mod review_rows;
 mod rises;
@@ -50,6 +51,7 @@ use papers::*;
 use penalty::*;
 use queue::*;
 use reported::*;
+use reads::*;
 use required::*;
 use review_rows::*;
 use rises::*;
@@ -476,4 +478,5 @@ suite! {
     a_visit_waits_a_day_for_its_approval_and_three_for_itself,
     a_case_is_closed_with_its_manifest,
     an_extension_is_decided_in_a_day,
+    who_read_what_is_noted_and_stays,
 }

@@ -8,6 +8,7 @@ pub(super) const SCHEMA: [&str; 6] = [
     include_str!("schema_acts.sql"),
     include_str!("schema_versions.sql"),
     include_str!("schema_kinds.sql"),
+    include_str!("schema_reads.sql"),
 ];
 
 /// One writer of a queue at a time, from here to the end of the transaction. The lock is that of

@@ -10,6 +10,7 @@ pub(super) const SCHEMA: [&str; 8] = [
     include_str!("schema_acts.sql"),
     include_str!("schema_versions.sql"),
     include_str!("schema_kinds.sql"),
+    include_str!("schema_reads.sql"),
 ];
 
 /// Which cases a list shows. Lists are JSON arrays; an empty one means all, a missing one too.
