@@ -37,6 +37,19 @@ min = 24
 max = 360
 unit = "h"
 doc = "valid hours those days need"
+
+[screen]
+look = "concentration AND t_hours >= $min_hours AND (t_total <= 0.0 OR 100.0 * (t_highest - t_lowest) * t_hours < 1.000001 * $percent * t_total)"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN valid END", days = "$days" }
+t_lowest = { min = "CASE WHEN concentration THEN lowest END", days = "$days" }
+t_highest = { max = "CASE WHEN concentration THEN highest END", days = "$days" }
+t_total = { sum = "CASE WHEN concentration THEN total END", days = "$days" }
 ---*/
 -- Judged per day over the days before it: (highest - lowest) / mean of the valid hours.
 WITH days AS (

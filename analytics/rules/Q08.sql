@@ -57,6 +57,17 @@ min = 6
 max = 360
 unit = "h"
 doc = "valid hours those days need to pass"
+
+[screen]
+look = "concentration AND t_steps >= $times"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN valid END", days = "$days" }
+t_steps = { sum = "CASE WHEN NOT concentration THEN NULL WHEN $jump_percent >= 60.0 THEN steps_60 WHEN $jump_percent >= 30.0 THEN steps_30 ELSE steps_10 END", days = "$days + 1" }
 ---*/
 -- A jump is an hour that differs from the one before by the share or more; it counts when the hours
 -- after it keep its level. Hours that are not valid end a pattern. An analyser that gives a value every

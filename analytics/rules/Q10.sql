@@ -43,6 +43,19 @@ min = 12
 max = 360
 unit = "h"
 doc = "production hours those days need"
+
+[screen]
+look = "concentration AND (t_unsure > 0 OR (t_hours >= $min_hours AND 100.0 * t_close >= 0.999999 * $percent * t_hours))"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_limit = "CASE WHEN concentration AND t_hours = 0 THEN 1 ELSE 0 END"
+too_few_valid_hours = "CASE WHEN concentration AND t_hours > 0 AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN limit_hours END", days = "$days" }
+t_close = { sum = "CASE WHEN NOT concentration THEN NULL WHEN limit_highest >= 0.999999 * $near * limit_hour AND limit_lowest <= limit_hour THEN limit_hours ELSE 0 END", days = "$days" }
+t_unsure = { sum = "CASE WHEN concentration THEN CASE WHEN limit_changes OR limit_problem THEN 1 ELSE 0 END END", days = "$days" }
 ---*/
 -- Share of the valid hours that lie just below the hourly limit of their time, the limit included.
 WITH hours AS (

@@ -42,6 +42,13 @@ min = 16.0
 max = 21.0
 unit = "%"
 doc = "oxygen from which on a source counts as stopped"
+
+[screen]
+look = "concentration AND (marked OR limit_changes)"
+passed = "CASE WHEN concentration AND limit_hour > 0.0 THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_limit = "CASE WHEN concentration AND ((limit_hour > 0.0) IS NOT TRUE) THEN 1 ELSE 0 END"
 ---*/
 -- Suspicious is an hour above the limit whose data are marked (not calibration, that is Q18) although
 -- the oxygen or flow of the same hour, measured and unmarked, shows the source running: when the

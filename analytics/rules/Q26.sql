@@ -50,6 +50,14 @@ min = 7
 max = 30
 unit = "d"
 doc = "days looked at, the judged one included"
+
+[screen]
+look = "concentration AND limit_changes"
+passed = "CASE WHEN concentration AND limit_hour IS NOT NULL AND NOT limit_converted THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_limit = "CASE WHEN concentration AND limit_hour IS NULL THEN 1 ELSE 0 END"
+limit_for_converted_values = "CASE WHEN concentration AND limit_hour IS NOT NULL AND limit_converted THEN 1 ELSE 0 END"
 ---*/
 -- A minute value within a tenth of the hourly limit whose successor is half or less. The source has to
 -- go on: the flow of that hour must not have fallen below half of the hour before.

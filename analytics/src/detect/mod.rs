@@ -21,6 +21,7 @@
 mod abreast;
 mod ahead;
 pub mod anomaly;
+mod backward;
 pub mod bundle;
 pub mod catalogue;
 mod commit;

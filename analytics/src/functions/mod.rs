@@ -17,7 +17,7 @@ mod scalars;
 pub mod series;
 mod shape;
 mod stretches;
-mod trailing;
+pub(crate) mod trailing;
 pub mod units;
 mod walks;
 mod windows;

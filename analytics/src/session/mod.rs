@@ -26,6 +26,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
@@ -40,7 +41,9 @@ use crate::functions::units::Units;
 pub use error::Error;
 pub(crate) use keep::{plain, recast};
 pub use store::present;
-pub(crate) use store::{append, ensure, load, load_at, replace_partitions, transaction};
+pub(crate) use store::{
+    append, ensure, load, load_at, replace_partitions, replace_partitions_by, transaction,
+};
 
 /// `[session]`: what one query may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -284,9 +287,24 @@ impl Session {
 
     /// Registers rows under `name`, replacing a table or view of that name.
     pub(crate) fn put(&self, name: &str, batch: RecordBatch) -> Result<(), Error> {
+        self.put_all(name, &batch.schema(), vec![batch])
+    }
+
+    /// The same for any number of batches of these columns.
+    pub(crate) fn put_all(
+        &self,
+        name: &str,
+        schema: &SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> Result<(), Error> {
         let what = format!("table `{name}`");
+        let batches = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Error::query(&what)(error.into()))?;
         let table =
-            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(Error::query(&what))?;
+            MemTable::try_new(Arc::clone(schema), vec![batches]).map_err(Error::query(&what))?;
         self.ctx
             .deregister_table(name)
             .map_err(Error::query(&what))?;

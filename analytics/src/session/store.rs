@@ -194,7 +194,7 @@ pub(crate) async fn append(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let actions = write(table, def, batch).await?;
+    let actions = write(table, def, std::iter::once(Ok(batch))).await?;
     commit(table, def, actions, SaveMode::Append, markers).await
 }
 
@@ -207,7 +207,19 @@ pub(crate) async fn replace_partitions(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let mut actions = write(table, def, batch).await?;
+    let batches = std::iter::once(Ok(batch));
+    replace_partitions_by(table, def, partitions, batches, markers).await
+}
+
+/// The same for rows that come bit by bit.
+pub(crate) async fn replace_partitions_by(
+    table: &DeltaTable,
+    def: &TableDef,
+    partitions: &[String],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    let mut actions = write(table, def, batches).await?;
     let state = table.snapshot().map_err(Error::table(def.name))?;
     let log_store = table.log_store();
     let files: Vec<_> = state
@@ -231,17 +243,37 @@ pub(crate) async fn replace_partitions(
     commit(table, def, actions, SaveMode::Overwrite, markers).await
 }
 
+/// Rows after which files are written, so that a long table is never in memory whole.
+const ROWS_AT_ONCE: usize = 2_000_000;
+
 async fn write(
     table: &DeltaTable,
     def: &TableDef,
-    batch: RecordBatch,
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
 ) -> Result<Vec<Action>, Error> {
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
+    let mut writer = None;
+    let mut adds = Vec::new();
+    let mut rows = 0;
+    for batch in batches {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        rows += batch.num_rows();
+        let mut open = match writer.take() {
+            Some(open) => open,
+            None => RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?,
+        };
+        open.write(batch).await.map_err(Error::table(def.name))?;
+        if rows >= ROWS_AT_ONCE {
+            rows = 0;
+            adds.extend(open.flush().await.map_err(Error::table(def.name))?);
+        }
+        writer = Some(open);
     }
-    let mut writer = RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?;
-    writer.write(batch).await.map_err(Error::table(def.name))?;
-    let adds = writer.flush().await.map_err(Error::table(def.name))?;
+    if let Some(mut open) = writer {
+        adds.extend(open.flush().await.map_err(Error::table(def.name))?);
+    }
     Ok(adds.into_iter().map(Action::Add).collect())
 }
 
