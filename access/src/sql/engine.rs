@@ -10,6 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast::Statement;
 use nonsite_analytics::ratio::{RatioPolicies, register_view};
 use nonsite_analytics::session::{self, Session, travel};
 use nonsite_schemas::time::Clock;
@@ -19,10 +23,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::catalogue::{Catalogue, Ground};
 use super::config::Config;
+use super::connections::Connections;
 use super::log::QueryLog;
 use super::reads::ReadLog;
+use super::run::Stop;
 use super::users::{User, Users};
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, guard};
 use crate::Error;
 
 /// How much lower than the rest of the process the threads of queries stand (Linux niceness).
@@ -58,6 +64,11 @@ pub struct Engine {
     log: QueryLog,
     pool: Option<Runtime>,
     handle: Handle,
+    connections: Connections,
+    /// Where queries spill to; one for all, because its limit is one for all.
+    disk: Arc<DiskManager>,
+    /// Statements planned at the same time.
+    plannings: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     turns_of: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     known: tokio::sync::Mutex<Option<Known>>,
@@ -81,7 +92,8 @@ impl Engine {
         setup.config.validate()?;
         let pool = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(setup.config.worker_threads())
-            .max_blocking_threads(setup.config.worker_threads() + 4)
+            // Planning takes one each; the rest is for reading files.
+            .max_blocking_threads(2 * setup.config.worker_threads() + 4)
             .thread_name("nonsite-query")
             .on_thread_start(step_back)
             .enable_all()
@@ -90,7 +102,14 @@ impl Engine {
                 part: "sql",
                 what: format!("threads of queries: {error}"),
             })?;
+        let disk = spill(&setup.config).map_err(|error| Error::Part {
+            part: "sql",
+            what: format!("spill files: {error}"),
+        })?;
         Ok(Arc::new(Self {
+            connections: Connections::default(),
+            disk: Arc::new(disk),
+            plannings: Arc::new(Semaphore::new(setup.config.worker_threads())),
             log: QueryLog::new(setup.config.log_queries, Arc::clone(&setup.clock)),
             handle: pool.handle().clone(),
             pool: Some(pool),
@@ -109,6 +128,11 @@ impl Engine {
     /// The query log.
     pub fn log(&self) -> &QueryLog {
         &self.log
+    }
+
+    /// The open connections of the PostgreSQL wire.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Who may ask.
@@ -168,6 +192,8 @@ impl Engine {
             rules: &self.setup.rules,
             log: &self.log,
             reads: self.setup.reads.as_ref(),
+            connections: &self.connections,
+            disk: &self.disk,
             clock: &self.setup.clock,
         };
         let catalogue = Arc::new(Catalogue::build(&ground, user).await?);
@@ -182,6 +208,39 @@ impl Engine {
         let clock = Arc::clone(&self.setup.clock);
         register_view(session.ctx(), &self.setup.policies, clock).await?;
         Ok(session)
+    }
+
+    /// Plans a query on the threads of queries, within its time: a statement that is large enough takes
+    /// longer to plan than most take to run, and would otherwise do so on the threads of the network.
+    ///
+    /// # Errors
+    /// What is wrong with it; it was stopped, or took too long.
+    pub async fn plan(
+        &self,
+        state: SessionState,
+        query: Statement,
+        timeout: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<LogicalPlan, Fault> {
+        let allowed = allowed(&self.setup.config, timeout);
+        let mut stopped = stop.watch();
+        let planning = async {
+            let turn = taken(Arc::clone(&self.plannings)).await?;
+            let handle = self.handle.clone();
+            let planned = self.handle.spawn_blocking(move || {
+                let _turn = turn;
+                handle.block_on(guard::plan(&state, &query))
+            });
+            planned
+                .await
+                .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?
+        };
+        tokio::select! {
+            planned = tokio::time::timeout(allowed, planning) => {
+                planned.unwrap_or_else(|_| Err(Fault::too_long(allowed)))
+            }
+            _ = stopped.changed() => Err(Fault::stopped()),
+        }
     }
 
     /// A turn among all queries.
@@ -210,6 +269,24 @@ impl Engine {
         }
         taken(turns).await
     }
+}
+
+/// How long a query may take: as long as the server allows, or less if its client wants that.
+pub(super) fn allowed(config: &Config, own: Option<Duration>) -> Duration {
+    let most = Duration::from_secs(config.timeout_s);
+    own.map_or(most, |own| own.min(most))
+}
+
+/// The spill folder and space of the settings.
+fn spill(config: &Config) -> datafusion::error::Result<DiskManager> {
+    let mode = match &config.spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    DiskManagerBuilder::default()
+        .with_mode(mode)
+        .with_max_temp_directory_size(config.spill_mb.saturating_mul(1 << 20))
+        .build()
 }
 
 async fn taken(turns: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {

@@ -11,14 +11,18 @@
 
 pub mod catalogue;
 mod config;
+pub mod connections;
 pub mod engine;
 mod fault;
 pub mod flight;
 pub mod guard;
+mod held;
 pub mod log;
+mod parameters;
 pub mod pg;
 mod reads;
 pub mod run;
+pub mod scans;
 pub mod scope;
 pub mod users;
 

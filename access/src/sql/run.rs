@@ -21,12 +21,15 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use super::engine::Engine;
-use super::log::{Asked, Ticket};
+use super::engine::{Engine, allowed};
+use super::held::counted;
+use super::log::{Asked, Counts, Ticket};
+use super::scans::Scans;
 use super::{Fault, FaultKind};
 
 /// Batches that wait for the client; more would only fill memory.
@@ -50,7 +53,7 @@ impl Stop {
         self.0.send_replace(());
     }
 
-    fn watch(&self) -> watch::Receiver<()> {
+    pub(super) fn watch(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }
 }
@@ -59,6 +62,7 @@ impl Stop {
 #[derive(Debug)]
 pub struct Answer {
     schema: SchemaRef,
+    scans: Scans,
     batches: mpsc::Receiver<Result<RecordBatch, Fault>>,
     task: AbortHandle,
 }
@@ -67,6 +71,11 @@ impl Answer {
     /// Columns of the batches.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// What it reads, to see how far it is.
+    pub fn scans(&self) -> Scans {
+        self.scans.clone()
     }
 
     /// All rows, for answers that are small.
@@ -118,18 +127,27 @@ impl Engine {
     pub async fn run(self: &Arc<Self>, run: Run) -> Result<Answer, Fault> {
         let (columns, known) = oneshot::channel();
         let (send, batches) = mpsc::channel(AHEAD);
-        let task = self
-            .pool()
-            .spawn(drive(Arc::clone(self), run, columns, send));
+        let watched = Watched {
+            allowed: allowed(self.config(), run.timeout),
+            began: Instant::now(),
+            stopped: run.stop.watch(),
+            ticket: self.log().begin(run.asked.clone()),
+            columns: Arc::new(Mutex::new(Some(columns))),
+            send,
+        };
+        // On the caller's threads: those of queries may be in the middle of something long, and a client
+        // that cancels is answered all the same.
+        let task = tokio::spawn(watched.watch(Arc::clone(self), run));
         // From here on dropping the answer ends the query, this call's own end included.
         let mut answer = Answer {
             schema: Arc::new(arrow::datatypes::Schema::empty()),
+            scans: Scans::default(),
             batches,
             task: task.abort_handle(),
         };
         match known.await {
-            Ok(Ok(schema)) => {
-                answer.schema = schema;
+            Ok(Ok((schema, scans))) => {
+                (answer.schema, answer.scans) = (schema, scans);
                 Ok(answer)
             }
             Ok(Err(fault)) => Err(fault),
@@ -141,54 +159,67 @@ impl Engine {
     }
 }
 
-/// The task of one query.
-async fn drive(
-    engine: Arc<Engine>,
-    run: Run,
-    columns: oneshot::Sender<Result<SchemaRef, Fault>>,
+/// Where the columns of an answer go, once.
+type Columns = Arc<Mutex<Option<oneshot::Sender<Result<(SchemaRef, Scans), Fault>>>>>;
+
+/// What ends a query that does not end by itself.
+struct Watched {
+    allowed: Duration,
+    began: Instant,
+    stopped: watch::Receiver<()>,
+    ticket: Ticket,
+    columns: Columns,
     send: mpsc::Sender<Result<RecordBatch, Fault>>,
-) {
-    let limits = engine.config();
-    let allowed = Duration::from_secs(limits.timeout_s);
-    let allowed = run.timeout.map_or(allowed, |own| own.min(allowed));
-    let deadline = Instant::now() + allowed;
-    let mut stopped = run.stop.watch();
-    let mut ticket = engine.log().begin(run.asked.clone());
-    let mut columns = Some(columns);
-    let work = work(&engine, run, &mut ticket, &mut columns, &send);
-    let outcome = tokio::select! {
-        outcome = timeout_at(deadline, work) => outcome.unwrap_or_else(|_| {
-            Err(Fault::new(
-                FaultKind::Timeout,
-                format!(
-                    "canceling statement due to statement timeout: it took longer than {} s; restrict it (by `date`, `mn`, `factor`) or ask for less",
-                    allowed.as_secs_f64()
-                ),
-            ))
-        }),
-        _ = stopped.changed() => Err(Fault::new(
-            FaultKind::Cancelled,
-            "canceling statement due to user request",
-        )),
-    };
-    ticket.done(outcome.as_ref().map(|_| ()));
-    if let Err(fault) = outcome {
-        match columns {
-            Some(columns) => {
-                let _ = columns.send(Err(fault));
-            }
-            None => {
-                let _ = send.send(Err(fault)).await;
+}
+
+impl Watched {
+    /// Runs the query on its threads and waits for its end, its time or its stop, whichever is first.
+    /// When nobody wants the answer any more this is dropped, and the work with it.
+    async fn watch(mut self, engine: Arc<Engine>, run: Run) {
+        let (columns, send) = (Arc::clone(&self.columns), self.send.clone());
+        let counts = self.ticket.counts();
+        let pool = engine.pool().clone();
+        let mut work = AbortOnDrop(
+            pool.spawn(async move { work(&engine, run, &counts, &columns, &send).await }),
+        );
+        let outcome = tokio::select! {
+            outcome = timeout_at(self.began + self.allowed, &mut work.0) => match outcome {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(error)) => Err(Fault::new(FaultKind::Engine, error.to_string())),
+                Err(_) => Err(Fault::too_long(self.allowed)),
+            },
+            _ = self.stopped.changed() => Err(Fault::stopped()),
+        };
+        drop(work);
+        self.ticket.done(outcome.as_ref().map(|()| ()));
+        if let Err(fault) = outcome {
+            let columns = self.columns.lock().take();
+            match columns {
+                Some(columns) => {
+                    let _ = columns.send(Err(fault));
+                }
+                None => {
+                    let _ = self.send.send(Err(fault)).await;
+                }
             }
         }
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 async fn work(
     engine: &Engine,
     run: Run,
-    ticket: &mut Ticket,
-    columns: &mut Option<oneshot::Sender<Result<SchemaRef, Fault>>>,
+    counts: &Counts,
+    columns: &Columns,
     send: &mpsc::Sender<Result<RecordBatch, Fault>>,
 ) -> Result<(), Fault> {
     let limits = engine.config();
@@ -196,19 +227,20 @@ async fn work(
     let _of_user = engine.turn_of(&run.asked.user).await?;
     let mut of_all = Some(engine.turn().await?);
     let state = own_memory(engine, run.state)?;
-    let plan = state.create_physical_plan(&run.plan).await?;
-    let schema = plan.schema();
+    let plan = counted(state.create_physical_plan(&run.plan).await?)?;
+    let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;
-    if let Some(columns) = columns.take() {
+    let told = columns.lock().take();
+    if let Some(columns) = told {
         // Nobody waits for the columns any more when the client went away.
         columns
-            .send(Ok(schema))
+            .send(Ok((schema, scans)))
             .map_err(|_| Fault::new(FaultKind::Cancelled, "the client went away"))?;
     }
     let most_bytes = limits.max_result_mb.saturating_mul(1 << 20);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let (rows, bytes) = ticket.so_far();
+        let (rows, bytes) = counts.so_far();
         let rows = rows + batch.num_rows() as u64;
         let bytes = bytes + batch.get_array_memory_size() as u64;
         if rows > limits.max_rows {
@@ -231,7 +263,7 @@ async fn work(
                 ),
             ));
         }
-        ticket.add(
+        counts.add(
             batch.num_rows() as u64,
             batch.get_array_memory_size() as u64,
         );

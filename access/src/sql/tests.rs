@@ -207,7 +207,6 @@ async fn nothing_opens_a_file_or_an_address() {
         "SELECT pg_ls_dir('/')".to_owned(),
         "SELECT lo_import('/etc/passwd')".to_owned(),
         "SELECT pg_sleep(100)".to_owned(),
-        "SELECT pg_terminate_backend(1)".to_owned(),
         "SELECT * FROM dblink('host=x', 'SELECT 1')".to_owned(),
         "SELECT * FROM other.public.t".to_owned(),
         "SELECT * FROM datafusion.public.readings".to_owned(),
@@ -456,3 +455,5 @@ async fn a_table_without_versions_says_so() {
         assert!(fault.what.contains(says), "{text}: {fault}");
     }
 }
+
+mod tools;

@@ -142,7 +142,13 @@ impl Asker {
         };
         let catalogue = self.catalogue().await?;
         let state = catalogue.state();
-        let plan = guard::plan(&state, query).await?;
+        let planning = self
+            .engine
+            .plan(state.clone(), query.as_ref().clone(), None, &self.stop);
+        let plan = tokio::select! {
+            plan = planning => plan?,
+            _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
+        };
         let run = Run {
             asked: Asked {
                 user: self.user.name.clone(),
@@ -160,8 +166,10 @@ impl Asker {
         let running = self.engine.run(run);
         let mut answer = tokio::select! {
             answer = running => answer?,
-            _ = tokio::signal::ctrl_c() => return Err(stopped()),
+            _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
         };
+        let scans = answer.scans();
+        let mut tick = tokio::time::interval(Progress::TICK);
         let mut batches = Vec::new();
         loop {
             tokio::select! {
@@ -174,7 +182,12 @@ impl Asker {
                     None => break,
                 },
                 // Dropping the answer ends the query.
-                _ = tokio::signal::ctrl_c() => return Err(stopped()),
+                _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
+                _ = tick.tick() => {
+                    if let Some((read, all)) = scans.files() {
+                        progress.files(read, all);
+                    }
+                }
             }
         }
         if batches.is_empty() {
@@ -182,8 +195,4 @@ impl Asker {
         }
         Ok(Some(batches))
     }
-}
-
-fn stopped() -> Fault {
-    Fault::new(FaultKind::Cancelled, "stopped")
 }

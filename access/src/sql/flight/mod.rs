@@ -11,7 +11,9 @@
 //!
 //! Failure modes: an address that is taken stops the start.
 
+mod listing;
 mod prepared;
+mod reply;
 mod service;
 mod tokens;
 

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
     Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
 };
@@ -23,6 +23,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     StripCallableQualifier, StripCollate,
 };
 
+use super::templates::translated;
 use crate::sql::{Fault, FaultKind};
 
 static CATALOGUE: LazyLock<PostgresCompatibilityParser> =
@@ -73,6 +74,20 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
                 && function.name.to_string().ends_with("_pg_expandarray")
             {
                 *expr = no_key();
+            } else if let Expr::Cast {
+                expr: of,
+                data_type,
+                ..
+            } = expr
+                && is_composed(of)
+                && data_type
+                    .to_string()
+                    .to_ascii_lowercase()
+                    .ends_with("regclass")
+            {
+                // A name that is put together for every row.
+                let of = std::mem::replace(of.as_mut(), Expr::value(Value::Null));
+                *expr = call("to_regclass", vec![of]);
             } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
                 && matches!(root.as_ref(), Expr::Nested(_))
             {
@@ -88,7 +103,18 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
         });
         named(statement);
     }
-    Ok(statements.into_iter().map(escaped).collect())
+    let statements = statements.into_iter().map(escaped).map(translated);
+    Ok(statements.collect())
+}
+
+/// Whether an expression makes a text, and is not the number of something.
+fn is_composed(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(_) => true,
+        Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
+        Expr::Nested(inner) => is_composed(inner),
+        _ => false,
+    }
 }
 
 /// What JDBC takes the columns of a key apart with, of no key: a row of two numbers.
@@ -330,7 +356,12 @@ fn rewrite(statement: Statement) -> Statement {
     let rewritten = rules
         .iter()
         .fold(statement, |statement, rule| rule.rewrite(statement));
-    escaped(rewritten)
+    translated(escaped(rewritten))
+}
+
+/// Whether a name is one of the catalogue's tables or schemas.
+fn is_catalogue(name: &str) -> bool {
+    name.starts_with("pg_") || name == "information_schema"
 }
 
 /// Whether a statement asks about the catalogue.
@@ -341,7 +372,7 @@ fn names_catalogue(statement: &Statement) -> bool {
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
             let named = relation.0.iter().any(|part| {
                 matches!(part, ObjectNamePart::Identifier(name)
-                    if name.value.to_ascii_lowercase().starts_with("pg_"))
+                    if is_catalogue(&name.value.to_ascii_lowercase()))
             });
             if named {
                 ControlFlow::Break(())

@@ -44,7 +44,7 @@ pub(super) async fn planned(
     query: &datafusion::sql::sqlparser::ast::Statement,
 ) -> Result<Planned, Fault> {
     let catalogue = connection.catalogue().await?;
-    let plan = guard::plan(&connection.state(&catalogue), query).await?;
+    let plan = connection.plan(&catalogue, query).await?;
     Ok(Planned {
         catalogue,
         plan: Arc::new(plan),

@@ -1,0 +1,67 @@
+//! Answers as Flight sends them.
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow_flight::encode::FlightDataEncoderBuilder;
+use arrow_flight::error::FlightError;
+use arrow_flight::flight_service_server::FlightService;
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, Ticket};
+use futures::{Stream, TryStreamExt, stream};
+use tonic::{Response, Status};
+
+use super::service::Service;
+use crate::sql::{Fault, FaultKind};
+
+/// Rows on their way to a client.
+pub(super) type Rows = <Service as FlightService>::DoGetStream;
+
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Self {
+        let code = match fault.kind {
+            FaultKind::Syntax | FaultKind::Wrong | FaultKind::Value => tonic::Code::InvalidArgument,
+            FaultKind::Refused | FaultKind::Denied => tonic::Code::PermissionDenied,
+            FaultKind::NoTable | FaultKind::NoStatement => tonic::Code::NotFound,
+            FaultKind::Unsupported => tonic::Code::Unimplemented,
+            FaultKind::Timeout => tonic::Code::DeadlineExceeded,
+            FaultKind::Cancelled => tonic::Code::Cancelled,
+            FaultKind::TooLarge | FaultKind::Memory | FaultKind::Busy => {
+                tonic::Code::ResourceExhausted
+            }
+            FaultKind::Aborted => tonic::Code::Aborted,
+            FaultKind::Engine => tonic::Code::Internal,
+        };
+        Self::new(code, fault.what)
+    }
+}
+
+/// Encodes rows.
+pub(super) fn encoded<S>(schema: SchemaRef, rows: S) -> Response<Rows>
+where
+    S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
+{
+    let stream = FlightDataEncoderBuilder::new()
+        .with_schema(schema)
+        .build(rows)
+        .map_err(Status::from);
+    Response::new(Box::pin(stream))
+}
+
+/// One batch.
+pub(super) fn one(schema: SchemaRef, batch: Result<RecordBatch, FlightError>) -> Response<Rows> {
+    encoded(schema, stream::iter([batch]))
+}
+
+/// An answer for a client that comes back with the same command as its ticket.
+pub(super) fn info(
+    schema: &Schema,
+    ticket: Vec<u8>,
+    descriptor: FlightDescriptor,
+) -> Result<Response<FlightInfo>, Status> {
+    let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
+    let info = FlightInfo::new()
+        .try_with_schema(schema)
+        .map_err(|error| Status::internal(error.to_string()))?
+        .with_endpoint(endpoint)
+        .with_descriptor(descriptor);
+    Ok(Response::new(info))
+}
