@@ -248,8 +248,8 @@ async fn every_list_can_be_paged_through() {
                 "{asked}: {status} {code}"
             );
         }
-        let whole = bench.ask(who(operation), &format!("{line}?limit=200"), &[], "");
-        let whole = whole.await;
+        let asked = format!("{line}?limit=200");
+        let whole = bench.ask(who(operation), &asked, &[], "").await;
         if whole.status != 200 {
             continue;
         }

@@ -1,7 +1,7 @@
 //! The statements only PostgreSQL understands in this form.
 
 /// Schema versions in order; table `review_schema` says how many a database has.
-pub(super) const SCHEMA: [&str; 6] = [
+pub(super) const SCHEMA: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_requests.sql"),

@@ -1,7 +1,7 @@
 //! The statements only SQLite understands in this form.
 
 /// Schema versions in order; `PRAGMA user_version` says how many a database has.
-pub(super) const SCHEMA: [&str; 8] = [
+pub(super) const SCHEMA: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
