@@ -6,6 +6,7 @@
 //!   answer as a suggestion; officers decide;
 //! - [`record`]: whether an act answers its checklist;
 //! - [`stored`]: the records that are stored, in every version;
+//! - [`answers`]: what was answered, item by item;
 //! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk;
 //! - [`audits`]: the audits themselves;
 //! - [`supervision`]: special supervision, samplings of case files, evaluations of the year;
@@ -17,6 +18,7 @@
 //! - a suggestion never is an answer: without data there is none, and what was suggested is kept
 //!   beside what was answered.
 
+pub mod answers;
 pub mod audits;
 pub mod casebook;
 pub mod checklist;

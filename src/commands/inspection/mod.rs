@@ -1,5 +1,6 @@
 //! `nonsite inspection`: before, during and after an inspection.
 
+mod answers;
 mod audit;
 mod checklist;
 mod draw;
@@ -37,6 +38,8 @@ enum Action {
     Checklist(checklist::Args),
     /// Look at an act's record and send it to the inspections topic.
     Record(record::Args),
+    /// What was answered to checklists: by item, or one by one.
+    Answers(answers::Args),
     /// Draw units and officers by lot from a published seed, or draw a kept drawing again.
     Draw(draw::Args),
     /// Every drawing that was kept.
@@ -58,6 +61,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     match args.action {
         Action::Checklist(asked) => checklist::run(&asked, args.format, settings).await,
         Action::Record(asked) => record::run(&asked, args.format, settings).await,
+        Action::Answers(asked) => answers::run(&asked, args.format, settings).await,
         Action::Draw(asked) => draw::run(&asked, args.format, settings).await,
         Action::Draws => draw::list(args.format, settings).await,
         Action::Sample(asked) => sample::run(&asked, args.format, settings).await,
