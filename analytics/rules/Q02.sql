@@ -1,6 +1,6 @@
 /*---
 id = "Q02"
-version = 1
+version = 2
 name_zh = "半月低波动"
 name_en = "half-month low variation"
 group = "quality"
@@ -38,14 +38,15 @@ max = 360
 unit = "h"
 doc = "valid hours those days need"
 ---*/
--- Judged per day over the days before it: (highest - lowest) / mean of the valid hours.
+-- Judged per day over the days before it: (highest - lowest) / mean of the valid hours in which
+-- power and process values do not show the production at rest.
 WITH days AS (
   SELECT mn, factor, date,
-         count(*) FILTER (WHERE valid) AS hours,
-         min(value) FILTER (WHERE valid) AS lowest,
-         max(value) FILTER (WHERE valid) AS highest,
-         ordered_sum(value, hour) FILTER (WHERE valid) AS total
-  FROM hourly
+         count(*) FILTER (WHERE normal) AS hours,
+         min(value) FILTER (WHERE normal) AS lowest,
+         max(value) FILTER (WHERE normal) AS highest,
+         ordered_sum(value, hour) FILTER (WHERE normal) AS total
+  FROM normal_hours
   WHERE is_concentration(factor)
   GROUP BY mn, factor, date
 ),

@@ -1,6 +1,6 @@
 /*---
 id = "Q12"
-version = 1
+version = 2
 name_zh = "昼夜差异"
 name_en = "day/night difference"
 group = "quality"
@@ -38,12 +38,13 @@ unit = "h"
 doc = "valid hours needed by night and by day"
 ---*/
 -- Night is 21:00 to 05:00, day 05:00 to 21:00. Both concentration and flow have to be higher at
--- night: a cleaner night with more flow, or the reverse, has other causes.
+-- night: a cleaner night with more flow, or the reverse, has other causes. Hours in which power or process
+-- values show the production at rest are left out.
 WITH hours AS (
   SELECT mn, factor, hour, date, value, flow,
          date_part('hour', hour + INTERVAL '8 hours') NOT BETWEEN 5 AND 20 AS night
-  FROM hourly
-  WHERE is_concentration(factor) AND valid AND flow > 0.0
+  FROM normal_hours
+  WHERE is_concentration(factor) AND normal AND flow > 0.0
 ),
 days AS (
   SELECT mn, factor, date,

@@ -491,6 +491,7 @@ impl Pass {
         for of in [
             &facts.incinerator,
             &facts.process,
+            &facts.watched,
             &facts.marked,
             &facts.rated,
             &facts.sewage,

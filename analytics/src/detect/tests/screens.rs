@@ -80,11 +80,30 @@ fn event(dice: &mut Dice) -> Event {
     }
 }
 
+/// Power of B's production by the hour, which a meter reports under a logger of its own: at rest now
+/// and then, and now and then silent.
+fn power(seed: u64, days: std::ops::Range<i64>) -> Vec<Value> {
+    let start = at("2025-06-01 00:00");
+    let mut dice = Dice(seed * 7_919 + 17);
+    let mut rows = Vec::new();
+    for hour in days.start * 24..days.end * 24 {
+        let kilowatts = match dice.roll(8) {
+            0 => continue,
+            1 | 2 => 0.5,
+            _ => 200.0,
+        };
+        let time = start + hour * HOUR;
+        let extra = json!({"period_s": 3_600});
+        rows.push(reading("M", "p00101", "hour", time, kilowatts, extra));
+    }
+    rows
+}
+
 /// Hours of some loggers over some days: mostly ordinary, with events. Logger D is bound to nothing,
 /// and C has no humidity.
 fn readings(seed: u64, days: std::ops::Range<i64>) -> Vec<Value> {
     let start = at("2025-06-01 00:00");
-    let mut rows = Vec::new();
+    let mut rows = power(seed, days.clone());
     for (number, mn) in ["A", "B", "C", "D", "W"].iter().enumerate() {
         let factors: &[(&str, f64)] = if *mn == "W" { &WATER } else { &GAS };
         for day in days.clone() {
@@ -242,6 +261,19 @@ async fn papers(store: &Path) {
         &[("w01018", 60.0), ("w21003", 8.0), ("w01001", 9.0)],
     )
     .await;
+    // The meter of M stands for the production behind B's outlet.
+    let def = tables::process_points();
+    let point = json!({
+        "point_id": "1", "version": 1, "recorded_at": at("2021-01-01 00:00"), "mn": "M",
+        "factor": "p00101", "permit_no": format!("9113020069922961{:02}X001P", 1),
+        "facility": "MF0001", "role": "production", "quantity": "power", "unit": "kW",
+        "outlets": "XX001", "on_above": 50.0, "valid_from": at("2021-01-01 00:00"),
+        "doc_valid": true, "kafka_topic": "d",
+    });
+    let delta = ensure(store, &def).await.expect("table");
+    append(&delta, &def, table(&def, vec![point]), vec![])
+        .await
+        .expect("append");
 }
 
 async fn detect(store: &Path, screens: bool, as_of: i64, full: bool) -> Report {
@@ -337,6 +369,15 @@ async fn screens_change_nothing_but_the_work() {
         let without = detect(plain.path(), false, end, true).await;
         let with = detect(screened.path(), true, end, true).await;
         assert!(with.screened_rows > 0 && without.screened_rows == 0);
+        let hourly = with
+            .rules
+            .iter()
+            .find(|rule| rule.rule == "E01")
+            .expect("E01");
+        assert!(
+            hourly.not_evaluated.contains_key("not_in_production"),
+            "{hourly:?}"
+        );
         same(&without, &with, &format!("seed {number}"));
         stores_agree(plain.path(), screened.path(), &format!("seed {number}")).await;
         for rule in with.rules {
