@@ -2,7 +2,7 @@
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
 //! aggregates that walk a series once ([`hours`], [`walks`], [`patterns`], [`shape`], [`copies`],
-//! [`stretches`], [`contacts`]), window functions ([`windows`], [`trailing`]), and scalar functions
+//! [`stretches`], [`contacts`]) or the spread of values ([`robust`]), window functions ([`windows`], [`trailing`]), and scalar functions
 //! ([`scalars`], [`days`], [`units`]). `docs/sql.md` lists them.
 
 pub mod check;
@@ -13,6 +13,7 @@ mod days;
 mod fold;
 mod hours;
 mod patterns;
+mod robust;
 mod scalars;
 pub mod series;
 mod shape;
@@ -44,6 +45,9 @@ pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(shape::CompareSeries));
     ctx.register_udaf(fold::aggregate(copies::CopiedDays));
     ctx.register_udaf(fold::aggregate(stretches::RunsWhere));
+    ctx.register_udaf(fold::aggregate(robust::Mad));
+    ctx.register_udaf(fold::aggregate(robust::TheilSen));
+    ctx.register_udf(robust::robust_z());
     for function in windows::all().into_iter().chain(trailing::all()) {
         ctx.register_udwf(function);
     }
