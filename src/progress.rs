@@ -35,6 +35,17 @@ impl Progress {
         Self::new("{spinner} {elapsed} {msg}", "0 rows", visible())
     }
 
+    /// For work that comes in parts, whose number is known.
+    pub(crate) fn of_parts() -> Self {
+        Self::new("{spinner} {elapsed} {msg}", "", visible())
+    }
+
+    /// So many parts of something are done.
+    pub(crate) fn part(&self, what: &str, done: usize, of: usize) {
+        self.bar
+            .set_message(format!("judging {what}: part {} of {of}", done + 1));
+    }
+
     fn new(template: &str, what: &'static str, visible: bool) -> Self {
         let bar = if visible {
             ProgressBar::new_spinner()

@@ -20,6 +20,7 @@ mod deadlines;
 mod demo;
 mod determinism;
 mod documents;
+mod findings;
 mod garbage;
 mod inspection;
 mod kill;

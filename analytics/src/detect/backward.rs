@@ -64,8 +64,10 @@ impl Judging<'_> {
                 continue;
             };
             let portions = long::portions(&left, &units, reach, reported.as_ref(), most);
-            let last = portions.len().saturating_sub(1);
+            let count = portions.len();
+            let last = count.saturating_sub(1);
             for (at, core) in portions.into_iter().enumerate() {
+                (self.told)("days with those before them", at, count);
                 let preparing = Instant::now();
                 let run =
                     inputs::prepare_long(session, catalogue, &core, reach, Some(&*looked), as_of)

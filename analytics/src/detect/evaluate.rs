@@ -113,6 +113,12 @@ pub(super) fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Hears how far a judgement is: what is judged, how many parts of it are done, and of how many.
+pub type Told<'a> = &'a (dyn Fn(&'static str, usize, usize) + Sync);
+
+/// For nobody who listens.
+pub(super) const UNTOLD: Told<'static> = &|_, _, _| {};
+
 /// Judges logger-days, stretch by stretch.
 pub(super) async fn evaluate(
     session: &Session,
@@ -122,12 +128,26 @@ pub(super) async fn evaluate(
     state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
+    evaluate_telling(session, catalogue, config, touched, state, as_of, UNTOLD).await
+}
+
+/// The same for who wants to hear how far it is.
+pub(super) async fn evaluate_telling(
+    session: &Session,
+    catalogue: &Catalogue,
+    config: &Config,
+    touched: &Touched,
+    state: State,
+    as_of: i64,
+    told: Told<'_>,
+) -> Result<Evaluation, Error> {
     let layers = Layers::load(session).await?;
     let runs = Judging {
         session,
         catalogue,
         layers: &layers,
         as_of,
+        told,
     };
     let memory = &mut Memory::default();
     let mut work = runs
@@ -181,6 +201,7 @@ pub(super) struct Judging<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) layers: &'a Layers,
     pub(super) as_of: i64,
+    pub(super) told: Told<'a>,
 }
 
 impl Judging<'_> {
@@ -215,8 +236,10 @@ impl Judging<'_> {
         memory.hear(&looked.heard);
         // By the hour three times as many fill the memory: their hours are as many as their readings.
         let stretches = stretches(&left, most.saturating_mul(looked.lightness().min(3)));
-        let last = stretches.len() - 1;
+        let count = stretches.len();
+        let last = count - 1;
         for (at, stretch) in stretches.into_iter().enumerate() {
+            (self.told)("days", at, count);
             let core = extended(stretch, &work.state, catalogue);
             let preparing = Instant::now();
             let run = inputs::prepare(session, &core, known, Some(&looked), as_of).await?;

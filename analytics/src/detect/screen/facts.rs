@@ -18,6 +18,7 @@ use crate::session::{Error, Session, rows};
 pub(super) struct Facts {
     pub(super) incinerator: Vec<bool>,
     pub(super) process: Vec<bool>,
+    pub(super) watched: Vec<bool>,
     pub(super) marked: Vec<bool>,
     pub(super) rated: Vec<bool>,
     pub(super) sewage: Vec<bool>,
@@ -97,6 +98,23 @@ async fn named(
     Ok(flags)
 }
 
+/// More loggers than `production_points` has: levels and times of the points are not asked for. The
+/// columns are computed because tables comment them differently, which a union refuses.
+const WATCHED: &str = "WITH filed AS (
+       SELECT mn, permit_no, unnest(outlets) AS outlet
+       FROM (
+         SELECT concat(mn, '') AS mn, concat(permit_no, '') AS permit_no,
+                coalesce(string_to_array(nullif(outlets, ''), ','), make_array('*')) AS outlets
+         FROM process_points
+         WHERE role = 'production'
+       )
+     )
+     SELECT mn FROM filed
+     UNION
+     SELECT concat(o.mn, '') AS mn
+     FROM filed f
+     JOIN mn_outlets o ON o.outlet_uid = CASE WHEN starts_with(f.outlet, f.permit_no) THEN f.outlet
+                                              ELSE concat(f.permit_no, f.outlet) END";
 const RATED: &str = "SELECT DISTINCT b.mn FROM mn_outlets b
      JOIN limits_in_force l ON l.outlet_uid = b.outlet_uid WHERE l.rate_limit_kg_h IS NOT NULL";
 const ORDERED: &str = "SELECT DISTINCT o.mn FROM mn_outlets o
@@ -186,6 +204,7 @@ pub(super) async fn load(
             "SELECT DISTINCT mn FROM process_points",
         )
         .await?,
+        watched: named(documents, loggers, "watched production", WATCHED).await?,
         marked: named(documents, loggers, "marks", "SELECT DISTINCT mn FROM marks").await?,
         rated: named(documents, loggers, "rate limits", RATED).await?,
         sewage: vec![false; count],
@@ -221,6 +240,7 @@ pub(super) async fn load(
     for unit in sheets.units() {
         if let Some(logger) = loggers.number(&unit.mn) {
             facts.process[logger as usize] = true;
+            facts.watched[logger as usize] = true;
             facts.incinerator[logger as usize] |= unit.kind == "incinerator";
         }
     }

@@ -140,6 +140,10 @@ pub const FACTS: &[(&str, &str)] = &[
         "process",
         "process values of the logger are known by sheet or filing",
     ),
+    (
+        "watched",
+        "power or process values may show the production behind the logger at rest (point of production filed for its outlet, or a sheet)",
+    ),
     ("marked", "the logger has marks of the enterprise"),
     ("rated", "an outlet of the logger has a rate limit"),
     (
