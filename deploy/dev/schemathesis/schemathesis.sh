@@ -13,7 +13,8 @@
 #              NONSITE_SCHEMATHESIS_PHASES    what is asked  [examples,coverage,fuzzing,stateful]
 #              NONSITE_SCHEMATHESIS_HAR       write every request and answer to this file (HAR)
 #              NONSITE_IDS              file with what there is, so that most requests are about it: lines
-#                                       of a parameter and a value, such as `path.case_id c0123456789abcdef`
+#                                       of a parameter and a value, such as `path.case_id c0123456789abcdef`,
+#                                       and before them an operation where it is about that one alone
 #              NONSITE_CACHE            parent folder of the installation  [~/.cache/nonsite]
 set -euo pipefail
 
@@ -42,18 +43,32 @@ fetch() {
     exec 9>&-
 }
 
-# Adds a dictionary for every parameter that a file of ids names, and binds the parameter to it.
+# Adds dictionaries of what a file of ids names, and binds parameters to them: of one operation, or of all.
 bind() {
-    local ids=$1 config=$2 parameter name
-    while read -r parameter; do
-        name=ids_${parameter//[^A-Za-z0-9]/_}
+    local ids=$1 config=$2 operation parameter name last=
+    while read -r operation parameter; do
+        name=ids_${operation//[^A-Za-z0-9]/_}_${parameter//[^A-Za-z0-9]/_}
         {
             printf '\n[dictionaries.%s]\nvalues = [' "$name"
-            awk -v parameter="$parameter" '$1 == parameter { printf "\"%s\", ", $2 }' "$ids"
+            awk -v operation="$operation" -v parameter="$parameter" \
+                'NF == 2 { $0 = "any " $0 }
+                 $1 == operation && $2 == parameter { printf "\"%s\", ", $3 }' "$ids"
             printf ']\n'
         } >> "$config"
-        sed -i "s/^\[parameters\]\$/&\n\"$parameter\" = { dictionary = \"$name\", probability = 0.9 }/" "$config"
-    done < <(awk 'NF == 2 { print $1 }' "$ids" | sort -u)
+        if [[ $operation == any ]]; then
+            sed -i "s/^\[parameters\]\$/&\n\"$parameter\" = { dictionary = \"$name\", probability = 0.9 }/" "$config"
+            continue
+        fi
+        # Sorted: the parameters of an operation stand together at the end of the file.
+        if [[ $operation != "$last" ]]; then
+            last=$operation
+            printf '\n[[operations]]\ninclude-operation-id = "%s"\n' "$operation" >> "$config.operations"
+        fi
+        printf 'parameters."%s" = { dictionary = "%s", probability = 0.9 }\n' "$parameter" "$name" >> "$config.operations"
+    done < <(awk 'NF == 2 { print "any", $1 } NF == 3 { print $1, $2 }' "$ids" | sort -u)
+    if [[ -e $config.operations ]]; then
+        cat "$config.operations" >> "$config"
+    fi
 }
 
 case ${1:-} in
