@@ -16,6 +16,7 @@ mod ledger;
 mod casework;
 mod city_year;
 mod command_line;
+mod copies;
 mod deadlines;
 mod demo;
 mod determinism;
