@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::ipc::writer::IpcWriteOptions;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -30,7 +29,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::NAME;
 use super::listing::{about, foreign_keys, primary_keys, tables, types};
 use super::prepared::Statements;
-use super::reply::{Rows, encoded, info, one};
+use super::reply::{Rows, described, encoded, info, one};
 use super::tokens::{Tokens, credentials};
 use crate::sql::catalogue::{Catalogue, DATABASE, META, TABLES};
 use crate::sql::guard::{self, Step};
@@ -111,7 +110,6 @@ impl Service {
             };
             let catalogue = self.engine.catalogue(user).await?;
             let state = catalogue.state();
-            // Whoever goes away drops this call.
             let stop = Stop::default();
             let planned = self.engine.plan(state, *query, None, &stop);
             let mut plan = planned.await?;
@@ -233,16 +231,10 @@ impl FlightSqlService for Service {
                 Field::new(format!("${place}"), kind.unwrap_or(DataType::Utf8), true)
             })
             .collect();
-        let ipc = |schema: &Schema| -> Result<bytes::Bytes, Status> {
-            let message: IpcMessage = SchemaAsIpc::new(schema, &IpcWriteOptions::default())
-                .try_into()
-                .map_err(|error: arrow::error::ArrowError| Status::internal(error.to_string()))?;
-            Ok(message.0)
-        };
         Ok(ActionCreatePreparedStatementResult {
             prepared_statement_handle: self.statements.keep(&user.name, &query.query).into(),
-            dataset_schema: ipc(plan.schema().as_arrow())?,
-            parameter_schema: ipc(&Schema::new(params))?,
+            dataset_schema: described(plan.schema().as_arrow())?,
+            parameter_schema: described(&Schema::new(params))?,
         })
     }
 
