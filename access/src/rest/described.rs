@@ -63,6 +63,8 @@ pub(super) const NOTED: &[Noted] = noted! {
     "target_rows" "figure" ["code"];
     "list_draws" "drawings";
     "show_draw" "drawing" ["draw_id"];
+    "list_officers" "officers";
+    "list_supervision_records" "supervision";
     "list_reviewers" "reviewers";
     "list_reused_files" "files";
     "access_log" "access_log";

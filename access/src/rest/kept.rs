@@ -66,7 +66,6 @@ pub(super) struct PolicyRules {
     /// Month and day from which on the year before is frozen.
     freeze_on: String,
     /// Sets of classes the band looks at.
-    #[schema(inline)]
     band_classes: BandSets,
 }
 

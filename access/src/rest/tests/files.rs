@@ -92,9 +92,13 @@ async fn an_enterprise_is_not_told_what_others_handed_in() {
     let up = hand_in(&bench, "plant", &case(1)).await.done(201);
     assert_eq!(up["seen_before"], json!([]), "{up}");
     let own = bench.get("plant", &format!("{at}/files")).await.done(200);
-    assert_eq!(own[0]["seen_before"], json!([]));
+    assert_eq!(own["items"][0]["seen_before"], json!([]));
     let judged = bench.get("ana", &format!("{at}/files")).await.done(200);
-    assert_eq!(judged[0]["seen_before"][0]["case_id"], case(4), "{judged}");
+    assert_eq!(
+        judged["items"][0]["seen_before"][0]["case_id"],
+        case(4),
+        "{judged}"
+    );
     // Its own picture is another matter.
     let again = hand_in(&bench, "plant", &case(1)).await.done(201);
     assert_eq!(again["seen_before"][0]["case_id"], case(1), "{again}");
