@@ -37,6 +37,7 @@ impl Ours {
     pub fn open(tables: &Path, threads: usize, memory_mb: usize) -> anyhow::Result<Self> {
         let known = detect::Catalogue::load(&detect::Config::default())?;
         let engine = Engine::start(Setup {
+            reads: None,
             store: tables.to_owned(),
             session: session::Config {
                 partitions: threads,
