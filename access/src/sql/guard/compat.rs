@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
     Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
+    visit_relations_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -98,6 +99,13 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
                         *access = AccessExpr::Subscript(Subscript::Index { index });
                     }
                 }
+            }
+            ControlFlow::<()>::Continue(())
+        });
+        let _ = visit_relations_mut(statement, |relation| {
+            let own = relation.to_string().to_ascii_lowercase();
+            if OURS.contains(&own.as_str()) {
+                *relation = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(own)]);
             }
             ControlFlow::<()>::Continue(())
         });
@@ -232,6 +240,8 @@ fn literal(text: String) -> Expr {
     Expr::value(Value::SingleQuotedString(text))
 }
 
+/// Tables of the catalogue that are ours: the library puts the schema before those it knows.
+const OURS: [&str; 1] = ["pg_stat_activity"];
 /// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
 /// its own.
 const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];
