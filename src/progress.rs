@@ -35,6 +35,21 @@ impl Progress {
         Self::new("{spinner} {elapsed} {msg}", "0 rows", visible())
     }
 
+    /// For work that comes in parts, whose number is known.
+    pub(crate) fn of_parts() -> Self {
+        Self::new("{spinner} {elapsed} {msg}", "judging", visible())
+    }
+
+    /// So many parts of something are done.
+    pub(crate) fn part(&self, what: &str, done: usize, of: usize) {
+        // A message is drawn at once, which is too early in the first seconds.
+        if self.is_due() {
+            let part = done + 1;
+            self.bar
+                .set_message(format!("judging {what}: part {part} of {of}"));
+        }
+    }
+
     fn new(template: &str, what: &'static str, visible: bool) -> Self {
         let bar = if visible {
             ProgressBar::new_spinner()

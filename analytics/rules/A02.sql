@@ -62,6 +62,10 @@ min = 0.1
 max = 2000.0
 unit = "mg/m3"
 doc = "the same for carbon monoxide"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
 -- A violation day is a day on which any of the five pollutants is above its daily limit (E07).
 WITH standards AS (

@@ -1,6 +1,6 @@
 /*---
 id = "E01"
-version = 2
+version = 3
 name_zh = "小时均值超标"
 name_en = "hourly-mean exceedance"
 group = "exceedance"
@@ -39,7 +39,7 @@ unit = "1"
 doc = "an hour at or above this multiple of the limit is S2"
 
 [screen]
-look = "concentration AND (judged < hours OR observed > limit_hour * $factor)"
+look = "concentration AND (watched AND gas OR judged < hours OR observed > limit_hour * $factor)"
 passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 WITH judged AS (

@@ -1,6 +1,6 @@
 /*---
 id = "E10"
-version = 1
+version = 2
 name_zh = "临近限值预警"
 name_en = "approaching the limit"
 group = "exceedance"
@@ -31,7 +31,7 @@ unit = "h"
 doc = "consecutive hours that are flagged"
 
 [screen]
-look = "concentration AND (judged < hours OR observed >= limit_hour * $share)"
+look = "concentration AND (watched AND gas OR judged < hours OR observed >= limit_hour * $share)"
 passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- Hours above the limit are E01's; this is the reminder before.

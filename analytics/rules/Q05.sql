@@ -26,8 +26,9 @@ doc = "the upper end of the range is multiplied by this"
 [screen]
 look = "concentration AND (ranged OR valid < hours)"
 passed = "0"
-unevaluated = "CASE WHEN concentration THEN hours ELSE 0 END"
-why = "no_range"
+
+[screen.unevaluated]
+no_range = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- Over range: marked T, sent as the largest number of its type, or above the range reported by the
 -- instrument (i13001), else the one filed.

@@ -43,6 +43,13 @@ min = 12
 max = 360
 unit = "h"
 doc = "valid hours with a known range those days need"
+
+[screen]
+look = "concentration AND ranged"
+passed = "0"
+
+[screen.unevaluated]
+no_range = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- An instrument that is read at the bottom of its range tells little. The range is the one reported by
 -- the instrument (i13001), else the one filed. Zeros are Q04's.

@@ -1,6 +1,6 @@
 /*---
 id = "Q12"
-version = 1
+version = 2
 name_zh = "昼夜差异"
 name_en = "day/night difference"
 group = "quality"
@@ -36,14 +36,31 @@ min = 8
 max = 120
 unit = "h"
 doc = "valid hours needed by night and by day"
+
+[screen]
+look = "concentration AND (watched AND gas OR t_night >= $min_hours AND t_light >= $min_hours AND (t_light_value <= 0.0 OR (t_night_value / t_night >= 0.999999 * $ratio * t_light_value / t_light AND t_night_flow / t_night >= 0.999999 * $ratio * t_light_flow / t_light)))"
+passed = "CASE WHEN concentration AND t_night >= $min_hours AND t_light >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_flow = "CASE WHEN concentration AND t_night IS NULL THEN 1 ELSE 0 END"
+too_few_valid_hours = "CASE WHEN concentration AND (t_night < $min_hours OR t_light < $min_hours) THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_night = { sum = "CASE WHEN night_hours + light_hours > 0 THEN night_hours END", days = "$days" }
+t_light = { sum = "CASE WHEN night_hours + light_hours > 0 THEN light_hours END", days = "$days" }
+t_night_value = { sum = "night_value", days = "$days" }
+t_light_value = { sum = "light_value", days = "$days" }
+t_night_flow = { sum = "night_flow", days = "$days" }
+t_light_flow = { sum = "light_flow", days = "$days" }
 ---*/
 -- Night is 21:00 to 05:00, day 05:00 to 21:00. Both concentration and flow have to be higher at
--- night: a cleaner night with more flow, or the reverse, has other causes.
+-- night: a cleaner night with more flow, or the reverse, has other causes. Hours in which power or process
+-- values show the production at rest are left out.
 WITH hours AS (
   SELECT mn, factor, hour, date, value, flow,
          date_part('hour', hour + INTERVAL '8 hours') NOT BETWEEN 5 AND 20 AS night
-  FROM hourly
-  WHERE is_concentration(factor) AND valid AND flow > 0.0
+  FROM normal_hours
+  WHERE is_concentration(factor) AND normal AND flow > 0.0
 ),
 days AS (
   SELECT mn, factor, date,

@@ -28,6 +28,14 @@ min = 1
 max = 15
 unit = "d"
 doc = "days the mean is taken over"
+
+[screen]
+look = "sectioned"
+passed = "0"
+factor = "a01016"
+
+[screen.unevaluated]
+no_cross_section = "CASE WHEN first_gas THEN 1 ELSE 0 END"
 ---*/
 -- The filed value is parameter a01016 (or cross_section) of an equipment filing. Every gas logger has a
 -- duct; one that does not send its cross-section cannot be judged.

@@ -30,6 +30,10 @@ min = 0.5
 max = 1.0
 unit = "1"
 doc = "hours above this share of the limit in the day before make a lowered slope or intercept S1"
+
+[screen]
+look = "parameter_set"
+passed = "0"
 ---*/
 -- Every value a parameter took on a judged day against what was filed for that time; a filing made
 -- within a day of the change counts. The time of calibration (i13006) is no setting.

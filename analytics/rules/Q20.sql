@@ -76,6 +76,10 @@ min = 0
 max = 48
 unit = "h"
 doc = "hours after the stop that are left out"
+
+[screen]
+look = "marked OR stopped > 0"
+passed = "0"
 ---*/
 -- An hour is declared stopped by mark F of all pollutants that have a value, or by a condition mark on
 -- the platform; one analyser marked F is no stop of the source. The parameters of such hours are read

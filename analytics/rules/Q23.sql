@@ -35,6 +35,13 @@ min = 6
 max = 24
 unit = "h"
 doc = "common valid hours a day needs"
+
+[screen]
+look = "concentration AND paired"
+passed = "0"
+
+[screen.unevaluated]
+no_other_outlet = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- Loggers of one permit that stand for different outlets, hour by hour. Outlets that share a stack
 -- have one outlet number and are not compared.

@@ -36,6 +36,18 @@ min = 6
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "(concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation < 1.000001 * $flat"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NOT NULL AND l_factors >= 3 THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid < $min_hours THEN 1 ELSE 0 END"
+no_positive_mean = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NULL THEN 1 ELSE 0 END"
+too_few_factors = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NOT NULL AND l_factors < 3 THEN 1 ELSE 0 END"
+
+[screen.logger]
+l_factors = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours THEN 1 ELSE 0 END"
 ---*/
 -- The form that led to a case: one factor flat while most others of the same station swing by more than
 -- 30 %. Oxygen, pH and pollutants count; a factor at zero is not judged here (Q04).

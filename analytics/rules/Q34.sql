@@ -37,6 +37,14 @@ min = 6
 max = 24
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "concentration AND valid >= $min_hours AND (abs(total / valid - $low) <= 1e-9 * $low OR (total / valid > $low AND variation < 1.000001 * $percent))"
+passed = "CASE WHEN concentration AND valid >= $min_hours AND total / valid >= $low THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND valid > 0 AND valid < $min_hours THEN 1 ELSE 0 END"
+value_too_low = "CASE WHEN concentration AND valid >= $min_hours AND total / valid < $low THEN 1 ELSE 0 END"
 ---*/
 -- What a constant with a little noise on it looks like. Equal values are Q01; very low values have no
 -- room to vary and are not judged.

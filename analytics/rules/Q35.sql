@@ -47,8 +47,9 @@ doc = "change of the flow up to which the load counts as unchanged"
 [screen]
 look = "((factor = 'a19001') IS TRUE) AND valid > 0 AND (NOT led OR humid)"
 passed = "0"
-unevaluated = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
-why = "no_humidity"
+
+[screen.unevaluated]
+no_humidity = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
 ---*/
 -- An hour against the one before. Where the flow goes with it, the plant changes and not the line.
 WITH air AS (

@@ -77,6 +77,13 @@ min = 1
 max = 15
 unit = "d"
 doc = "days looked at, the judged one included"
+
+[screen]
+look = "((factor = 'a19001') IS TRUE) AND t_resting > $hours"
+passed = "CASE WHEN ((factor = 'a19001') IS TRUE) THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_resting = { sum = "CASE WHEN ((factor = 'a19001') IS TRUE) THEN CASE WHEN highest > $oxygen THEN valid ELSE 0 END END", days = "$days" }
 ---*/
 -- All four parameters have to speak for operation; set `signs` lower where the guide is read as any
 -- two of them.

@@ -28,9 +28,10 @@ doc = "how long after the end of the day back-filling may take"
 [screen]
 look = "begun AND (marked OR (hours < 24 AND NOT (NOT over AND hours > 0 AND alike AND gap_before_s = 0 AND NOT slow)))"
 passed = "CASE WHEN hours = 24 THEN 1 ELSE 0 END"
-unevaluated = "CASE WHEN first AND hours < 24 AND NOT over AND hours > 0 THEN 1 ELSE 0 END"
-why = "not_overdue_yet"
 of_logger = true
+
+[screen.unevaluated]
+not_overdue_yet = "CASE WHEN first AND hours < 24 AND NOT over AND hours > 0 THEN 1 ELSE 0 END"
 ---*/
 -- Hours of a day without any value of a factor that was measured that day, and silences of a day or
 -- more per logger. An incomplete day is due from its end, a silence from its first hour. Hours that all

@@ -33,6 +33,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours that have to be due for a day to be judged: of fewer, one hour is more than the rate leaves"
+
+[screen]
+look = "concentration AND (marked OR slow OR 24 - stopped < $min_due OR due < $min_due OR 100.0 * valid < 1.000001 * $percent * CASE WHEN gas THEN 24 - stopped ELSE due END)"
+passed = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- (received / due) x (valid / received), so valid / due: minute values for gas, values at the
 -- station's cadence for water, hours marked as stopped not due. Water analysers may lose one hour a

@@ -21,6 +21,10 @@ min = 1
 max = 72
 unit = "h"
 doc = "time within which a fault has to be reported"
+
+[screen]
+look = "concentration AND faulty > 0"
+passed = "0"
 ---*/
 -- A fault is a run of hours marked D. It is told by a mark on the platform, or by a maintenance ticket
 -- with a report; values of manual monitoring for the time count as well.

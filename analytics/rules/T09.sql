@@ -24,6 +24,9 @@ min = 1
 max = 92
 unit = "d"
 doc = "due days the quarter needs so far"
+
+[screen]
+of_presence = true
 ---*/
 -- Valid hours over due hours, stopped hours not due, from the daily masses that every run keeps: so
 -- only factors whose mass is known, that is with a flow. Judged from the second month of a quarter on.

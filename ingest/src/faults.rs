@@ -24,10 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nonsite_files::forward_object_store;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, PutResult, Result};
-
-use crate::store::forward::forward_object_store;
 
 /// Environment variable with a fault plan.
 pub const FAULTS_ENV: &str = "NONSITE_FAULTS";

@@ -25,6 +25,7 @@ use super::catalogue::{Catalogue, Ground};
 use super::config::Config;
 use super::connections::Connections;
 use super::log::QueryLog;
+use super::reads::ReadLog;
 use super::run::Stop;
 use super::users::{User, Users};
 use super::{Fault, FaultKind, guard};
@@ -50,6 +51,8 @@ pub struct Setup {
     pub rules: RecordBatch,
     /// Who may ask.
     pub users: Users,
+    /// Who read what over the REST API; without it the table is empty.
+    pub reads: Option<Arc<dyn ReadLog>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -188,6 +191,7 @@ impl Engine {
             policies: &self.setup.policies,
             rules: &self.setup.rules,
             log: &self.log,
+            reads: self.setup.reads.as_ref(),
             connections: &self.connections,
             disk: &self.disk,
             clock: &self.setup.clock,

@@ -20,6 +20,7 @@ mod held;
 pub mod log;
 mod parameters;
 pub mod pg;
+mod reads;
 pub mod run;
 pub mod scans;
 pub mod scope;
@@ -28,6 +29,7 @@ pub mod users;
 pub use config::Config;
 pub use engine::{Engine, Setup};
 pub use fault::{Fault, FaultKind};
+pub use reads::ReadLog;
 pub use users::{User, Users};
 
 #[cfg(test)]

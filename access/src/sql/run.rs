@@ -188,7 +188,8 @@ impl Watched {
                 Ok(Err(error)) => Err(Fault::new(FaultKind::Engine, error.to_string())),
                 Err(_) => Err(Fault::too_long(self.allowed)),
             },
-            _ = self.stopped.changed() => Err(Fault::stopped()),
+            // An error means that nobody is left who could stop it.
+            Ok(()) = self.stopped.changed() => Err(Fault::stopped()),
         };
         drop(work);
         self.ticket.done(outcome.as_ref().map(|()| ()));

@@ -67,6 +67,7 @@ const RULES: &[(&str, Belongs)] = &[
     ("manual_results", Belongs::Permit),
     ("marks", Belongs::Logger),
     ("mn_bindings", Belongs::Permit),
+    ("officers", Belongs::Body),
     ("operator_actions", Belongs::Hidden),
     ("permit_bindings", Belongs::Permit),
     ("permit_limits", Belongs::Permit),
@@ -85,6 +86,7 @@ const RULES: &[(&str, Belongs)] = &[
     ("rule_outcomes", Belongs::Logger),
     ("rule_params", Belongs::Nobody),
     ("rule_texts", Belongs::Nobody),
+    ("supervision_records", Belongs::Body),
 ];
 
 /// What belongs to some bodies.

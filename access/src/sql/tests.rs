@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use nonsite_analytics::detect;
 use nonsite_analytics::ratio::RatioPolicies;
+use nonsite_analytics::review::{Read, ReadsWanted};
 use nonsite_schemas::time::SystemClock;
 
 use super::catalogue::rules;
@@ -15,6 +17,31 @@ use super::guard::Step;
 use super::log::Asked;
 use super::run::{Answer, Run, Stop};
 use super::*;
+
+/// What two people read.
+#[derive(Debug)]
+struct TwoReaders;
+
+impl ReadLog for TwoReaders {
+    fn reads(&self, wanted: ReadsWanted) -> BoxFuture<'_, Result<Vec<Read>, String>> {
+        let read = |actor: &str| Read {
+            seq: 1,
+            actor: actor.to_owned(),
+            kind: "case".to_owned(),
+            subject: Some("c1".to_owned()),
+            status: 200,
+            ..Read::default()
+        };
+        let all = ["ana", "carol"].map(read).into_iter();
+        let own = all.filter(|read| {
+            wanted
+                .actor
+                .as_ref()
+                .is_none_or(|actor| *actor == read.actor)
+        });
+        std::future::ready(Ok(own.collect())).boxed()
+    }
+}
 
 /// An engine over an empty folder.
 fn engine(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Arc<Engine>) {
@@ -32,6 +59,7 @@ fn engine(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Arc<Engine>) 
         policies: RatioPolicies::default(),
         rules: rules(&known).expect("rows"),
         users: Users::none(),
+        reads: Some(Arc::new(TwoReaders)),
         clock: Arc::new(SystemClock),
     })
     .expect("threads");
@@ -114,6 +142,7 @@ async fn tables_meta_and_catalogue_can_be_read() {
         "ledger",
         "quarantine",
         "versions",
+        "access_log",
         "comments",
         "query_log",
         "slow_queries",
@@ -138,6 +167,18 @@ async fn tables_meta_and_catalogue_can_be_read() {
     )
     .await;
     assert!(of_column[1].contains("data logger"), "{of_column:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_of_the_api_are_an_administrators_to_see() {
+    let (_folder, engine) = engine(|_| {});
+    let text = "SELECT actor, subject, status FROM nonsite_meta.access_log ORDER BY actor";
+    let all = rows(&engine, text).await;
+    assert_eq!(all, ["actor,subject,status", "ana,c1,200", "carol,c1,200"]);
+    let answer = ask(&engine, &restricted(), text).await.expect("own rows");
+    let batches = answer.collect().await.expect("own rows");
+    let csv = nonsite_analytics::session::render::csv(&batches).expect("csv");
+    assert_eq!(csv, "actor,subject,status\ncarol,c1,200\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ impl Judging<'_> {
     ) -> Result<(), Error> {
         let as_of = self.as_of;
         let version = self.session.version("readings_raw");
-        if matches!(which, Which::Day | Which::Long) {
+        if matches!(which, Which::Day | Which::Long { .. }) {
             plant::prepare(run, self.catalogue.sheets()).await?;
             shared::register(run).await?;
         }

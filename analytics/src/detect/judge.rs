@@ -413,7 +413,7 @@ pub async fn test_rules(
 ) -> Result<Vec<(String, Result<(), Error>)>, Error> {
     let session = crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
     let none = BTreeSet::new();
-    let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
+    let run = super::inputs::prepare(&session, &none, Some(&none), None, 0).await?;
     super::plant::prepare(&run, catalogue.sheets()).await?;
     super::shared::register(&run).await?;
     super::whole::bench(&run).await?;

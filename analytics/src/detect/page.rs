@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalogue::{Catalogue, Configured};
 use super::golden;
+use super::rule::Rule;
 use super::stage::Stage;
 
 /// The catalogue as Markdown: one section per rule, those that are off by default included.
@@ -44,6 +45,24 @@ fn judged(configured: &Configured) -> &'static str {
         (true, Stage::Rows) => "at once",
         (true, Stage::Tables) => "whole",
         (true, Stage::Floods | Stage::Findings) => "whole, over findings",
+    }
+}
+
+/// What becomes of a rule's findings when the time for marking and back-filling is over.
+fn second_phase(rule: &Rule) -> &'static str {
+    match rule.stage {
+        Stage::Rows if rule.clock => {
+            "told as it lasts; provisional until 12:00 of the next day, and judged again then and after \
+             12:00 of the eighth"
+        }
+        Stage::Rows => {
+            "provisional until 12:00 of the next day; judged again then with the marks that were set, \
+             and after 12:00 of the eighth day with what was back-filled"
+        }
+        Stage::Tables => "judged whole in every run; what no longer holds is withdrawn",
+        Stage::Floods | Stage::Findings => {
+            "judged whole in every run; follows the findings it rests on, and falls with them"
+        }
     }
 }
 
@@ -99,6 +118,7 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         .get(&rule.id)
         .map(|text| golden::reasons(text))
         .unwrap_or_default();
+    facts.push(format!("second phase: {}", second_phase(rule)));
     if !why.is_empty() {
         let why: Vec<String> = why.iter().map(|why| format!("`{why}`")).collect();
         facts.push(format!("not evaluated, among others: {}", why.join(", ")));

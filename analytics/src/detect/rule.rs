@@ -131,6 +131,10 @@ pub struct Sentence {
     pub en: String,
 }
 
+/// Parts of the evidence a rule may list: hours around the finding, minute values of the worst window,
+/// the limit with the rule's granularity, the hourly limits of the worst window.
+pub const EVIDENCE: [&str; 4] = ["hours", "minutes", "limit", "limit_hour"];
+
 /// What a sentence may fill in.
 const PLACEHOLDERS: [&str; 12] = [
     "observed",
@@ -184,7 +188,7 @@ pub struct Rule {
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// What belongs into the evidence: hours, minutes, limit.
+    /// What belongs into the evidence, see [`EVIDENCE`].
     #[serde(default)]
     pub evidence: Vec<String>,
     /// Exemption codes the rule considers.
@@ -285,9 +289,10 @@ impl Rule {
         }
         rule.check_sentences().map_err(fault)?;
         for part in &rule.evidence {
-            if !["hours", "minutes", "limit"].contains(&part.as_str()) {
+            if !EVIDENCE.contains(&part.as_str()) {
                 return Err(fault(format!(
-                    "unknown evidence `{part}`; known: hours, minutes, limit"
+                    "unknown evidence `{part}`; known: {}",
+                    EVIDENCE.join(", ")
                 )));
             }
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::commit;
-use super::evaluate::{Evaluation, Judging, millis};
+use super::evaluate::{Evaluation, Judging, UNTOLD, millis};
 use super::evidence::beijing;
 use super::flood::{self, Floods};
 use super::params::Layers;
@@ -145,6 +145,7 @@ pub async fn run_again(
             catalogue,
             layers: &layers,
             as_of,
+            told: UNTOLD,
         };
         let most = config.logger_days;
         runs.touched(&touched, most, state, memory).await?
@@ -159,6 +160,7 @@ pub async fn run_again(
             catalogue,
             layers: &layers,
             as_of,
+            told: UNTOLD,
         };
         runs.quiet(&due, memory, &mut evaluation).await?;
     }
@@ -167,6 +169,7 @@ pub async fn run_again(
         catalogue,
         layers: &layers,
         as_of,
+        told: UNTOLD,
     };
     runs.whole(&touched, &config.suspension, &mut evaluation)
         .await?;

@@ -2,8 +2,9 @@
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
 //! aggregates that walk a series once ([`hours`], [`walks`], [`patterns`], [`shape`], [`copies`],
-//! [`stretches`], [`contacts`]), window functions ([`windows`], [`trailing`], [`rows`]), and scalar
-//! functions ([`scalars`], [`names`], [`days`], [`units`], [`validity`]). `docs/sql.md` lists them.
+//! [`stretches`], [`contacts`]) or the spread of values ([`robust`]), window functions ([`windows`], [`trailing`],
+//! [`rows`]), and scalar functions ([`scalars`], [`names`], [`days`], [`units`], [`validity`]). `docs/sql.md`
+//! lists them.
 
 pub mod check;
 mod columns;
@@ -14,12 +15,13 @@ mod fold;
 mod hours;
 mod names;
 mod patterns;
+mod robust;
 mod rows;
 mod scalars;
 pub mod series;
 mod shape;
 mod stretches;
-mod trailing;
+pub(crate) mod trailing;
 pub mod units;
 mod validity;
 mod walks;
@@ -47,6 +49,9 @@ pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(shape::CompareSeries));
     ctx.register_udaf(fold::aggregate(copies::CopiedDays));
     ctx.register_udaf(fold::aggregate(stretches::RunsWhere));
+    ctx.register_udaf(fold::aggregate(robust::Mad));
+    ctx.register_udaf(fold::aggregate(robust::TheilSen));
+    ctx.register_udf(robust::deviations());
     let windows = windows::all().into_iter().chain(trailing::all());
     for function in windows.chain(rows::all()) {
         ctx.register_udwf(function);

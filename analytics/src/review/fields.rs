@@ -7,6 +7,7 @@ use super::calendar::parse_day;
 use super::case::Case;
 use super::desk::Desk;
 use super::error::{Error, Refusal};
+use super::evidence::misnamed;
 use super::parts::Transition;
 use super::step::Input;
 
@@ -51,6 +52,9 @@ impl Desk {
         let wrong = |why: String| Err(self.refused_as(Refusal::Field, case, &way.action, why));
         if let Some(name) = input.unwritable() {
             return wrong(format!("`{name}` holds control characters"));
+        }
+        if let Some(why) = misnamed(&input.attachments) {
+            return wrong(why);
         }
         for day in DAYS {
             if let Some(text) = input.get(day)

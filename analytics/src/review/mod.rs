@@ -38,6 +38,7 @@ mod checklist;
 mod claims;
 mod clocks;
 mod deadline;
+mod deadline_file;
 mod desk;
 mod diagram;
 mod dossier;
@@ -57,10 +58,12 @@ mod package;
 mod parts;
 mod penalty;
 mod postgres;
+mod reads;
 mod recheck;
 mod registry;
 mod relapse;
 mod relational;
+mod reported;
 mod review_row;
 mod rise;
 mod service;
@@ -71,7 +74,9 @@ mod stats;
 mod step;
 mod store;
 mod stored;
+mod terms;
 mod tick;
+mod visit;
 
 #[cfg(test)]
 mod behaviour;
@@ -102,12 +107,15 @@ mod versions_tests;
 #[cfg(test)]
 mod walk;
 
+pub use crate::detect::dry::{Again, Rerun};
 pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature};
+pub use case::{
+    Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature, VisitApproval,
+};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
@@ -118,7 +126,7 @@ pub use dossier::{
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
 pub(crate) use evidence::near;
-pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
+pub use evidence::{CaseFile, EvidenceKind, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
@@ -126,13 +134,15 @@ pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
-    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
-    UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State,
+    Transition, UnitKind,
 };
 pub use penalty::{Fact, Hearing, LegalReview, Procedure};
 pub use postgres::PostgresStore;
+pub use reads::{Read, ReadsWanted};
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
+pub use reported::{Clue, SourceSystem};
 pub use review_row::Reviewed;
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
@@ -144,4 +154,5 @@ pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
     VersionRow,
 };
+pub use terms::{ClockTerms, Length, Terms};
 pub use tick::Fired;

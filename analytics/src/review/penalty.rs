@@ -15,6 +15,7 @@ use super::case::Case;
 use super::guard::{Guard, Situation};
 use super::parts::Severity;
 use super::step::{Actor, Input};
+use super::visit;
 
 /// Runs until something was decided.
 const DECISION: &str = "decision";
@@ -81,7 +82,7 @@ impl Procedure {
     }
 }
 
-/// What a step notes about the procedure.
+/// What a step notes about the procedure, or about the visit that may lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
@@ -103,6 +104,8 @@ pub enum Fact {
     MoreEvidence,
     /// The evidence is there.
     Evidence,
+    /// The visit was approved.
+    VisitApproval,
 }
 
 impl Fact {
@@ -144,6 +147,7 @@ impl Fact {
                 done.evidence_wanted = None;
                 done.legal_review = None;
             }
+            Self::VisitApproval => visit::note(case, actor, input, at),
         }
     }
 }
@@ -195,9 +199,7 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
         Guard::Heard => heard(at),
         Guard::LegallyReviewed => legally_reviewed(at),
         Guard::Undecided => hold(
-            [SERVICE, PAYMENT, ARCHIVE]
-                .iter()
-                .all(|clock| !case.clock_runs(clock)),
+            !is_decided(case),
             "已作出处罚决定 / a penalty was decided already",
         ),
         Guard::DecidedAndServed => {
@@ -218,6 +220,13 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
         // Conditions of other parts of the workflow are checked where they are named.
         _ => Ok(()),
     }
+}
+
+/// Whether a penalty was decided and its case is not on file yet.
+pub(super) fn is_decided(case: &Case) -> bool {
+    [SERVICE, PAYMENT, ARCHIVE]
+        .iter()
+        .any(|clock| case.clock_runs(clock))
 }
 
 /// Whether a hearing was asked for that is neither held nor waived.

@@ -2,10 +2,12 @@
 //!
 //! Invariant: rows and the transaction markers that say how far the run got are one commit, so a
 //! crash leaves either both or neither. A commit that meets another writer of the same marker is
-//! refused by the log (never rebased), and the caller starts its run again.
+//! refused by the log (never rebased), and the caller starts its run again. Files are written so that a
+//! power cut leaves no log entry without its bytes ([`DurableFiles`]).
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
@@ -13,11 +15,11 @@ use chrono::{DateTime, Utc};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, StructType, Transaction};
-use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
+use nonsite_files::DurableFiles;
 use nonsite_schemas::tables::TableDef;
 use url::Url;
 
@@ -36,6 +38,13 @@ fn table_url(store: &Path, name: &str) -> Result<Url, Error> {
     let folder = std::path::absolute(store.join(name)).map_err(|error| fault(error.to_string()))?;
     Url::from_directory_path(&folder)
         .map_err(|()| fault("the folder has no absolute path".to_owned()))
+}
+
+/// How a table is opened, for readers and writers alike.
+fn opened(store: &Path, name: &str) -> Result<DeltaTableBuilder, Error> {
+    let url = table_url(store, name)?;
+    let builder = DeltaTableBuilder::from_url(url.clone()).map_err(Error::table(name))?;
+    Ok(builder.with_storage_backend(Arc::new(DurableFiles::new()), url))
 }
 
 /// Refuses a store whose folder is not there: a mistyped path must neither answer like a store in
@@ -64,11 +73,10 @@ pub(crate) async fn load_at(
     name: &str,
     version: Option<u64>,
 ) -> Result<Option<DeltaTable>, Error> {
-    let url = table_url(store, name)?;
     if !has_log_entry(store, name)? {
         return Ok(None);
     }
-    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let builder = opened(store, name)?;
     let Some(version) = version else {
         return builder.load().await.map(Some).map_err(Error::table(name));
     };
@@ -84,11 +92,10 @@ pub(super) async fn load_when(
     name: &str,
     at: DateTime<Utc>,
 ) -> Result<Option<DeltaTable>, Error> {
-    let url = table_url(store, name)?;
     if !has_log_entry(store, name)? {
         return Ok(None);
     }
-    let builder = DeltaTableBuilder::from_url(url).map_err(Error::table(name))?;
+    let builder = opened(store, name)?;
     let table = builder.with_timestamp(at).load().await;
     table.map(Some).map_err(|error| Error::Gone {
         what: format!("table `{name}` has no state of {at} ({error})"),
@@ -139,7 +146,6 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
     if let Some(table) = load(store, def.name).await? {
         return Ok(table);
     }
-    let url = table_url(store, def.name)?;
     std::fs::create_dir_all(store.join(def.name)).map_err(|error| Error::Store {
         path: store.to_owned(),
         what: error.to_string(),
@@ -152,8 +158,10 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
                 path: store.to_owned(),
                 what: format!("table `{}`: {error}", def.name),
             })?;
-    let created = CreateBuilder::new()
-        .with_location(url.as_str())
+    let created = opened(store, def.name)?
+        .build()
+        .map_err(Error::table(def.name))?
+        .create()
         .with_table_name(def.name)
         .with_comment(def.comment)
         .with_columns(schema.fields().cloned())
@@ -186,7 +194,7 @@ pub(crate) async fn append(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let actions = write(table, def, batch).await?;
+    let actions = write(table, def, std::iter::once(Ok(batch))).await?;
     commit(table, def, actions, SaveMode::Append, markers).await
 }
 
@@ -199,7 +207,19 @@ pub(crate) async fn replace_partitions(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let mut actions = write(table, def, batch).await?;
+    let batches = std::iter::once(Ok(batch));
+    replace_partitions_by(table, def, partitions, batches, markers).await
+}
+
+/// The same for rows that come bit by bit.
+pub(crate) async fn replace_partitions_by(
+    table: &DeltaTable,
+    def: &TableDef,
+    partitions: &[String],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    let mut actions = write(table, def, batches).await?;
     let state = table.snapshot().map_err(Error::table(def.name))?;
     let log_store = table.log_store();
     let files: Vec<_> = state
@@ -223,17 +243,37 @@ pub(crate) async fn replace_partitions(
     commit(table, def, actions, SaveMode::Overwrite, markers).await
 }
 
+/// Rows after which files are written, so that a long table is never in memory whole.
+const ROWS_AT_ONCE: usize = 2_000_000;
+
 async fn write(
     table: &DeltaTable,
     def: &TableDef,
-    batch: RecordBatch,
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
 ) -> Result<Vec<Action>, Error> {
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
+    let mut writer = None;
+    let mut adds = Vec::new();
+    let mut rows = 0;
+    for batch in batches {
+        let batch = batch?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        rows += batch.num_rows();
+        let mut open = match writer.take() {
+            Some(open) => open,
+            None => RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?,
+        };
+        open.write(batch).await.map_err(Error::table(def.name))?;
+        if rows >= ROWS_AT_ONCE {
+            rows = 0;
+            adds.extend(open.flush().await.map_err(Error::table(def.name))?);
+        }
+        writer = Some(open);
     }
-    let mut writer = RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?;
-    writer.write(batch).await.map_err(Error::table(def.name))?;
-    let adds = writer.flush().await.map_err(Error::table(def.name))?;
+    if let Some(mut open) = writer {
+        adds.extend(open.flush().await.map_err(Error::table(def.name))?);
+    }
     Ok(adds.into_iter().map(Action::Add).collect())
 }
 

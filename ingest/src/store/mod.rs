@@ -9,9 +9,6 @@
 //!
 //! Failure modes: [`StoreError`] names the table and whether it is the library or the store.
 
-mod durable;
-pub(crate) mod forward;
-
 use std::path::Path as FsPath;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +26,8 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
-pub use self::durable::DurableFiles;
 use crate::faults::{FaultPlan, FaultyStore};
+pub use nonsite_files::DurableFiles;
 
 /// How often a table that is being created is looked at again.
 const CREATION_LOOKS: u32 = 100;

@@ -158,8 +158,10 @@ pub(super) struct Papers {
     /// Any field of the workflow.
     #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
-    /// A photo, PDF or video; it is kept, and goes into the audit row with its SHA-256.
-    #[arg(long, value_name = "FILE")]
+    /// A photo, PDF or video; it is kept, and goes into the audit row with its SHA-256. KIND says what it
+    /// shows: before or after the measures, device_label, repair_ticket, calibration_report, lab_report,
+    /// permit_change, other.
+    #[arg(long, value_name = "[KIND=]FILE")]
     attach: Vec<PathBuf>,
 }
 
@@ -229,7 +231,9 @@ impl Papers {
             input.fields.insert(name.to_owned(), value.to_owned());
         }
         for path in self.attach {
-            input.attachments.push(service.keep(&path).await?);
+            input
+                .attachments
+                .push(super::files::keep(service, &path, None).await?);
         }
         Ok(input)
     }

@@ -201,10 +201,17 @@ pub(super) fn case(
             case.anomaly_id, case.evidence_sha256
         ),
     );
+    if case.source_system.is_some() {
+        line("source", source(case));
+    }
     line("withdrawn", text(&case.withdrawn));
     line("part of", text(&case.parent_id));
     for other in &shown.merged {
-        line("also found", format!("{} {}", other.rule_id, other.reason));
+        let whence = match other.source_system {
+            None => other.rule_id.clone(),
+            Some(_) => source(other),
+        };
+        line("also found", format!("{whence} {}", other.reason));
     }
     for before in checked {
         println!("  {}", handover::line(before));
@@ -238,6 +245,9 @@ pub(super) fn case(
             "clock",
             format!("{} {zh} until {}{late}", clock.name, due_text(clock.due_at)),
         );
+        if let Some(terms) = &clock.terms {
+            line("", set(&terms.version, &terms.sha256));
+        }
     }
     if let Some(at) = case.procedure.notified_at {
         let hearing = match case.procedure.hearing {
@@ -279,6 +289,9 @@ pub(super) fn case(
                 then.unwrap_or_default()
             ),
         );
+    }
+    if let Some(terms) = &case.terms {
+        line("terms", set(&terms.version, &terms.sha256));
     }
     if case.return_count + case.extension_count > 0 {
         line(
@@ -419,6 +432,20 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// Where a clue comes from, and its number there.
+fn source(case: &Case) -> String {
+    let (system, reference) = case.source();
+    format!("{} {} {reference}", system.zh(), system.code())
+}
+
+/// Which lengths a clock was started under.
+fn set(version: &str, sha256: &str) -> String {
+    format!(
+        "时限版本 lengths {version} ({})",
+        sha256.get(..12).unwrap_or(sha256)
+    )
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.

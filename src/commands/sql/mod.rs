@@ -24,6 +24,7 @@ use nonsite_schemas::time::SystemClock;
 
 use crate::commands::detect::classed;
 use crate::commands::ratio::policies;
+use crate::commands::review::read_log;
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -104,6 +105,7 @@ impl Asker {
             policies: policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
             rules: rules(&known)?,
             users: Users::none(),
+            reads: Some(read_log(settings)),
             clock: Arc::new(SystemClock),
         };
         let engine = Engine::start(setup).map_err(|error| Usage(error.to_string()))?;

@@ -40,7 +40,7 @@ fn visit(id: &str, org: &str, day: u32) -> Value {
 }
 
 /// `a` with a correction, `b` of another district without officers, and the visit `c`.
-async fn with_acts() -> Bench {
+pub(super) async fn with_acts() -> Bench {
     let bench = Bench::new().await;
     let mut corrected = act("a", 2, "370522", 3);
     corrected["recorded_at"] = json!("2026-02-05 10:00:00");
@@ -322,8 +322,9 @@ async fn published_figures_are_listed_and_shown() {
 async fn the_policies_say_which_is_in_force() {
     let bench = Bench::new().await;
     let policies = bench.get("o-1", "/ratio/policies").await.done(200);
+    let policies = policies["items"].as_array().unwrap();
     let policy = &policies[0];
-    assert_eq!(policies.as_array().unwrap().len(), 1);
+    assert_eq!(policies.len(), 1);
     assert_eq!(policy["policy_id"], "nonsite-default-1");
     assert_eq!(
         (&policy["in_force"], &policy["target"]),
@@ -334,7 +335,10 @@ async fn the_policies_say_which_is_in_force() {
         .get("o-1", "/ratio/policies?as_of=1969-06-30")
         .await
         .done(200);
-    assert_eq!(before[0]["in_force"], false, "it takes effect in 1970");
+    assert_eq!(
+        before["items"][0]["in_force"], false,
+        "it takes effect in 1970"
+    );
     bench
         .get("o-1", "/ratio/policies?as_of=soon")
         .await

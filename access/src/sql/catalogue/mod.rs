@@ -49,6 +49,7 @@ pub use settings::default as default_setting;
 use super::config::Config;
 use super::connections::Connections;
 use super::log::QueryLog;
+use super::reads::ReadLog;
 use super::scope::Scope;
 use super::users::User;
 use super::{Fault, FaultKind};
@@ -84,6 +85,8 @@ pub(super) struct Ground<'g> {
     pub(super) rules: &'g RecordBatch,
     /// The query log.
     pub(super) log: &'g QueryLog,
+    /// Who read what over the REST API.
+    pub(super) reads: Option<&'g Arc<dyn ReadLog>>,
     /// The open connections.
     pub(super) connections: &'g Connections,
     /// Where queries spill to.
@@ -191,6 +194,7 @@ impl Catalogue {
                 store: ground.session.store(),
                 rules: ground.rules,
                 log: ground.log,
+                reads: ground.reads,
                 slow_ms: ground.config.slow_ms,
                 user,
             },

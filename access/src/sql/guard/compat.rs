@@ -102,6 +102,13 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             }
             ControlFlow::<()>::Continue(())
         });
+        let _ = visit_relations_mut(statement, |relation| {
+            let own = relation.to_string().to_ascii_lowercase();
+            if OURS.contains(&own.as_str()) {
+                *relation = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(own)]);
+            }
+            ControlFlow::<()>::Continue(())
+        });
         named(statement);
         let _ = visit_relations_mut(statement, |relation| {
             // One of PostgreSQL's that the parser does not know as such.
@@ -244,6 +251,8 @@ fn literal(text: String) -> Expr {
     Expr::value(Value::SingleQuotedString(text))
 }
 
+/// Tables of the catalogue that are ours: the library puts the schema before those it knows.
+const OURS: [&str; 1] = ["pg_stat_activity"];
 /// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
 /// its own.
 const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];

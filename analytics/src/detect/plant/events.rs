@@ -227,7 +227,7 @@ impl Workbench {
         all: &BTreeSet<LoggerDay>,
         as_of: i64,
     ) -> Result<Session, Error> {
-        let run = inputs::prepare(session, core, Some(all), as_of).await?;
+        let run = inputs::prepare(session, core, Some(all), None, as_of).await?;
         super::prepare(&run, catalogue.sheets()).await?;
         super::super::shared::register(&run).await?;
         Ok(run)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::Source;
 use super::{Fault, Level};
-use crate::detect::rule::{CLOSE, LONGEST_LOOKBACK_H, OPEN, Rule};
+use crate::detect::rule::{CLOSE, EVIDENCE, LONGEST_LOOKBACK_H, OPEN, Rule};
 use crate::detect::stage::Stage;
 use crate::detect::whole::AGGREGATE;
 
@@ -154,7 +154,7 @@ fn of_words(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
         refuse("group", &rule.group, &[AGGREGATE]);
     }
     for part in &rule.evidence {
-        refuse("evidence", part, &["hours", "minutes", "limit"]);
+        refuse("evidence", part, &EVIDENCE);
     }
     for code in &rule.exempts {
         refuse("exempts", code, &EXEMPTIONS);

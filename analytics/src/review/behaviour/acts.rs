@@ -142,8 +142,11 @@ pub(super) async fn an_act_that_turns_on_site_names_its_visit(bench: Bench) {
         .await
         .unwrap();
     assert_eq!(counted(&bench).await, (0, 0), "the visit is not finished");
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.clock.advance(HOUR);
-    let visit = own(Some(RECORD)).with("approval", "APV-2");
+    let visit = own(Some(RECORD));
     bench
         .service
         .act(&case, "onsite", &officer(), &visit)
@@ -198,6 +201,9 @@ pub(super) async fn an_act_of_the_inspection_system_is_not_written_again(bench: 
         .act(&case, "escalate", &officer(), &own(Some(RECORD)))
         .await
         .unwrap();
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.act(&case, "onsite", "o-1", Role::Officer).await;
     let written = acts(&bench, &case).await;
     assert_eq!(written.len(), 2);
@@ -246,8 +252,11 @@ pub(super) async fn an_act_states_what_the_permit_says_of_the_unit(bench: Bench)
     assert_eq!(row["unit_positive_list"], "true");
     assert_eq!(row["unit_admin_code"], "130200");
     assert_eq!(row["unit_permit_version"], "3");
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.clock.advance(HOUR);
-    let visit = own(Some(RECORD)).with("approval", "APV-2");
+    let visit = own(Some(RECORD));
     bench
         .service
         .act(&case, "onsite", &officer(), &visit)

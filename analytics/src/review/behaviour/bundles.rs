@@ -81,6 +81,15 @@ pub(super) async fn bundles_are_printed_served_and_counted(bench: Bench) {
     let today = bench.open("today", Severity::S1).await;
     bench.act(&today, "escalate", "ana", Role::Analyst).await;
     bench.act(&today, "onsite", "o-1", Role::Officer).await;
+    // And one on which it was served on entering, before the visit was recorded.
+    let entering = bench.open("entering", Severity::S1).await;
+    bench.act(&entering, "escalate", "ana", Role::Analyst).await;
+    bench
+        .service
+        .serve_bundle(&entering, "four_notices", &officer, &serving)
+        .await
+        .unwrap();
+    bench.act(&entering, "onsite", "o-1", Role::Officer).await;
     let period = Period::year(2026).unwrap();
     let figures = bench
         .service
@@ -91,7 +100,7 @@ pub(super) async fn bundles_are_printed_served_and_counted(bench: Bench) {
     assert_eq!(served.code, "served_same_day");
     assert_eq!(
         (served.rate.hits, served.rate.of, served.undecided),
-        (1, 2, 1)
+        (2, 3, 1)
     );
     sound(&bench).await;
 }

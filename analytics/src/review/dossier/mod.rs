@@ -318,6 +318,11 @@ pub(super) async fn rerun(
     let Some(from) = case.measured_from else {
         return Ok(Err("no day of measures was given yet".to_owned()));
     };
+    if case.source_system.is_some() {
+        return Ok(Err(
+            "the clue was reported: no rule found it, and none can be run again".to_owned(),
+        ));
+    }
     let Some(mn) = &case.mn else {
         return Ok(Err(
             "the finding is about the permit, not about a logger's data".to_owned(),

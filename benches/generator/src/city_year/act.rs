@@ -54,6 +54,8 @@ impl Builder {
                 query: Some("SELECT * FROM hourly".to_owned()),
                 rows: Some(168),
             }],
+            // Every third act has none.
+            action_code: (number % 3 != 0).then(|| format!("XZ{}-{number:05}", self.year)),
             checklist: vec![ChecklistAnswer {
                 item_id: "limits".to_owned(),
                 answer: Some(AnswerCode::Pass),

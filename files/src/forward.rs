@@ -1,7 +1,9 @@
 //! Wrappers of an object store that change how things are written, and nothing else.
 
-/// Implements `ObjectStore` for a wrapper: the methods in braces are its own, whatever only reads,
-/// lists, deletes, copies or renames goes to the store in the field named.
+/// Implements `object_store::ObjectStore` for a wrapper: the methods in braces are its own, whatever only reads,
+/// lists, deletes, copies or renames goes to the store in the field named. The crate that calls it
+/// depends on `async-trait`, `bytes`, `futures` and `object_store`.
+#[macro_export]
 macro_rules! forward_object_store {
     ($wrapper:ty, $inner:ident, { $($own:tt)* }) => {
         #[async_trait::async_trait]
@@ -93,4 +95,3 @@ macro_rules! forward_object_store {
         }
     };
 }
-pub(crate) use forward_object_store;

@@ -25,7 +25,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{PutMode, PutOptions, PutPayload, PutResult, Result};
 
-use super::forward::forward_object_store;
+use crate::forward_object_store;
 
 /// The whole local file system as an object store whose PUTs are durable.
 #[derive(Debug, Default)]

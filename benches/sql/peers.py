@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""The questions of `bench-sql`, asked of DuckDB or ClickHouse (chdb) about the same files.
+
+    python3 -m venv out/venv && out/venv/bin/pip install duckdb chdb
+
+A job comes in as JSON on standard input, [version, figures by question] goes out on standard output.
+Both engines get what this program's own engine gets: footers are cached where the engine can, and the
+view `readings` leaves out the files of superseded copies and resolves only days that are not settled.
+"""
+
+import glob
+import json
+import os
+import resource
+import sys
+import time
+
+RANK = """row_number() OVER (
+    PARTITION BY date, mn, granularity, factor, data_time
+    ORDER BY received_at DESC, kafka_partition DESC, kafka_offset DESC)"""
+SMALL = ("permits", "permit_limits", "permit_bindings")
+
+
+def cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+class DuckDb:
+    def __init__(self, job: dict) -> None:
+        import duckdb
+
+        self.version = duckdb.__version__
+        self.connection = duckdb.connect()
+        run = self.connection.execute
+        run(f"SET threads = {job['threads']}")
+        run(f"SET memory_limit = '{job['memory_mb']}MiB'")
+        run("SET TimeZone = 'UTC'")
+        run("SET parquet_metadata_cache = true")
+        folder = job["tables"]
+        for table in SMALL:
+            run(f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{folder}/{table}/*.parquet')")
+
+        def files(name: str) -> str:
+            return (
+                f"read_parquet('{folder}/readings_raw/*/{name}*.parquet',"
+                " hive_partitioning = true, hive_types = {'date': DATE})"
+            )
+
+        run(f"CREATE VIEW readings_raw AS SELECT * FROM {files('')}")
+        parts = []
+        if glob.glob(f"{folder}/readings_raw/*/current-*.parquet"):
+            parts.append(f"SELECT * FROM {files('current-')}")
+        if glob.glob(f"{folder}/readings_raw/*/part-*.parquet"):
+            parts.append(
+                f"SELECT * EXCLUDE (copy) FROM (SELECT *, {RANK} AS copy FROM {files('part-')}) WHERE copy = 1"
+            )
+        run("CREATE VIEW readings AS " + " UNION ALL ".join(parts))
+
+    def ask(self, text: str) -> list:
+        return self.connection.execute(text).fetchall()
+
+    @staticmethod
+    def numbers(rows: list) -> list:
+        from decimal import Decimal
+
+        sums = [None] * (len(rows[0]) if rows else 0)
+        for row in rows:
+            for at, value in enumerate(row):
+                if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+                    sums[at] = (sums[at] or 0.0) + float(value)
+        return sums
+
+
+class Chdb:
+    def __init__(self, job: dict) -> None:
+        import chdb
+        from chdb import session
+
+        self.version = chdb.__version__
+        self.session = session.Session()
+        run = self.session.query
+        run(f"SET max_threads = {job['threads']}")
+        run(f"SET max_memory_usage = {job['memory_mb'] << 20}")
+        run("SET session_timezone = 'UTC'")
+        run("SET use_hive_partitioning = 1")
+        run("SET output_format_json_quote_64bit_integers = 0")
+        run("CREATE DATABASE bench ENGINE = Atomic")
+        run("USE bench")
+        folder = job["tables"]
+        for table in SMALL:
+            run(f"CREATE VIEW {table} AS SELECT * FROM file('{folder}/{table}/*.parquet', 'Parquet')")
+
+        def files(name: str) -> str:
+            return f"file('{folder}/readings_raw/*/{name}*.parquet', 'Parquet')"
+
+        run(f"CREATE VIEW readings_raw AS SELECT * FROM {files('')}")
+        parts = []
+        if glob.glob(f"{folder}/readings_raw/*/current-*.parquet"):
+            parts.append(f"SELECT * FROM {files('current-')}")
+        if glob.glob(f"{folder}/readings_raw/*/part-*.parquet"):
+            parts.append(
+                f"SELECT * EXCEPT (copy) FROM (SELECT *, {RANK} AS copy FROM {files('part-')}) WHERE copy = 1"
+            )
+        run("CREATE VIEW readings AS " + " UNION ALL ".join(parts))
+
+    def ask(self, text: str) -> dict:
+        return json.loads(str(self.session.query(text, "JSONCompact")))
+
+    @staticmethod
+    def numbers(answer: dict) -> list:
+        sums = []
+        for at, column in enumerate(answer["meta"]):
+            kind = column["type"].removeprefix("Nullable(")
+            if kind.startswith(("Int", "UInt", "Float", "Decimal")):
+                sums.append(sum(float(row[at]) for row in answer["data"] if row[at] is not None))
+            else:
+                sums.append(None)
+        return sums
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    peer = {"duckdb": DuckDb, "chdb": Chdb}[job["engine"]](job)
+    figures = {}
+    for name, texts in job["questions"].items():
+        peer.ask(texts[0])
+        before, ms, rows, sums = cpu_s(), [], 0, []
+        for text in texts:
+            began = time.monotonic()
+            answer = peer.ask(text)
+            ms.append((time.monotonic() - began) * 1e3)
+            rows += len(answer if isinstance(answer, list) else answer["data"])
+            numbers = peer.numbers(answer)
+            sums = sums or [None] * len(numbers)
+            for at, number in enumerate(numbers):
+                if number is not None:
+                    sums[at] = (sums[at] or 0.0) + number
+        print(f"{job['engine']} {name}: {[round(it) for it in ms[:3]]} ms", file=sys.stderr)
+        figures[name] = {
+            "ms": ms,
+            "cpu_s": (cpu_s() - before) / len(texts),
+            "answer": {"rows": rows, "sums": sums},
+        }
+    json.dump([peer.version, figures], sys.stdout)
+    sys.stdout.flush()
+    # Engines with threads of their own sometimes do not end with the interpreter.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
