@@ -110,17 +110,6 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             ControlFlow::<()>::Continue(())
         });
         named(statement);
-        let _ = visit_relations_mut(statement, |relation| {
-            // One of PostgreSQL's that the parser does not know as such.
-            if relation
-                .to_string()
-                .eq_ignore_ascii_case("pg_stat_activity")
-            {
-                let schema = ObjectNamePart::Identifier(Ident::new("pg_catalog"));
-                relation.0.insert(0, schema);
-            }
-            ControlFlow::<()>::Continue(())
-        });
     }
     let statements = statements.into_iter().map(escaped).map(translated);
     Ok(statements.collect())
