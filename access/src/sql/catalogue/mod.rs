@@ -362,8 +362,20 @@ async fn describe(
     .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?;
     let descriptions: Arc<dyn TableProvider> =
         Arc::new(MemTable::try_new(schema, vec![vec![rows]])?);
+    // The library lists one more, which nobody can log in to.
+    let databases = ctx
+        .sql(&format!(
+            "SELECT * FROM pg_catalog.pg_database WHERE datname = '{DATABASE}'"
+        ))
+        .await?;
+    let kinds = Arc::clone(databases.schema().inner());
+    let databases = MemTable::try_new(kinds, vec![databases.collect().await?])?;
     if let Some(under) = schemas.schema("pg_catalog") {
         let over = BTreeMap::from([
+            (
+                "pg_database".to_owned(),
+                Arc::new(databases) as Arc<dyn TableProvider>,
+            ),
             ("pg_description".to_owned(), descriptions),
             ("pg_settings".to_owned(), settings::table()?),
             ("pg_stat_activity".to_owned(), activity),

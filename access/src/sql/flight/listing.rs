@@ -14,9 +14,10 @@ use arrow_flight::sql::{
 use datafusion::logical_expr::TableType;
 use tonic::Status;
 
+use super::plain::plain;
 use crate::sql::catalogue::{Catalogue, DATABASE, META, TABLES};
 
-/// What drivers ask about the server.
+/// What drivers ask about the server. JDBC's wants an answer to each of these, or fails where it asks.
 static ABOUT: LazyLock<Result<SqlInfoData, String>> = LazyLock::new(|| {
     let mut about = SqlInfoDataBuilder::new();
     about.append(SqlInfo::FlightSqlServerName, "nonsite");
@@ -29,10 +30,111 @@ static ABOUT: LazyLock<Result<SqlInfoData, String>> = LazyLock::new(|| {
         SqlInfo::FlightSqlServerTransaction,
         SqlSupportedTransaction::None as i32,
     );
-    about.append(SqlInfo::SqlDdlCatalog, false);
-    about.append(SqlInfo::SqlDdlSchema, false);
-    about.append(SqlInfo::SqlDdlTable, false);
-    about.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
+    for (info, text) in [
+        (SqlInfo::SqlIdentifierQuoteChar, "\""),
+        (SqlInfo::SqlSearchStringEscape, "\\"),
+        (SqlInfo::SqlExtraNameCharacters, ""),
+        (SqlInfo::SqlSchemaTerm, "schema"),
+        (SqlInfo::SqlProcedureTerm, "function"),
+        (SqlInfo::SqlCatalogTerm, "database"),
+    ] {
+        about.append(info, text);
+    }
+    let none: &[&str] = &[];
+    for info in [
+        SqlInfo::SqlKeywords,
+        SqlInfo::SqlNumericFunctions,
+        SqlInfo::SqlStringFunctions,
+        SqlInfo::SqlSystemFunctions,
+        SqlInfo::SqlDatetimeFunctions,
+    ] {
+        about.append(info, none);
+    }
+    for (info, holds) in [
+        (SqlInfo::SqlDdlCatalog, false),
+        (SqlInfo::SqlDdlSchema, false),
+        (SqlInfo::SqlDdlTable, false),
+        (SqlInfo::SqlAllTablesAreSelectable, true),
+        (SqlInfo::SqlSupportsColumnAliasing, true),
+        (SqlInfo::SqlNullPlusNullIsNull, true),
+        (SqlInfo::SqlSupportsTableCorrelationNames, true),
+        (SqlInfo::SqlSupportsDifferentTableCorrelationNames, false),
+        (SqlInfo::SqlSupportsExpressionsInOrderBy, true),
+        (SqlInfo::SqlSupportsOrderByUnrelated, true),
+        (SqlInfo::SqlSupportsLikeEscapeClause, true),
+        (SqlInfo::SqlSupportsNonNullableColumns, true),
+        (SqlInfo::SqlSupportsIntegrityEnhancementFacility, false),
+        (SqlInfo::SqlCatalogAtStart, true),
+        (SqlInfo::SqlSelectForUpdateSupported, false),
+        (SqlInfo::SqlStoredProceduresSupported, false),
+        (SqlInfo::SqlCorrelatedSubqueriesSupported, true),
+        (SqlInfo::SqlMaxRowSizeIncludesBlobs, false),
+        (SqlInfo::SqlTransactionsSupported, false),
+        (SqlInfo::SqlDataDefinitionCausesTransactionCommit, false),
+        (SqlInfo::SqlDataDefinitionsInTransactionsIgnored, false),
+        (SqlInfo::SqlBatchUpdatesSupported, false),
+        (SqlInfo::SqlSavepointsSupported, false),
+        (SqlInfo::SqlNamedParametersSupported, false),
+        (SqlInfo::SqlLocatorsUpdateCopy, false),
+        (SqlInfo::SqlStoredFunctionsUsingCallSyntaxSupported, false),
+    ] {
+        about.append(info, holds);
+    }
+    // Sets of abilities, one bit each, as the protocol numbers them.
+    for (info, bits) in [
+        (SqlInfo::SqlIdentifierCase, 3),
+        (SqlInfo::SqlQuotedIdentifierCase, 1),
+        (SqlInfo::SqlNullOrdering, 0),
+        // GROUP BY of columns that are not selected, and beyond those selected.
+        (SqlInfo::SqlSupportedGroupBy, 0b11),
+        (SqlInfo::SqlSupportedGrammar, 0b111),
+        (SqlInfo::SqlOuterJoinsSupportLevel, 0b110),
+        (SqlInfo::SqlSchemasSupportedActions, 0),
+        (SqlInfo::SqlCatalogsSupportedActions, 0),
+        (SqlInfo::SqlSupportedPositionedCommands, 0),
+        (SqlInfo::SqlSupportedSubqueries, 0b1111),
+        (SqlInfo::SqlSupportedUnions, 0b11),
+        (SqlInfo::SqlDefaultTransactionIsolation, 0),
+        (SqlInfo::SqlSupportedTransactionsIsolationLevels, 0),
+        (SqlInfo::SqlSupportedResultSetTypes, 0b10),
+        (SqlInfo::SqlSupportedConcurrenciesForResultSetUnspecified, 0),
+        (SqlInfo::SqlSupportedConcurrenciesForResultSetForwardOnly, 0),
+        (
+            SqlInfo::SqlSupportedConcurrenciesForResultSetScrollSensitive,
+            0,
+        ),
+        (
+            SqlInfo::SqlSupportedConcurrenciesForResultSetScrollInsensitive,
+            0,
+        ),
+    ] {
+        about.append(info, bits);
+    }
+    // No limit of one's own.
+    for info in [
+        SqlInfo::SqlMaxBinaryLiteralLength,
+        SqlInfo::SqlMaxCharLiteralLength,
+        SqlInfo::SqlMaxColumnNameLength,
+        SqlInfo::SqlMaxColumnsInGroupBy,
+        SqlInfo::SqlMaxColumnsInIndex,
+        SqlInfo::SqlMaxColumnsInOrderBy,
+        SqlInfo::SqlMaxColumnsInSelect,
+        SqlInfo::SqlMaxColumnsInTable,
+        SqlInfo::SqlMaxConnections,
+        SqlInfo::SqlMaxCursorNameLength,
+        SqlInfo::SqlMaxIndexLength,
+        SqlInfo::SqlDbSchemaNameLength,
+        SqlInfo::SqlMaxProcedureNameLength,
+        SqlInfo::SqlMaxCatalogNameLength,
+        SqlInfo::SqlMaxRowSize,
+        SqlInfo::SqlMaxStatementLength,
+        SqlInfo::SqlMaxStatements,
+        SqlInfo::SqlMaxTableNameLength,
+        SqlInfo::SqlMaxTablesInSelect,
+        SqlInfo::SqlMaxUsernameLength,
+    ] {
+        about.append(info, 0_i64);
+    }
     about.build().map_err(|error| error.to_string())
 });
 
@@ -141,7 +243,7 @@ pub(super) async fn tables(
                 _ => "VIEW",
             };
             builder
-                .append(DATABASE, schema, &name, kind, &table.schema())
+                .append(DATABASE, schema, &name, kind, &plain(&table.schema()))
                 .map_err(Status::from)?;
         }
     }

@@ -12,6 +12,7 @@
 //! Failure modes: an address that is taken stops the start.
 
 mod listing;
+mod plain;
 mod prepared;
 mod reply;
 mod service;

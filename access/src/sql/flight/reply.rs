@@ -1,15 +1,18 @@
 //! Answers as Flight sends them.
 
-use arrow::datatypes::{Schema, SchemaRef};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
-use futures::{Stream, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tonic::{Response, Status};
 
+use super::plain::{plain, rows};
 use super::service::Service;
 use crate::sql::{Fault, FaultKind};
 
@@ -36,19 +39,23 @@ impl From<Fault> for Status {
 }
 
 /// Encodes rows.
-pub(super) fn encoded<S>(schema: SchemaRef, rows: S) -> Response<Rows>
+pub(super) fn encoded<S>(schema: &Schema, batches: S) -> Response<Rows>
 where
     S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
 {
+    let schema = plain(schema);
+    let plain = Arc::clone(&schema);
+    let batches = batches
+        .map(move |batch| -> Result<RecordBatch, FlightError> { Ok(rows(&batch?, &plain)?) });
     let stream = FlightDataEncoderBuilder::new()
         .with_schema(schema)
-        .build(rows)
+        .build(batches)
         .map_err(Status::from);
     Response::new(Box::pin(stream))
 }
 
 /// One batch.
-pub(super) fn one(schema: SchemaRef, batch: Result<RecordBatch, FlightError>) -> Response<Rows> {
+pub(super) fn one(schema: &Schema, batch: Result<RecordBatch, FlightError>) -> Response<Rows> {
     encoded(schema, stream::iter([batch]))
 }
 
@@ -60,7 +67,7 @@ pub(super) fn info(
 ) -> Result<Response<FlightInfo>, Status> {
     let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
     let info = FlightInfo::new()
-        .try_with_schema(schema)
+        .try_with_schema(&plain(schema))
         .map_err(|error| Status::internal(error.to_string()))?
         .with_endpoint(endpoint)
         .with_descriptor(descriptor);
@@ -69,7 +76,7 @@ pub(super) fn info(
 
 /// Columns as a message.
 pub(super) fn described(schema: &Schema) -> Result<bytes::Bytes, Status> {
-    let message: IpcMessage = SchemaAsIpc::new(schema, &IpcWriteOptions::default())
+    let message: IpcMessage = SchemaAsIpc::new(&plain(schema), &IpcWriteOptions::default())
         .try_into()
         .map_err(|error: arrow::error::ArrowError| Status::internal(error.to_string()))?;
     Ok(message.0)

@@ -27,6 +27,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::NAME;
 use super::listing::{about, foreign_keys, primary_keys, tables, types};
+use super::plain::plain_type;
 use super::prepared::Statements;
 use super::reply::{Rows, described, encoded, info, one};
 use super::tokens::{Tokens, credentials};
@@ -91,7 +92,7 @@ impl Service {
     fn none(&self, request: &Request<Ticket>, schema: SchemaRef) -> Result<Response<Rows>, Status> {
         self.user(request)?;
         let empty = RecordBatch::new_empty(Arc::clone(&schema));
-        Ok(one(schema, Ok(empty)))
+        Ok(one(&schema, Ok(empty)))
     }
 
     /// Plans one query for a user.
@@ -143,7 +144,7 @@ impl Service {
         let schema = answer.schema();
         let rows = answer
             .map(|batch| batch.map_err(|fault| FlightError::Tonic(Box::new(Status::from(fault)))));
-        Ok(encoded(schema, rows))
+        Ok(encoded(&schema, rows))
     }
 }
 
@@ -227,7 +228,8 @@ impl FlightSqlService for Service {
         let params: Vec<Field> = kinds(&plan)?
             .into_iter()
             .map(|(place, kind)| {
-                Field::new(format!("${place}"), kind.unwrap_or(DataType::Utf8), true)
+                let kind = kind.as_ref().map_or(DataType::Utf8, plain_type);
+                Field::new(format!("${place}"), kind, true)
             })
             .collect();
         Ok(ActionCreatePreparedStatementResult {
@@ -316,7 +318,7 @@ impl FlightSqlService for Service {
         self.user(&request)?;
         let mut builder = query.into_builder();
         builder.append(DATABASE);
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_schemas(
@@ -338,7 +340,7 @@ impl FlightSqlService for Service {
         for schema in [TABLES, META] {
             builder.append(DATABASE, schema);
         }
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_tables(
@@ -358,7 +360,7 @@ impl FlightSqlService for Service {
         let user = self.user(&request)?;
         let catalogue = self.engine.catalogue(&user).await?;
         let (schema, rows) = tables(&catalogue, query).await?;
-        Ok(one(schema, rows))
+        Ok(one(&schema, rows))
     }
 
     async fn get_flight_info_table_types(
@@ -380,7 +382,7 @@ impl FlightSqlService for Service {
         for kind in ["TABLE", "VIEW"] {
             builder.append(kind);
         }
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_sql_info(
@@ -399,7 +401,7 @@ impl FlightSqlService for Service {
     ) -> Result<Response<Rows>, Status> {
         self.user(&request)?;
         let builder = query.into_builder(about()?);
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_xdbc_type_info(
@@ -418,7 +420,7 @@ impl FlightSqlService for Service {
     ) -> Result<Response<Rows>, Status> {
         self.user(&request)?;
         let builder = query.into_builder(types()?);
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_primary_keys(

@@ -72,7 +72,11 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             } else if let Expr::Subquery(query) = expr {
                 at_most_one_row(query);
             } else if let Expr::Function(function) = expr
-                && function.name.to_string().ends_with("_pg_expandarray")
+                && function
+                    .name
+                    .to_string()
+                    .to_ascii_lowercase()
+                    .ends_with("_pg_expandarray")
             {
                 *expr = no_key();
             } else if let Expr::Cast {
@@ -279,7 +283,7 @@ fn is_nothing(expr: &Expr) -> bool {
                 "array" => matches!(function.args, FunctionArguments::Subquery(_)),
                 // What is joined from such lists is nothing, too.
                 "array_to_string" => function.args.to_string().starts_with("(NULL"),
-                "unnest" | "generate_subscripts" => {
+                "unnest" | "generate_subscripts" | "array_contains" => {
                     let args = function.args.to_string().to_ascii_lowercase();
                     let first = args.trim_matches(['(', ')']).split(',').next();
                     let column = first.and_then(|first| first.rsplit('.').next());
