@@ -18,6 +18,7 @@
 //! else's request.
 
 mod anomalies;
+mod answered;
 mod answers;
 mod app;
 mod around;

@@ -18,8 +18,8 @@ use super::config::{Config, ConfigError};
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::{
-    anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
-    inspections, layer, messages, officers, openapi, packages, publication, ratio, records,
+    anomalies, answered, audits, bundles, cases, checklists, dossier, drawings, draws, figures,
+    files, inspections, layer, messages, officers, openapi, packages, publication, ratio, records,
     samples, snapshots, supervision, targets, work, workflow,
 };
 
@@ -70,6 +70,8 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(checklists::draft))
         .routes(routes!(inspections::list, records::add))
         .routes(routes!(inspections::show))
+        .routes(routes!(answered::list))
+        .routes(routes!(answered::items))
         .routes(routes!(drawings::list, draws::add))
         .routes(routes!(draws::fix))
         .routes(routes!(drawings::show))
