@@ -33,13 +33,16 @@ pub struct Plan<'a> {
     pub copies: bool,
 }
 
+/// Hears of one day: the thread, its statistics and the loggers wanted of it.
+pub type Each<'a, E> = &'a (dyn Fn(usize, Stats, &[u32]) -> Result<(), E> + Sync);
+
 /// Calls `each` with the thread, the statistics of a day and the loggers wanted of it, which may be
 /// fewer than those with statistics: days are described as well because later ones look back on them.
 /// Days come in order within a thread. Answers the number of rows that were read.
 pub fn walk<E: From<Error> + Send>(
     plan: &Plan<'_>,
     threads: usize,
-    each: &(dyn Fn(usize, Stats, &[u32]) -> Result<(), E> + Sync),
+    each: Each<'_, E>,
 ) -> Result<u64, E> {
     let days: Vec<i32> = plan.wanted.keys().copied().collect();
     let threads = threads.clamp(1, days.len().max(1));
@@ -67,7 +70,7 @@ fn one<E: From<Error>>(
     plan: &Plan<'_>,
     days: &[i32],
     thread: usize,
-    each: &(dyn Fn(usize, Stats, &[u32]) -> Result<(), E> + Sync),
+    each: Each<'_, E>,
     rows: &AtomicU64,
 ) -> Result<(), E> {
     let mut past = plan.copies.then(Past::default);

@@ -63,6 +63,7 @@ pub(super) const NOTED: &[Noted] = noted! {
     "target_rows" "figure" ["code"];
     "list_draws" "drawings";
     "show_draw" "drawing" ["draw_id"];
+    "list_checklist_answers" "inspections";
     "list_officers" "officers";
     "list_supervision_records" "supervision";
     "list_reviewers" "reviewers";
@@ -72,8 +73,9 @@ pub(super) const NOTED: &[Noted] = noted! {
 
 /// What is not noted: it shows nobody's case, unit or work.
 #[cfg(test)]
-pub(super) const NOT_NOTED: [(&str, &str); 15] = [
+pub(super) const NOT_NOTED: [(&str, &str); 16] = [
     ("count_cases", "numbers"),
+    ("sum_checklist_answers", "numbers"),
     ("stats", "numbers"),
     ("ratio", "numbers"),
     ("ratio_policies", "published rules"),

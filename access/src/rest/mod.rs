@@ -21,6 +21,7 @@
 
 mod access_log;
 mod anomalies;
+mod answered;
 mod answers;
 mod app;
 mod around;

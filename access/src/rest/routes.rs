@@ -20,9 +20,9 @@ use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 use super::surround::{Desk, surround};
 use super::{
-    access_log, anomalies, audits, bundles, cases, checklists, clues, dossier, drawings, draws,
-    figures, files, inspections, layer, messages, officers, openapi, packages, publication, ratio,
-    records, reviewers, samples, snapshots, supervision, targets, work, workflow,
+    access_log, anomalies, answered, audits, bundles, cases, checklists, clues, dossier, drawings,
+    draws, figures, files, inspections, layer, messages, officers, openapi, packages, publication,
+    ratio, records, reviewers, samples, snapshots, supervision, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -74,6 +74,8 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(checklists::draft))
         .routes(routes!(inspections::list, records::add))
         .routes(routes!(inspections::show))
+        .routes(routes!(answered::list))
+        .routes(routes!(answered::items))
         .routes(routes!(drawings::list, draws::add))
         .routes(routes!(draws::fix))
         .routes(routes!(drawings::show))

@@ -324,8 +324,8 @@ impl Session {
     }
 }
 
-/// Memory for footers and page indexes of data files; those of a thousand million readings take
-/// about a quarter of a gigabyte.
+/// Memory for footers and page indexes of data files; beyond it, those not asked for longest are read
+/// again when they are needed.
 const FOOTER_BYTES: usize = 256 << 20;
 
 /// Footers and page indexes of data files. Files never change, and sessions come and go with every

@@ -12,15 +12,18 @@ use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, StructType, Transaction};
+use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
 use nonsite_files::DurableFiles;
 use nonsite_schemas::tables::TableDef;
+use tokio::sync::mpsc;
 use url::Url;
 
 use super::Error;
@@ -244,37 +247,62 @@ pub(crate) async fn replace_partitions_by(
 }
 
 /// Rows after which files are written, so that a long table is never in memory whole.
-const ROWS_AT_ONCE: usize = 2_000_000;
+const ROWS_AT_ONCE: usize = 1_000_000;
+/// Batches that wait to be encoded.
+const WAITING: usize = 2;
+/// Files that are encoded at once.
+const LANES: usize = 2;
 
+/// Writes files; batches come while others are encoded.
 async fn write(
     table: &DeltaTable,
     def: &TableDef,
     batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
 ) -> Result<Vec<Action>, Error> {
-    let mut writer = None;
+    let mut lanes = Vec::new();
+    let batches = batches.filter(|batch| !matches!(batch, Ok(batch) if batch.num_rows() == 0));
+    for (at, batch) in batches.enumerate() {
+        let batch = batch?;
+        if lanes.len() < LANES {
+            let (sender, receiver) = mpsc::channel(WAITING);
+            lanes.push((
+                sender,
+                SpawnedTask::spawn(lane(table.clone(), def.name, receiver)),
+            ));
+        }
+        // A lane that ended early says why when it is waited for.
+        let _ = lanes[at % LANES].0.send(batch).await;
+    }
+    let mut actions = Vec::new();
+    for (sender, task) in lanes {
+        drop(sender);
+        let written = task
+            .await
+            .map_err(|error| Error::query(def.name)(DataFusionError::External(error.into())))?;
+        actions.extend(written?.into_iter().map(Action::Add));
+    }
+    Ok(actions)
+}
+
+/// Encodes the batches that come, a file per partition and so many rows.
+async fn lane(
+    table: DeltaTable,
+    name: &'static str,
+    mut batches: mpsc::Receiver<RecordBatch>,
+) -> Result<Vec<Add>, Error> {
+    let mut writer = RecordBatchWriter::for_table(&table).map_err(Error::table(name))?;
     let mut adds = Vec::new();
     let mut rows = 0;
-    for batch in batches {
-        let batch = batch?;
-        if batch.num_rows() == 0 {
-            continue;
-        }
+    while let Some(batch) = batches.recv().await {
         rows += batch.num_rows();
-        let mut open = match writer.take() {
-            Some(open) => open,
-            None => RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?,
-        };
-        open.write(batch).await.map_err(Error::table(def.name))?;
+        writer.write(batch).await.map_err(Error::table(name))?;
         if rows >= ROWS_AT_ONCE {
             rows = 0;
-            adds.extend(open.flush().await.map_err(Error::table(def.name))?);
+            adds.extend(writer.flush().await.map_err(Error::table(name))?);
         }
-        writer = Some(open);
     }
-    if let Some(mut open) = writer {
-        adds.extend(open.flush().await.map_err(Error::table(def.name))?);
-    }
-    Ok(adds.into_iter().map(Action::Add).collect())
+    adds.extend(writer.flush().await.map_err(Error::table(name))?);
+    Ok(adds)
 }
 
 async fn commit(

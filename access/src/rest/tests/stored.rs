@@ -142,6 +142,45 @@ async fn an_act_is_shown_in_every_version() {
 }
 
 #[tokio::test]
+async fn answers_are_listed_and_summed() {
+    let bench = with_acts().await;
+    let all = bench.get("sup", "/checklist-answers").await.done(200);
+    assert_eq!(ids(&all), ["c", "b", "a"], "of the newest versions");
+    assert_eq!(all["items"][2]["answer"], "fail");
+    assert_eq!(all["items"][2]["item"], "permit-valid");
+    let own = bench.get("sub", "/checklist-answers").await.done(200);
+    assert_eq!(ids(&own), ["c", "a"]);
+    for (query, found) in [
+        ("answer=fail", vec!["a"]),
+        ("otherwise=true", vec!["a"]),
+        ("item=permit-valid&to=2026-02-10", vec!["b", "a"]),
+        ("item=weather", vec![]),
+        ("checklist=steel", vec![]),
+    ] {
+        let path = format!("/checklist-answers?{query}");
+        let page = bench.get("sup", &path).await.done(200);
+        assert_eq!(ids(&page), found, "{query}");
+    }
+    let first = bench.get("sup", "/checklist-answers?limit=1").await;
+    let next = first.done(200)["next"].as_str().unwrap().to_owned();
+    let rest = format!("/checklist-answers?limit=2&cursor={next}");
+    let rest = bench.get("sup", &rest).await.done(200);
+    assert_eq!(ids(&rest), ["b", "a"]);
+    assert_eq!(rest["next"], Value::Null);
+
+    let sums = bench.get("sup", "/checklist-answers/items").await.done(200);
+    let item = &sums["items"][0];
+    assert_eq!(sums["items"].as_array().unwrap().len(), 1);
+    for (field, count) in [("acts", 3), ("passed", 2), ("failed", 1), ("otherwise", 1)] {
+        assert_eq!(item[field], count, "{field}");
+    }
+    bench
+        .get("plant", "/checklist-answers")
+        .await
+        .problem(403, "forbidden-role");
+}
+
+#[tokio::test]
 async fn a_correction_is_newer_than_what_is_stored() {
     let bench = with_acts().await;
     // Without a checklist's form and a drawing nothing of the record is wrong.

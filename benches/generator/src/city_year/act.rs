@@ -55,7 +55,8 @@ impl Builder {
                 rows: Some(168),
             }],
             // Every third act has none.
-            action_code: (number % 3 != 0).then(|| format!("XZ{}-{number:05}", self.year)),
+            action_code: (!number.is_multiple_of(3))
+                .then(|| format!("XZ{}-{number:05}", self.year)),
             checklist: vec![ChecklistAnswer {
                 item_id: "limits".to_owned(),
                 answer: Some(AnswerCode::Pass),
