@@ -82,7 +82,7 @@ static ABOUT: LazyLock<Result<SqlInfoData, String>> = LazyLock::new(|| {
     }
     // Sets of abilities, one bit each, as the protocol numbers them.
     for (info, bits) in [
-        (SqlInfo::SqlIdentifierCase, 3),
+        (SqlInfo::SqlIdentifierCase, 3_i32),
         (SqlInfo::SqlQuotedIdentifierCase, 1),
         (SqlInfo::SqlNullOrdering, 0),
         // GROUP BY of columns that are not selected, and beyond those selected.

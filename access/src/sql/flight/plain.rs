@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatchOptions;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 /// The columns without views.
 pub(super) fn plain(schema: &Schema) -> SchemaRef {
