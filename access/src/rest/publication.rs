@@ -5,13 +5,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
-use nonsite_analytics::ratio::{SnapshotDifference, is_id, publish, published, reproduce as again};
+use nonsite_analytics::ratio::{
+    KeptFigure, SnapshotDifference, publish, published, reproduce as again,
+};
 use nonsite_analytics::review::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::answers::{Everyone, Once, Reading, Writing};
-use super::app::App;
+use super::app::{App, Tables};
 use super::cases::instant;
 use super::extract::{Carried, Named, Write, is_plain};
 use super::fault::internal;
@@ -150,6 +152,12 @@ pub(super) struct Reproduction {
     note: Option<String>,
 }
 
+/// A published figure as it is kept.
+pub(super) async fn figure(tables: &Tables, snapshot_id: &str) -> Result<KeptFigure, Problem> {
+    let kept = published(&tables.session, snapshot_id).await?;
+    kept.ok_or_else(|| Problem::new(&NOT_FOUND, "no figure with this id was published"))
+}
+
 /// Computes a published figure again from its policy, its instants and the records as they were in the
 /// table then, and compares.
 #[utoipa::path(
@@ -165,14 +173,8 @@ pub(super) async fn reproduce(
     Named(snapshot_id): Named<String>,
 ) -> Result<Json<Reproduction>, Problem> {
     who.of_a_body("read the ratio")?;
-    let unknown = || Problem::new(&NOT_FOUND, "no figure with this id was published");
-    if !is_id(&snapshot_id) {
-        return Err(unknown());
-    }
     let tables = app.tables().await?;
-    let kept = published(&tables.session, &snapshot_id)
-        .await?
-        .ok_or_else(unknown)?;
+    let kept = figure(&tables, &snapshot_id).await?;
     let found = again(&tables.session, &kept)
         .await
         .map_err(|error| internal(&error))?;

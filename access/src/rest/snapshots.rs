@@ -4,8 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use nonsite_analytics::ratio::{
-    KeptFigure, PublishedLine, PublishedPlace, PublishedWanted, RatioPolicy, is_id, published,
-    published_list,
+    KeptFigure, PublishedLine, PublishedPlace, PublishedWanted, RatioPolicy, published_list,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,8 +16,8 @@ use super::extract::{Asked, Named, plain};
 use super::figures::days;
 use super::identity::Principal;
 use super::kept::{PolicyRules, SnapshotDocument};
-use super::problem::{NOT_FOUND, Problem};
-use super::publication::DifferenceView;
+use super::problem::Problem;
+use super::publication::{DifferenceView, figure};
 use super::ratio::ShareView;
 use super::view::{Page, time};
 
@@ -214,14 +213,8 @@ pub(super) async fn show(
     Named(snapshot_id): Named<String>,
 ) -> Result<Json<SnapshotView>, Problem> {
     who.of_a_body("read the ratio")?;
-    let unknown = || Problem::new(&NOT_FOUND, "no figure with this id was published");
-    if !is_id(&snapshot_id) {
-        return Err(unknown());
-    }
     let tables = app.tables().await?;
-    let kept = published(&tables.session, &snapshot_id)
-        .await?
-        .ok_or_else(unknown)?;
+    let kept = figure(&tables, &snapshot_id).await?;
     Ok(Json(SnapshotView::of(kept)?))
 }
 
