@@ -3,8 +3,7 @@
 //! Invariant: rows and the transaction markers that say how far the run got are one commit, so a
 //! crash leaves either both or neither. A commit that meets another writer of the same marker is
 //! refused by the log (never rebased), and the caller starts its run again. Files are written so that a
-//! power cut leaves no log entry without its bytes ([`DurableFiles`]). Checkpoints are streamed by the library
-//! and do not share that.
+//! power cut leaves no log entry and no checkpoint without its bytes ([`DurableFiles`]).
 
 use std::io::ErrorKind;
 use std::path::Path;

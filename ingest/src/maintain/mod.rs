@@ -16,9 +16,9 @@
 //!
 //! Failure modes. Two maintainers, or a maintainer and a program that replaces files: one of the two
 //! commits is refused (see `compact`); its file is an orphan that vacuum removes. A crash
-//! between upload and commit: the same. A crash between a checkpoint and its being kept by the
-//! disk: on local disks the checkpoint is written a second time through the durable store, entries
-//! are deleted only much later. A table that fails does not stop the others; its report says why.
+//! between upload and commit: the same. A crash while a checkpoint is
+//! written: it has no name before the disk has all its bytes, and entries are deleted only much
+//! later. A table that fails does not stop the others; its report says why.
 
 mod compact;
 mod config;
