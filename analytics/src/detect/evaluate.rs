@@ -354,7 +354,7 @@ pub(super) async fn as_now(
     fresh: &[RecordBatch],
 ) -> Result<(), Error> {
     let mut all = Vec::new();
-    if session.version(def.name) >= 0 {
+    if session.may_hold(def.name) {
         session.put("judged_days", inputs::day_batch(judged)?)?;
         let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
         let sql = format!(

@@ -142,6 +142,11 @@ impl Session {
         self.versions.get(table).copied().unwrap_or(-1)
     }
 
+    /// Whether a table may have rows; those of a session in memory have no version.
+    pub(crate) fn may_hold(&self, table: &str) -> bool {
+        self.store.as_os_str().is_empty() || self.version(table) >= 0
+    }
+
     /// Versions of all tables that exist.
     pub fn versions(&self) -> &BTreeMap<String, i64> {
         &self.versions
