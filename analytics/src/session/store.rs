@@ -16,10 +16,10 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, StructType, Transaction};
+use deltalake::kernel::{Action, Add, StructField, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::{DeltaTable, DeltaTableBuilder};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
 use nonsite_files::DurableFiles;
 use nonsite_schemas::tables::TableDef;
@@ -142,12 +142,12 @@ async fn appears(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> 
     Ok(None)
 }
 
-/// The table, created from its definition when it does not exist. The store's own folder is made by
-/// who ingests, never here.
+/// The table, created from its definition when it does not exist, and with the columns that an earlier
+/// program's did not have. The store's own folder is made by who ingests, never here.
 pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
     present(store)?;
     if let Some(table) = load(store, def.name).await? {
-        return Ok(table);
+        return grown(table, store, def).await;
     }
     std::fs::create_dir_all(store.join(def.name)).map_err(|error| Error::Store {
         path: store.to_owned(),
@@ -175,10 +175,43 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
         Ok(table) => Ok(table),
         // Somebody else created it at the same moment, or is just about to: the library refuses a
         // folder that has the beginnings of a log.
-        Err(error) => appears(store, def.name)
-            .await?
-            .ok_or_else(|| Error::table(def.name)(error)),
+        Err(error) => match appears(store, def.name).await? {
+            Some(table) => grown(table, store, def).await,
+            None => Err(Error::table(def.name)(error)),
+        },
     }
+}
+
+/// The table with every column of its definition that may be null; in the rows that are there it is.
+/// One that may not be is not made up: writing to such a table is refused.
+async fn grown(table: DeltaTable, store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
+    let lacking = missing(&table, def)?;
+    if lacking.is_empty() {
+        return Ok(table);
+    }
+    match table.add_columns().with_fields(lacking).await {
+        Ok(table) => Ok(table),
+        // Somebody else added them at the same moment.
+        Err(error) => match load(store, def.name).await? {
+            Some(table) if missing(&table, def)?.is_empty() => Ok(table),
+            _ => Err(Error::table(def.name)(error)),
+        },
+    }
+}
+
+fn missing(table: &DeltaTable, def: &TableDef) -> Result<Vec<StructField>, Error> {
+    let schema = table.snapshot().map_err(Error::table(def.name))?.schema();
+    def.schema
+        .fields()
+        .iter()
+        .filter(|field| field.is_nullable() && schema.field(field.name()).is_none())
+        .map(|field| {
+            field
+                .as_ref()
+                .try_into_kernel()
+                .map_err(|source| Error::table(def.name)(DeltaTableError::Arrow { source }))
+        })
+        .collect()
 }
 
 /// Value of a transaction marker, if it was ever written.
