@@ -39,6 +39,8 @@ pub enum Guard {
     ApprovedOrS1,
     /// The visit was approved.
     VisitApproved,
+    /// The visit was not approved.
+    VisitUnapproved,
     /// A video of the visit was handed in, or a reason says why there is none.
     VisitFilmed,
     /// The visit is recorded on its day, or a reason says why not.
@@ -129,6 +131,7 @@ impl Guard {
             Self::TwoOfficers => "two different officers are named",
             Self::ApprovedOrS1 => "the visit is approved (S1: papers may follow)",
             Self::VisitApproved => "the visit is approved, for S1 afterwards",
+            Self::VisitUnapproved => "the visit is not approved",
             Self::VisitFilmed => "a video of the visit is attached, or `no_video` says why not",
             Self::RecordedSameDay => {
                 "recorded on the day of the visit, or `late_record` says why not"
@@ -231,6 +234,7 @@ impl Guard {
             }
             Self::ApprovedOrS1
             | Self::VisitApproved
+            | Self::VisitUnapproved
             | Self::VisitFilmed
             | Self::RecordedSameDay => visit::check(self, at),
             Self::ChecksDone => hold(

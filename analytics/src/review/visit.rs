@@ -1,8 +1,9 @@
 //! The visit of premises: who approved it and when, when it was recorded, and what was brought back.
 //!
 //! A visit is approved before it is made, by somebody who does not make it; an S1 is visited at once and its
-//! approval follows before anything is decided on it. It is recorded on its day. Video and samples come in
-//! within a day of its end, or somebody says why there are none.
+//! approval follows before anything is decided on it. A refusal sends the case back to be verified off-site;
+//! one that comes after the visit undoes nothing, and the papers stay open. A visit is recorded on its day.
+//! Video and samples come in within a day of its end, or somebody says why there are none.
 
 use nonsite_schemas::time::beijing_day;
 
@@ -67,6 +68,10 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
             case.visit_approval.is_some(),
             "现场检查审批手续须补办 / the papers of the visit are missing: an approver takes \
              `approve_onsite` with the approval form before anything is decided",
+        ),
+        Guard::VisitUnapproved => hold(
+            case.visit_approval.is_none(),
+            "现场核查已经审批 / the visit is approved, and whoever approved it answers for that",
         ),
         Guard::VisitFilmed => hold(
             case.videos_added > 0

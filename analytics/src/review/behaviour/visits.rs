@@ -127,3 +127,98 @@ pub(super) async fn a_visit_waits_a_day_for_its_approval_and_three_for_itself(be
     bench.act(&case, "file", "o-1", Role::Officer).await;
     sound(&bench).await;
 }
+
+pub(super) async fn a_refused_visit_is_verified_off_site(bench: Bench) {
+    let case = bench.open("refused", Severity::S2).await;
+    bench.act(&case, "verify", "ana", Role::Analyst).await;
+    bench.act(&case, "escalate", "o-1", Role::Officer).await;
+    let why = bench
+        .refuses(&case, "refuse_onsite", "o-1", Role::Approver)
+        .await;
+    assert!(why.contains("handled this case"), "{why}");
+    let why = bench
+        .refuses(&case, "refuse_onsite", "o-2", Role::Officer)
+        .await;
+    assert!(why.contains("it belongs to: approver"), "{why}");
+    let approver = person("boss", Role::Approver);
+    let silent = bench
+        .service
+        .act(&case, "refuse_onsite", &approver, &without("reason"))
+        .await;
+    let why = silent.unwrap_err().to_string();
+    assert!(why.contains("missing: `reason`"), "{why}");
+    assert_eq!(
+        bench
+            .act(&case, "refuse_onsite", "boss", Role::Approver)
+            .await,
+        "verify_off"
+    );
+    let back = bench.service.show(&case).await.unwrap().case;
+    assert_eq!(beijing_text(back.due_at.unwrap()), "2026-03-05 00:00");
+    assert_eq!(back.visit_approval, None);
+
+    // Once more with better reasons. What is approved is not refused.
+    bench.act(&case, "escalate", "o-1", Role::Officer).await;
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
+    let why = bench
+        .refuses(&case, "refuse_onsite", "boss", Role::Approver)
+        .await;
+    assert!(why.contains("`to_onsite` does not take it"), "{why}");
+    bench.act(&case, "onsite", "o-1", Role::Officer).await;
+    let why = bench
+        .refuses(&case, "refuse_onsite", "boss-2", Role::Approver)
+        .await;
+    assert!(why.contains("现场核查已经审批"), "{why}");
+
+    // Two returns: what is ordered now is a new order.
+    let case = submitted(&bench, "twice-refused", Severity::S3).await;
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    bench
+        .act(&case, "refuse_onsite", "boss", Role::Approver)
+        .await;
+    assert_eq!(
+        bench.act(&case, "rectify", "o-1", Role::Officer).await,
+        "rectify"
+    );
+    let ordered = bench.service.show(&case).await.unwrap().case;
+    assert_eq!(ordered.return_count, 0);
+    sound(&bench).await;
+}
+
+pub(super) async fn a_refusal_does_not_undo_a_visit(bench: Bench) {
+    let case = bench.open("urgent-refused", Severity::S1).await;
+    bench.act(&case, "escalate", "ana", Role::Analyst).await;
+    let why = bench
+        .refuses(&case, "refuse_onsite", "boss", Role::Approver)
+        .await;
+    assert!(why.contains("`to_onsite` does not take it"), "{why}");
+    bench.act(&case, "onsite", "o-1", Role::Officer).await;
+    let visited = bench.service.show(&case).await.unwrap().case;
+    assert_eq!(
+        bench
+            .act(&case, "refuse_onsite", "boss", Role::Approver)
+            .await,
+        "onsite_done"
+    );
+    let shown = bench.service.show(&case).await.unwrap();
+    assert_eq!(shown.case.due_at, visited.due_at, "the deadline goes on");
+    let row = shown.events.last().unwrap();
+    assert_eq!(
+        (row.action.as_str(), row.actor.as_str()),
+        ("refuse_onsite", "boss")
+    );
+    let why = bench.refuses(&case, "rectify", "o-1", Role::Officer).await;
+    assert!(why.contains("现场检查审批手续须补办"), "{why}");
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
+    assert_eq!(
+        bench.act(&case, "rectify", "o-1", Role::Officer).await,
+        "rectify"
+    );
+    sound(&bench).await;
+}
