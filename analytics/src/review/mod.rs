@@ -20,6 +20,8 @@
 //!   of the moment it passed, before anything else happens to the case.
 //! - **W5** One anomaly is one case, however often it is taken in.
 //! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
+//! - **W7** Nothing is decided by one person alone or by the program: dismissing, and approving from S2 on,
+//!   takes two signatures; any other decision is made by somebody other than who handled the case.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
@@ -96,6 +98,8 @@ mod mirror_tests;
 mod properties;
 #[cfg(test)]
 mod properties_ends;
+#[cfg(test)]
+mod properties_persons;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]

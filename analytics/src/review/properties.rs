@@ -79,6 +79,10 @@ fn on_the_ways(case: &Case, moved: &Moved) -> Result<(), TestCaseError> {
             prop_assert!(case.visit_approval.is_some(), "the papers are missing");
             prop_assert!(moved.case.visit_approval.is_none(), "of another visit");
         }
+        if moved.action == "refuse_onsite" {
+            prop_assert!(case.severity > Severity::S1 || from == "onsite_done");
+            prop_assert!(case.visit_approval.is_none() && moved.case.visit_approval.is_none());
+        }
         if moved.action == "close" && from == "look_back" {
             prop_assert_eq!(case.checks.len(), 2, "both checks were run");
         }
