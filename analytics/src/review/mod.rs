@@ -21,7 +21,7 @@
 //! - **W5** One anomaly is one case, however often it is taken in.
 //! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
 //! - **W7** Nothing is decided by one person alone or by the program: dismissing, and approving from S2 on,
-//!   takes two signatures; any other decision is made by somebody other than who handled the case.
+//!   takes two signatures; behind any other decision there are two persons all the same.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
