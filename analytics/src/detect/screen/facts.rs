@@ -45,10 +45,11 @@ pub(super) struct Facts {
 
 impl Facts {
     /// The facts that hold all the time, in the order of [`super::FACTS`].
-    pub(super) fn flags(&self) -> [&[bool]; 14] {
+    pub(super) fn flags(&self) -> [&[bool]; 15] {
         [
             &self.incinerator,
             &self.process,
+            &self.watched,
             &self.marked,
             &self.rated,
             &self.sewage,
