@@ -80,6 +80,16 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         rule.reason_zh,
         rule.basis.trim_end_matches('.')
     );
+    if let Some(scope) = &rule.scope {
+        let _ = write!(
+            out,
+            "\nScope: industry {}; outlet {}; factor {}.\n",
+            scope.industry, scope.outlet, scope.factor
+        );
+    }
+    if let Some(day) = rule.effective_from {
+        let _ = write!(out, "\nIn use since {day}; owner: {}.\n", rule.owner);
+    }
     for (name, sentence) in &rule.reason {
         let _ = write!(out, "\nAs `{name}`: {} {}\n", sentence.en, sentence.zh);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::Source;
 use super::{Fault, Level};
-use crate::detect::rule::{CLOSE, EVIDENCE, LONGEST_LOOKBACK_H, OPEN, Rule};
+use crate::detect::rule::{CLOSE, EVIDENCE, LONGEST_LOOKBACK_H, OPEN, OUTLETS, Rule};
 use crate::detect::stage::Stage;
 use crate::detect::whole::AGGREGATE;
 
@@ -22,7 +22,7 @@ const GRANULARITIES: [&str; 4] = ["realtime", "minute", "hour", "day"];
 /// Exemption codes.
 const EXEMPTIONS: [&str; 7] = ["M1", "M2", "M3", "M4", "M5", "M6", "M7"];
 /// Keys that every rule has.
-const REQUIRED: [&str; 9] = [
+const REQUIRED: [&str; 12] = [
     "id",
     "version",
     "name_zh",
@@ -30,6 +30,9 @@ const REQUIRED: [&str; 9] = [
     "group",
     "severity",
     "basis",
+    "effective_from",
+    "scope",
+    "owner",
     "granularity",
     "reason_zh",
 ];
@@ -83,6 +86,7 @@ pub(super) fn check(source: &Source<'_>) -> (Option<Rule>, Vec<Fault>) {
     };
     of_file(source, &rule, &mut faults);
     of_words(source, &rule, &mut faults);
+    of_scope(source, &rule, &mut faults);
     of_params(source, &rule, &mut faults);
     if faults.iter().any(|fault| fault.level == Level::Error) {
         return (None, faults);
@@ -158,6 +162,32 @@ fn of_words(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
     }
     for code in &rule.exempts {
         refuse("exempts", code, &EXEMPTIONS);
+    }
+}
+
+/// What the rule is about, and who answers for it.
+fn of_scope(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
+    if rule.owner.trim().is_empty() {
+        let at = source.key("owner").unwrap_or((1, 1));
+        faults.push(source.error(at, "owner: say who answers for the rule"));
+    }
+    let Some(scope) = &rule.scope else {
+        return;
+    };
+    let at = |key: &str| source.key_of("scope", key).unwrap_or((1, 1));
+    for (key, given) in [("industry", &scope.industry), ("factor", &scope.factor)] {
+        if given.trim().is_empty() {
+            let what = format!("scope: say of which {key} the rule is, or `any`");
+            faults.push(source.error(at(key), what));
+        }
+    }
+    if !OUTLETS.contains(&scope.outlet.as_str()) {
+        let what = format!(
+            "scope: there is no outlet `{}`; known: {}",
+            scope.outlet,
+            OUTLETS.join(", ")
+        );
+        faults.push(source.error(at("outlet"), what));
     }
 }
 
