@@ -1,6 +1,6 @@
 /*---
 id = "Q02"
-version = 2
+version = 3
 name_zh = "半月低波动"
 name_en = "half-month low variation"
 group = "quality"
@@ -38,6 +38,7 @@ doc = "days looked at, the judged one included"
 default = 180
 min = 24
 max = 360
+by_cadence = { "7200" = 90 }
 unit = "h"
 doc = "valid hours those days need"
 

@@ -139,10 +139,13 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
     }
     out.push_str("\n| parameter | default | bounds | unit | meaning |\n|---|---|---|---|---|\n");
     for (name, param) in &rule.params {
+        let mut default = param.default.real().to_string();
+        for (seconds, value) in &param.by_cadence {
+            let _ = write!(default, "; {} at one value in {seconds} s", value.real());
+        }
         let _ = writeln!(
             out,
-            "| `{name}` | {} | {} to {} | {} | {} |",
-            param.default.real(),
+            "| `{name}` | {default} | {} to {} | {} | {} |",
             param.min.real(),
             param.max.real(),
             param.unit,

@@ -208,6 +208,16 @@ fn of_params(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
             );
             faults.push(source.error(at("default"), what));
         }
+        for (seconds, value) in &param.by_cadence {
+            if seconds.parse::<u32>().is_ok_and(|s| s > 0) && (min..=max).contains(&value.real()) {
+                continue;
+            }
+            let what = format!(
+                "parameter `{name}`: by_cadence: `{seconds}` = {} has to be seconds and a value in {min}..={max}",
+                value.real()
+            );
+            faults.push(source.error(at("by_cadence"), what));
+        }
         if !used.contains_key(name.as_str()) {
             let what = format!("parameter `{name}` is never used: the query has no `${name}`");
             faults.push(source.error(source.key(&table).unwrap_or((1, 1)), what));

@@ -145,6 +145,14 @@ async fn every_fault_is_told_with_its_place() {
             "18:1 error",
             "min 1 is above max 0.5",
         ),
+        (
+            edit(
+                "unit = \"1\"",
+                "by_cadence = { \"7200\" = 500.0 }\nunit = \"1\"",
+            ),
+            "20:1 error",
+            "by_cadence: `7200` = 500",
+        ),
         (edit("> $top", "> 10"), "16:1 error", "never used"),
         (
             edit("> $top", "> $top + $tap"),
