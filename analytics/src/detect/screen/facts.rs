@@ -378,3 +378,20 @@ async fn permits(
         .collect();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::FACTS;
+    use super::Facts;
+
+    #[test]
+    fn every_fact_has_its_column() {
+        // Beside factor and date, and what is known of a day (`permitted` and after it).
+        let known = 2 + FACTS
+            .iter()
+            .rev()
+            .position(|fact| fact.0 == "ducted")
+            .unwrap_or(0);
+        assert_eq!(Facts::default().flags().len() + known, FACTS.len());
+    }
+}
