@@ -6,6 +6,9 @@ name_en = "hourly-mean exceedance"
 group = "exceedance"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 1103, 1107; MEE Announcement 2022 No. 21; HJ 75-2017"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours", "minutes", "limit"]
 exempts = ["M1", "M2"]

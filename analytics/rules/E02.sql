@@ -6,6 +6,9 @@ name_en = "gas exceedance in several hours of one day"
 group = "exceedance"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 1103, 1107; rule set of 18 kinds of abnormal automatic data, no. 7"
+effective_from = "2026-11-30"
+scope = { industry = "all except waste incineration (4417)", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours", "limit_hour"]
 exempts = ["M1", "M2"]

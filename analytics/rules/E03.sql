@@ -6,6 +6,9 @@ name_en = "gas daily-mean exceedance"
 group = "exceedance"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 1103, 1107; HJ 75-2017 (valid day: 20 valid hours)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours", "limit"]
 exempts = ["M1", "M2"]

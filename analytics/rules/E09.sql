@@ -6,6 +6,9 @@ name_en = "ten-minute early warning"
 group = "exceedance"
 severity = "S4"
 basis = "Three-stage early warning of local supervision (notice before the hour is over); never evidence"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "realtime"
 evidence = ["minutes", "limit_hour"]
 exempts = ["M1", "M2"]

@@ -6,6 +6,9 @@ name_en = "approaching the limit"
 group = "exceedance"
 severity = "S4"
 basis = "MEE notice of 2025-07 on automatic monitoring (remind the enterprise at the warning line)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours", "limit"]

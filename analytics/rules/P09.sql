@@ -6,6 +6,9 @@ name_en = "special-period limit exceeded"
 group = "permit"
 severity = "S2"
 basis = "Regulation on Pollutant Permit Management art. 35 (special periods)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["limit"]
 exempts = ["M1", "M2"]

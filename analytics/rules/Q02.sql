@@ -1,11 +1,14 @@
 /*---
 id = "Q02"
-version = 2
+version = 3
 name_zh = "半月低波动"
 name_en = "half-month low variation"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -35,6 +38,7 @@ doc = "days looked at, the judged one included"
 default = 180
 min = 24
 max = 360
+by_cadence = { "7200" = 90 }
 unit = "h"
 doc = "valid hours those days need"
 

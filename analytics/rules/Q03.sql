@@ -6,6 +6,9 @@ name_en = "negative value"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 1086; rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration, flow, velocity (a01011), oxygen (a19001)" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours", "minutes"]
 exempts = ["M1", "M4"]

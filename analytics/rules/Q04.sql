@@ -6,6 +6,9 @@ name_en = "zero value"
 group = "quality"
 severity = "S3"
 basis = "MEE Announcement 2019 No. 50 (waste incineration: zero has to be marked within 1 h)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration, oxygen (a19001)" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours", "minutes"]

@@ -6,6 +6,9 @@ name_en = "over range"
 group = "quality"
 severity = "S3"
 basis = "HJ 212-2017 (mark T); rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 evidence = ["hours", "minutes"]

@@ -6,6 +6,9 @@ name_en = "values within two percent of the range"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 80, 1088; list of 35 situations of abnormal automatic monitoring, no. 22 and 32"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]

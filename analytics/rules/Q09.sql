@@ -6,6 +6,9 @@ name_en = "spike"
 group = "quality"
 severity = "S4"
 basis = "Experience value (three standard deviations)"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 48
 evidence = ["hours", "minutes"]

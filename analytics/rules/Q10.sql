@@ -6,6 +6,9 @@ name_en = "hugging the limit"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 12"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours", "limit_hour"]
@@ -57,9 +60,10 @@ t_hours = { sum = "CASE WHEN concentration THEN limit_hours END", days = "$days"
 t_close = { sum = "CASE WHEN NOT concentration THEN NULL WHEN limit_highest >= 0.999999 * $near * limit_hour AND limit_lowest <= limit_hour THEN limit_hours ELSE 0 END", days = "$days" }
 t_unsure = { sum = "CASE WHEN concentration THEN CASE WHEN limit_changes OR limit_problem THEN 1 ELSE 0 END END", days = "$days" }
 ---*/
--- Share of the production hours (valid, and not at rest by power or process values) that lie just below the hourly limit of their time, the limit included.
+-- Share of the production hours (valid, and not at rest by power or process values) that lie just below
+-- the hourly limit of their time, the limit included.
 WITH hours AS (
-  SELECT h.mn, h.factor, h.date, h.normal, l.limit_value, l.unit_problem,
+  SELECT h.mn, h.factor, h.date, h.normal, h.valid AND h.at_rest AS at_rest, l.limit_value, l.unit_problem,
          CASE WHEN l.basis = 'converted' THEN h.converted ELSE h.value END AS observed
   FROM normal_hours h
   LEFT JOIN mn_limits l
@@ -71,20 +75,23 @@ days AS (
   SELECT mn, factor, date, max(unit_problem) AS unit_problem,
          count(*) FILTER (WHERE normal AND observed IS NOT NULL AND limit_value > 0.0) AS hours,
          count(*) FILTER (WHERE normal AND limit_value > 0.0
-                            AND observed >= limit_value * $near AND observed <= limit_value) AS close
+                            AND observed >= limit_value * $near AND observed <= limit_value) AS close,
+         count(*) FILTER (WHERE at_rest AND observed IS NOT NULL AND limit_value > 0.0) AS at_rest
   FROM hours
   GROUP BY mn, factor, date
 ),
 spans AS (
   SELECT mn, factor, date, unit_problem,
          trailing_sum(hours, date, $days) OVER series AS hours,
-         trailing_sum(close, date, $days) OVER series AS close
+         trailing_sum(close, date, $days) OVER series AS close,
+         trailing_sum(at_rest, date, $days) OVER series AS at_rest
   FROM days
   WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
 ),
 judged AS (
   SELECT s.*, 100.0 * close / hours AS share,
          CASE WHEN unit_problem IS NOT NULL THEN unit_problem
+              WHEN hours = 0.0 AND at_rest > 0.0 THEN 'not_in_production'
               WHEN hours = 0.0 THEN 'no_limit'
               WHEN hours < $min_hours THEN 'too_few_valid_hours' END AS why
   FROM spans s

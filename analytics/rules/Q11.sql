@@ -6,6 +6,9 @@ name_en = "sample dilution by air"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 336
 evidence = ["hours", "minutes"]

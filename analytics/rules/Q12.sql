@@ -6,6 +6,9 @@ name_en = "day/night difference"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 164; rule set of 18 kinds of abnormal automatic data, no. 14"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -75,8 +78,13 @@ days AS (
 ),
 every AS (
   SELECT h.mn, h.factor, h.date, d.night_hours, d.day_hours, d.night_value, d.day_value,
-         d.night_flow, d.day_flow
-  FROM (SELECT DISTINCT mn, factor, date FROM hourly WHERE is_concentration(factor)) h
+         d.night_flow, d.day_flow, h.at_rest
+  FROM (
+    SELECT mn, factor, date, count(*) FILTER (WHERE valid AND at_rest AND flow > 0.0) AS at_rest
+    FROM normal_hours
+    WHERE is_concentration(factor)
+    GROUP BY mn, factor, date
+  ) h
   LEFT JOIN days d ON d.mn = h.mn AND d.factor = h.factor AND d.date = h.date
 ),
 spans AS (
@@ -86,7 +94,8 @@ spans AS (
          trailing_sum(night_value, date, $days) OVER series AS night_value,
          trailing_sum(day_value, date, $days) OVER series AS day_value,
          trailing_sum(night_flow, date, $days) OVER series AS night_flow,
-         trailing_sum(day_flow, date, $days) OVER series AS day_flow
+         trailing_sum(day_flow, date, $days) OVER series AS day_flow,
+         trailing_sum(at_rest, date, $days) OVER series AS at_rest
   FROM every
   WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
 ),
@@ -94,7 +103,8 @@ judged AS (
   SELECT s.*,
          (night_value / night_hours) / (day_value / day_hours) AS ratio,
          (night_flow / night_hours) / (day_flow / day_hours) AS flow_ratio,
-         CASE WHEN night_hours IS NULL THEN 'no_flow'
+         CASE WHEN night_hours IS NULL AND at_rest > 0.0 THEN 'not_in_production'
+              WHEN night_hours IS NULL THEN 'no_flow'
               WHEN night_hours < $min_hours OR day_hours < $min_hours THEN 'too_few_valid_hours'
               WHEN day_value <= 0.0 THEN 'no_positive_mean' END AS why
   FROM spans s

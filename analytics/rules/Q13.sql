@@ -6,6 +6,9 @@ name_en = "duct cross-section differs from filing"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 15"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "duct cross-section (a01016)" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]

@@ -6,6 +6,9 @@ name_en = "unfiled parameter change"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; Regulation on Environmental Monitoring art. 25(5); document 2015 no. 175 of the Ministry"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "parameters of instruments" }
+owner = "nonsite"
 granularity = "realtime"
 lookback_h = 48
 daily = true

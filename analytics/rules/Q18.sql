@@ -6,6 +6,9 @@ name_en = "maintenance and calibration overuse"
 group = "quality"
 severity = "S2"
 basis = "MEE Announcement 2019 No. 50 (30 h per furnace and quarter); rule set of 18 kinds of abnormal automatic data, no. 4"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 696
 evidence = ["hours"]

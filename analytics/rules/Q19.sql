@@ -6,6 +6,9 @@ name_en = "mark abuse"
 group = "quality"
 severity = "S1"
 basis = "Regulation on Environmental Monitoring art. 25(5); MEE Announcement 2022 No. 21"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 696
 evidence = ["hours", "limit_hour"]

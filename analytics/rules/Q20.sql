@@ -6,6 +6,9 @@ name_en = "data inconsistent with declared outage"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 164, 1088; rule set of 18 kinds of abnormal automatic data, no. 13"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "velocity, temperature, flow, oxygen, pollutants with a limit" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 48
 reason_zh = "数采仪 {mn} {day} 标记停运，但 {observed}{unit} 的停运小时烟气参数显示仍在运行（阈值 {limit}{unit}）。"

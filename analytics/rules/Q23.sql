@@ -6,6 +6,9 @@ name_en = "copied from another outlet"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]

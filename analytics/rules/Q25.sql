@@ -1,11 +1,14 @@
 /*---
 id = "Q25"
-version = 1
+version = 2
 name_zh = "多因子关联异常"
 name_en = "broken correlation between factors"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration, oxygen (a19001), pH (w01001)" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]
@@ -34,6 +37,7 @@ doc = "variation above which a factor swings"
 default = 20
 min = 6
 max = 24
+by_cadence = { "7200" = 10 }
 unit = "h"
 doc = "valid hours a day needs"
 

@@ -6,6 +6,9 @@ name_en = "flow recomputation mismatch"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; HJ 75-2017 (flow at standard state)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "flow (a00000)" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 evidence = ["hours"]

@@ -1,11 +1,14 @@
 /*---
 id = "Q34"
-version = 1
+version = 2
 name_zh = "微小波动"
 name_en = "micro-fluctuation"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]
@@ -35,6 +38,7 @@ doc = "mean below which nothing is judged"
 default = 20
 min = 6
 max = 24
+by_cadence = { "7200" = 10 }
 unit = "h"
 doc = "valid hours a day needs"
 

@@ -6,6 +6,9 @@ name_en = "sample line open or leaking"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1087; list of 35 situations of abnormal automatic monitoring, no. 1, 10 and 11"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "oxygen (a19001), humidity (a01014), pollutants" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]

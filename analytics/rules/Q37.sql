@@ -6,6 +6,9 @@ name_en = "another level after maintenance"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (use of maintenance to adjust an instrument)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 lookback_h = 72

@@ -6,6 +6,9 @@ name_en = "oxygen says stopped, other parameters say running"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 16"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "oxygen (a19001), velocity, temperature, humidity, flow" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]

@@ -6,6 +6,9 @@ name_en = "back-fill overdue"
 group = "transmission"
 severity = "S3"
 basis = "HJ 212; rule set of 18 kinds of abnormal automatic data, no. 1"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "day"
 exempts = ["M6", "M7"]
 reason_zh = "数采仪 {mn} 自 {start} 至 {end} 有 {points} 小时数据缺失，超过 {limit} 小时仍未补传。"

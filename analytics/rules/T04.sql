@@ -6,6 +6,9 @@ name_en = "low effective transmission rate"
 group = "transmission"
 severity = "S3"
 basis = "HJ 355-2019; transmission rate of the national platform; rule set of 18 kinds of abnormal automatic data, no. 2"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 exempts = ["M3", "M7"]

@@ -6,6 +6,9 @@ name_en = "fault not reported, no manual monitoring"
 group = "transmission"
 severity = "S2"
 basis = "Provisional rules on operation of automatic monitoring 2008; local rules (report within 12 h)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 72
 evidence = ["hours"]

@@ -6,6 +6,9 @@ name_en = "quarterly capture rate"
 group = "transmission"
 severity = "S3"
 basis = "HJ 75-2017 (75 % of a quarter)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 reason_zh = "{factor} 本季度数据捕集率 {observed}{unit}，低于 {limit}{unit}（自 {start}）。"

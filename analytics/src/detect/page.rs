@@ -80,6 +80,16 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         rule.reason_zh,
         rule.basis.trim_end_matches('.')
     );
+    if let Some(scope) = &rule.scope {
+        let _ = write!(
+            out,
+            "\nScope: industry {}; outlet {}; factor {}.\n",
+            scope.industry, scope.outlet, scope.factor
+        );
+    }
+    if let Some(day) = rule.effective_from {
+        let _ = write!(out, "\nIn use since {day}; owner: {}.\n", rule.owner);
+    }
     for (name, sentence) in &rule.reason {
         let _ = write!(out, "\nAs `{name}`: {} {}\n", sentence.en, sentence.zh);
     }
@@ -129,10 +139,13 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
     }
     out.push_str("\n| parameter | default | bounds | unit | meaning |\n|---|---|---|---|---|\n");
     for (name, param) in &rule.params {
+        let mut default = param.default.real().to_string();
+        for (seconds, value) in &param.by_cadence {
+            let _ = write!(default, "; {} at one value in {seconds} s", value.real());
+        }
         let _ = writeln!(
             out,
-            "| `{name}` | {} | {} to {} | {} | {} |",
-            param.default.real(),
+            "| `{name}` | {default} | {} to {} | {} | {} |",
             param.min.real(),
             param.max.real(),
             param.unit,

@@ -45,10 +45,11 @@ pub(super) struct Facts {
 
 impl Facts {
     /// The facts that hold all the time, in the order of [`super::FACTS`].
-    pub(super) fn flags(&self) -> [&[bool]; 14] {
+    pub(super) fn flags(&self) -> [&[bool]; 15] {
         [
             &self.incinerator,
             &self.process,
+            &self.watched,
             &self.marked,
             &self.rated,
             &self.sewage,
@@ -376,4 +377,21 @@ async fn permits(
         .map(|(series, _)| series)
         .collect();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FACTS;
+    use super::Facts;
+
+    #[test]
+    fn every_fact_has_its_column() {
+        // Beside factor and date, and what is known of a day (`permitted` and after it).
+        let known = 2 + FACTS
+            .iter()
+            .rev()
+            .position(|fact| fact.0 == "ducted")
+            .unwrap_or(0);
+        assert_eq!(Facts::default().flags().len() + known, FACTS.len());
+    }
 }

@@ -55,12 +55,21 @@ pub(in crate::detect) async fn look(
     let mut screens = Screens::default();
     // Rules that are their own screens, once it is known which series reported when.
     let mut presence = 0;
+    // Rules with values of their own for a cadence, which judge loggers that state one themselves.
+    let mut by_pace = 0;
     for (rule, configured) in asked.catalogue.rules().iter().enumerate() {
         let Some(screen) = &configured.rule.screen else {
             continue;
         };
-        if bit(rule) & asked.rules == 0 || asked.layers.any(configured) {
+        let paced = Layers::paced(configured);
+        if bit(rule) & asked.rules == 0
+            || asked.layers.any(configured)
+            || paced && screen.of_presence
+        {
             continue;
+        }
+        if paced {
+            by_pace |= bit(rule);
         }
         if screen.of_presence {
             presence |= bit(rule);
@@ -99,6 +108,7 @@ pub(in crate::detect) async fn look(
         screens,
         rules,
         presence,
+        by_pace,
         // Days are left out of a run only when every rule of the day was asked about them.
         all_asked: by_day & !rules == 0,
         means: means::wanted(asked.catalogue),

@@ -24,9 +24,10 @@
 //!
 //! Invariants: with and without screens a run ends in the same anomalies, outcomes and counts
 //! (`tests::screens`). Never settled are: days that are odd (minute values, copies, sentinels; see
-//! [`nonsite_history`]) or look back on an odd one, days near a standing finding of the rule, and
-//! anything of a rule whose parameters are overridden somewhere. If the files cannot be read this way, nothing is settled and
-//! the queries run over everything.
+//! [`nonsite_history`]) or look back on an odd one, days near a standing finding of the rule,
+//! anything of a rule whose parameters are overridden somewhere, and loggers that state a cadence where
+//! the rule has values by cadence. If the files cannot be read this way, nothing is settled and the
+//! queries run over everything.
 
 mod compile;
 mod facts;

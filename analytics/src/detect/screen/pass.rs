@@ -36,6 +36,8 @@ pub(super) struct Pass {
     pub(super) rules: u128,
     /// Rules for which it is kept which series have rows, one bit each.
     pub(super) presence: u128,
+    /// Rules with values of their own for loggers of a cadence, one bit each.
+    pub(super) by_pace: u128,
     /// Whether days may be settled for all rules of the day, so that their sums come from here.
     pub(super) all_asked: bool,
     /// Whether means of days are kept as well.
@@ -240,7 +242,7 @@ impl Pass {
                 if day.keys[group.start].odd {
                     u128::MAX
                 } else {
-                    standing.copied().unwrap_or(0)
+                    standing.copied().unwrap_or(0) | self.paced(logger(group))
                 }
             })
             .collect();
@@ -262,6 +264,12 @@ impl Pass {
             settled.insert(one.rule, mine);
         }
         Ok((open, settled, unjudged))
+    }
+
+    /// Rules that a logger's cadence gives values of their own: screens are asked with the others.
+    fn paced(&self, logger: u32) -> u128 {
+        let stated = self.context.paced.get(logger as usize) == Some(&true);
+        if stated { self.by_pace } else { 0 }
     }
 
     /// Asks one screen about the loggers that its rule does not have to judge anyway.

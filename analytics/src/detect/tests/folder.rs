@@ -23,6 +23,9 @@ basis = "none"
 granularity = "hour"
 reason_zh = "{observed}"
 reason_en = "{observed}"
+effective_from = "2025-01-01"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "test"
 ---*/
 SELECT mn, factor, hour AS window_start, hour + INTERVAL '1 hour' AS window_end, value AS observed,
        CASE WHEN value > 80.0 THEN 'flagged' ELSE 'passed' END AS outcome
