@@ -24,7 +24,7 @@ async fn number(store: &Path, sql: &str) -> i64 {
     let settings = crate::session::Config::default();
     let session = crate::session::open(store, &settings).await.unwrap();
     let batches = session.read(sql).await.unwrap();
-    let rows = crate::session::rows::objects(&batches).unwrap();
+    let rows = rows::objects(&batches).unwrap();
     rows[0]["n"].as_i64().unwrap()
 }
 
@@ -224,7 +224,8 @@ async fn where_a_clue_comes_from_is_mirrored(bench: Bench) {
         text: "夜间有异味 / a smell at night".to_owned(),
     };
     let analyst = person("ana", Role::Analyst);
-    let reported = bench.service.report(&clue, &analyst, &Input::default());
+    let nothing = Input::default();
+    let reported = bench.service.report(&clue, &analyst, &nothing);
     let reported = reported.await.unwrap();
     let mirrored = bench.service.mirror(store).await.unwrap();
     let chain = bench.service.audit(None).await.unwrap().rows;
