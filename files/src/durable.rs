@@ -6,7 +6,7 @@
 //!
 //! 1. write to a temporary name in the same folder, `fsync` the file;
 //! 2. `link` it to its name (fails if the name exists: that is the conditional PUT) or `rename`;
-//! 3. `fsync` the folder, so that the name itself is kept.
+//! 3. `fsync` the folder, so that the name itself is kept; and the one above a folder that is new.
 //!
 //! What a power cut can then do: nothing to a commit that was reported; a commit in the middle is
 //! wholly there or wholly not (N4 decides on restart); temporary files and data files without an
@@ -20,6 +20,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
@@ -40,7 +41,8 @@ pub struct DurableFiles {
     files: LocalFileSystem,
 }
 
-/// Makes temporary names unique within the process; the process id makes them so on the machine.
+/// Makes temporary names unique within the process; the process id makes them so on the machine, and
+/// where it does not (containers), a name that is taken is not used.
 static STAGED: AtomicU64 = AtomicU64::new(0);
 
 impl DurableFiles {
@@ -65,6 +67,22 @@ fn failed(what: &str, path: &FsPath, source: &std::io::Error) -> object_store::E
     }
 }
 
+/// Keeps the names in a folder.
+fn sync_folder(folder: &FsPath) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| failed("sync folder", folder, &error))
+}
+
+/// Creates a folder and those above it that are missing, and keeps their names: without them the
+/// files in it would be lost, whatever is done for these.
+fn create_folder(folder: &FsPath) -> Result<()> {
+    let missing: Vec<&FsPath> = folder.ancestors().take_while(|at| !at.is_dir()).collect();
+    fs::create_dir_all(folder).map_err(|error| failed("create folder", folder, &error))?;
+    let mut above = missing.iter().rev().filter_map(|made| made.parent());
+    above.try_for_each(sync_folder)
+}
+
 /// A file under a temporary name in the folder where it will be.
 struct Staged {
     file: File,
@@ -77,19 +95,21 @@ struct Staged {
 impl Staged {
     fn create(path: PathBuf) -> Result<Self> {
         let folder = path.parent().unwrap_or(FsPath::new("/"));
-        let number = STAGED.fetch_add(1, Ordering::Relaxed);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The library ignores names with `#`, and so do readers of the log.
-        let staged = folder.join(format!("{name}#{}-{number}", std::process::id()));
-        let file = match File::create_new(&staged) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                fs::create_dir_all(folder)
-                    .map_err(|error| failed("create folder", folder, &error))?;
-                File::create_new(&staged)
+        let (file, staged) = loop {
+            let number = STAGED.fetch_add(1, Ordering::Relaxed);
+            // The library ignores names with `#`, and so do readers of the log.
+            let staged = folder.join(format!("{name}#{}-{number}", std::process::id()));
+            match File::create_new(&staged) {
+                Ok(file) => break (file, staged),
+                // Of another container, or left over from one: processes in there have the same id.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == ErrorKind::NotFound && !folder.is_dir() => {
+                    create_folder(folder)?;
+                }
+                Err(error) => return Err(failed("create", &staged, &error)),
             }
-            other => other,
-        }
-        .map_err(|error| failed("create", &staged, &error))?;
+        };
         Ok(Self {
             file,
             staged,
@@ -115,7 +135,7 @@ impl Staged {
             .map_err(|error| failed("sync", &self.staged, &error))?;
         if create {
             fs::hard_link(&self.staged, &self.path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::AlreadyExists => object_store::Error::AlreadyExists {
+                ErrorKind::AlreadyExists => object_store::Error::AlreadyExists {
                     path: self.path.display().to_string(),
                     source: Box::new(error),
                 },
@@ -126,10 +146,7 @@ impl Staged {
                 .map_err(|error| failed("rename to", &self.path, &error))?;
             self.settled = true;
         }
-        let folder = self.path.parent().unwrap_or(FsPath::new("/"));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| failed("sync folder", folder, &error))
+        sync_folder(self.path.parent().unwrap_or(FsPath::new("/")))
     }
 }
 
@@ -288,6 +305,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn temporary_names_that_are_taken_are_left_to_their_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::from_filesystem_path(folder.path())
+            .unwrap()
+            .join("b.json");
+        let next = STAGED.load(Ordering::Relaxed);
+        for number in next..next + 50 {
+            let name = format!("b.json#{}-{number}", std::process::id());
+            fs::write(folder.path().join(name), "another's").unwrap();
+        }
+        let store = DurableFiles::new();
+        store.put(&path, "one".into()).await.unwrap();
+        let read = store.get(&path).await.unwrap().bytes().await.unwrap();
+        assert_eq!(read, "one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 51);
+    }
+
+    #[tokio::test]
     async fn parts_become_one_object_when_they_are_complete_and_nothing_when_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = DurableFiles::new();
@@ -296,7 +331,10 @@ mod tests {
             .join("log")
             .join("checkpoint");
         let mut upload = store.put_multipart(&path).await.unwrap();
-        let (first, second) = (upload.put_part("one ".into()), upload.put_part("two".into()));
+        let (first, second) = (
+            upload.put_part("one ".into()),
+            upload.put_part("two".into()),
+        );
         second.await.unwrap();
         first.await.unwrap();
         assert!(

@@ -395,12 +395,17 @@ fn statistics(text: Option<&str>, stored: &[FieldRef], partition: &[ScalarValue]
 }
 
 /// A bound as the log writes it. The log writes instants to the millisecond, and not every writer
-/// rounds a largest one up.
+/// rounds a largest one up; a number with all its digits is read with an error of the last one.
 fn bound(value: &Value, data_type: &DataType, most: bool) -> Option<ScalarValue> {
     match data_type {
         DataType::Utf8View => Some(ScalarValue::Utf8View(Some(value.as_str()?.to_owned()))),
         DataType::Utf8 => Some(ScalarValue::Utf8(Some(value.as_str()?.to_owned()))),
-        DataType::Float64 => Some(ScalarValue::Float64(Some(value.as_f64()?))),
+        DataType::Float64 => {
+            let value = value.as_f64()?;
+            let slack = value.abs() * (4.0 * f64::EPSILON);
+            let value = if most { value + slack } else { value - slack };
+            Some(ScalarValue::Float64(Some(value)))
+        }
         DataType::Int64 => Some(ScalarValue::Int64(Some(value.as_i64()?))),
         DataType::Int32 => {
             let value = i32::try_from(value.as_i64()?).ok()?;
@@ -455,6 +460,14 @@ mod tests {
         assert_eq!(value.null_count, Precision::Exact(2));
         assert_eq!(extra.null_count, Precision::Absent);
         assert_eq!(date.min_value, Precision::Exact(day));
+        let exact = 0.1 + 0.2;
+        let read: Value = serde_json::from_str(&Value::from(exact).to_string()).unwrap();
+        let told = |most: bool| match bound(&read, &DataType::Float64, most) {
+            Some(ScalarValue::Float64(Some(bound))) => bound,
+            other => panic!("{other:?}"),
+        };
+        assert!(told(false) < exact && exact < told(true));
+        assert!(told(true) - told(false) < 1e-14);
         let none = statistics(None, &stored, &[]);
         assert_eq!(none.num_rows, Precision::Absent);
         let sum = counted([&stats, &none].into_iter(), 4);

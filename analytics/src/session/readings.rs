@@ -57,10 +57,11 @@ pub(crate) struct Readings {
 }
 
 impl Readings {
-    /// The view over a table, if that is one of files.
+    /// The view over a table, if that is one of files with the columns of the key in front, where
+    /// bounds and order are looked for.
     pub(crate) fn over(table: &dyn TableProvider) -> Option<Self> {
         let table = table.downcast_ref::<FileTable>()?.clone();
-        Some(Self { table })
+        key_stands_first(&table.schema()).then_some(Self { table })
     }
 
     fn columns(&self, names: &[&str]) -> Result<Vec<usize>> {
@@ -224,6 +225,12 @@ impl TableProvider for Readings {
     }
 }
 
+fn key_stands_first(schema: &Schema) -> bool {
+    let first = schema.fields().iter().map(|field| field.name().as_str());
+    let first: BTreeSet<&str> = first.take(copies::KEY.len()).collect();
+    first == BTreeSet::from(copies::KEY)
+}
+
 /// The files that can be read as they are, and the groups of those that share readings with others
 /// of their group or hold copies themselves.
 fn apart(files: Vec<Arc<DataFile>>) -> (Vec<Arc<DataFile>>, Vec<Vec<Arc<DataFile>>>) {
@@ -364,4 +371,19 @@ fn projected(
     });
     let columns: Vec<ProjectionExpr> = columns.collect::<Result<_>>()?;
     Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use nonsite_schemas::tables;
+
+    use super::*;
+
+    #[test]
+    fn the_key_stands_first_in_the_table_and_is_missed_where_not() {
+        let schema = tables::readings_raw().schema;
+        assert!(key_stands_first(&schema));
+        let turned: Vec<usize> = (0..schema.fields().len()).rev().collect();
+        assert!(!key_stands_first(&schema.project(&turned).unwrap()));
+    }
 }

@@ -303,8 +303,10 @@ async fn write(
                 SpawnedTask::spawn(lane(table.clone(), def.name, receiver)),
             ));
         }
-        // A lane that ended early says why when it is waited for.
-        let _ = lanes[at % LANES].0.send(batch).await;
+        // A lane that ended early says why when it is waited for; what comes after is for nothing.
+        if lanes[at % LANES].0.send(batch).await.is_err() {
+            break;
+        }
     }
     let mut actions = Vec::new();
     for (sender, task) in lanes {

@@ -4,13 +4,14 @@
 //! holding the rows: in memory are one row group of every input as it is encoded, one decoded batch
 //! of it, and one encoded output. Inputs that are not sorted lose nothing; the output is then
 //! only as sorted as they were. Engines believe what a file says about its order, so the output
-//! says it is sorted only if every input does. A column that an older file does not have is null
-//! in its rows.
+//! says it is sorted only if every input does and this program wrote them all. A column that an
+//! older file does not have is null in its rows.
 //!
 //! Readings come in copies, and a merge that sees them in order is the place to tell them apart
-//! ([`nonsite_schemas::copies`]): the copies that count go into files `current-`, the others into a
-//! file `superseded-`. An output ends where it has the target size and the logger changes, so that
-//! the outputs of one merge share no reading.
+//! ([`nonsite_schemas::copies`]): the copies that count go into files `current-`, the others into
+//! files `superseded-`. An output ends where it has the target size and, where its copies count, the
+//! logger changes, so that those outputs of one merge share no reading. Inputs that are not sorted
+//! go into a file `unsorted-` of their own: they must not spoil the order of the others.
 
 use std::sync::Arc;
 
@@ -84,30 +85,46 @@ impl Merge<'_> {
         inputs: &[(Path, u64)],
     ) -> Result<(Vec<Output>, u64), DataFusionError> {
         let properties = properties::of(self.def);
-        let mut sorted = true;
         let mut rows_in = 0_u64;
-        let mut streams = Vec::with_capacity(inputs.len());
+        let (mut sorted, mut others) = (Vec::new(), Vec::new());
         for (path, size) in inputs {
             let input = open(&self.objects, path, *size, &self.schema).await?;
             rows_in += input.rows;
-            sorted &= input
-                .sorting
-                .iter()
-                .all(|sorting| sorting.as_ref() == properties.sorting_columns());
-            streams.push(input.stream);
+            if input.says_sorted(&properties) {
+                sorted.push(input.stream);
+            } else {
+                others.push(input.stream);
+            }
         }
-        let properties = if sorted {
-            properties
-        } else {
-            properties.into_builder().set_sorting_columns(None).build()
+        let silent = || {
+            let builder = properties.clone().into_builder();
+            builder.set_sorting_columns(None).build()
         };
-        let merged = in_order(streams, &self.schema, self.def.sort_columns)?;
-        let readings = self.def.name == copies::TABLE;
-        let outputs = match self.lane {
-            Lane::Superseded => self.written(merged, properties, Holds::Superseded).await?,
-            Lane::Kept if readings && sorted => self.sifted(merged, properties).await?,
-            _ if readings => self.written(merged, properties, Holds::Unsorted).await?,
-            _ => self.written(merged, properties, Holds::Any).await?,
+        let outputs = if self.def.name == copies::TABLE && self.lane == Lane::Kept {
+            let mut outputs = Vec::new();
+            if !sorted.is_empty() {
+                let rows = self.in_order(sorted)?;
+                outputs.extend(self.sifted(rows, properties.clone()).await?);
+            }
+            if !others.is_empty() {
+                let rows = self.in_order(others)?;
+                outputs.extend(self.written(rows, silent(), Holds::Unsorted).await?);
+            }
+            outputs
+        } else {
+            let properties = if others.is_empty() {
+                properties
+            } else {
+                silent()
+            };
+            sorted.append(&mut others);
+            let holds = match self.lane {
+                Lane::Superseded => Holds::Superseded,
+                Lane::Unsorted => Holds::Unsorted,
+                Lane::Kept => Holds::Any,
+            };
+            let rows = self.in_order(sorted)?;
+            self.written(rows, properties, holds).await?
         };
         let rows_out: u64 = outputs.iter().map(|output| output.rows).sum();
         if rows_out != rows_in {
@@ -119,6 +136,13 @@ impl Merge<'_> {
             )));
         }
         Ok((outputs, rows_in))
+    }
+
+    fn in_order(
+        &self,
+        streams: Vec<SendableRecordBatchStream>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        in_order(streams, &self.schema, self.def.sort_columns)
     }
 
     /// All rows into one file.
@@ -135,7 +159,7 @@ impl Merge<'_> {
         Ok(vec![self.store(file, holds).await?])
     }
 
-    /// Current copies into files of the target size, the others into one more.
+    /// Current copies into files of the target size, the others into further ones.
     async fn sifted(
         &self,
         mut rows: SendableRecordBatchStream,
@@ -144,7 +168,7 @@ impl Merge<'_> {
         let mut sieve = Sieve::new(&self.schema)?;
         let mut outputs = Vec::new();
         let mut current = self.file(&properties)?;
-        let mut superseded = None;
+        let mut superseded: Option<ArrowWriter<Vec<u8>>> = None;
         let mut last: Option<RecordBatch> = None;
         loop {
             let next = rows.try_next().await?;
@@ -157,11 +181,15 @@ impl Merge<'_> {
                 None => sieve.finish()?,
             };
             if let Some(beaten) = beaten {
-                if superseded.is_none() {
-                    superseded = Some(self.file(&properties)?);
-                }
-                if let Some(file) = superseded.as_mut() {
-                    file.write(&beaten)?;
+                let mut file = match superseded.take() {
+                    Some(file) => file,
+                    None => self.file(&properties)?,
+                };
+                file.write(&beaten)?;
+                if size(&file) < self.target {
+                    superseded = Some(file);
+                } else {
+                    outputs.push(self.store(file, Holds::Superseded).await?);
                 }
             }
             if let Some(kept) = kept {
@@ -256,8 +284,19 @@ fn border(
 struct Input {
     stream: SendableRecordBatchStream,
     rows: u64,
+    /// Whether this program wrote it.
+    ours: bool,
     /// What each row group says about its order.
     sorting: Vec<Option<Vec<SortingColumn>>>,
+}
+
+impl Input {
+    /// Whether it is in the table's order as a whole. Only this program's word counts: the format
+    /// says nothing of row groups among each other.
+    fn says_sorted(&self, properties: &WriterProperties) -> bool {
+        let expected = properties.sorting_columns();
+        self.ours && self.sorting.iter().all(|it| it.as_ref() == expected)
+    }
 }
 
 async fn open(
@@ -282,6 +321,10 @@ async fn open(
     let builder = ParquetRecordBatchStreamBuilder::new_with_options(reader, options).await?;
     let metadata = builder.metadata();
     let rows = metadata.file_metadata().num_rows().unsigned_abs();
+    let ours = metadata
+        .file_metadata()
+        .created_by()
+        .is_some_and(|by| by.starts_with("nonsite "));
     let sorting = metadata
         .row_groups()
         .iter()
@@ -296,6 +339,7 @@ async fn open(
     Ok(Input {
         stream,
         rows,
+        ours,
         sorting,
     })
 }

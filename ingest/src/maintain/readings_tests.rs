@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use arrow::array::{
@@ -13,11 +14,13 @@ use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use nonsite_schemas::copies::{self, Holds};
 use nonsite_schemas::tables;
 use nonsite_schemas::time::ManualClock;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 
 use super::merge::Merge;
 use super::plan::Lane;
 use super::*;
-use crate::write::write_parquet;
+use crate::write::{properties, write_parquet};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -233,10 +236,7 @@ async fn outputs_of_one_merge_share_no_logger() {
         // Any border between loggers will do.
         target: 1,
     };
-    let input = (
-        object_store::path::Path::from(files[0].path()),
-        files[0].size(),
-    );
+    let input = (Path::from(files[0].path()), files[0].size());
     let (outputs, rows) = merge.run(&[input]).await.expect("merged");
     assert_eq!(rows, 60_000);
     assert_eq!(outputs.len(), loggers.len(), "{outputs:?}");
@@ -262,4 +262,105 @@ async fn outputs_of_one_merge_share_no_logger() {
         bounds.windows(2).all(|pair| pair[0].1 < pair[1].0),
         "{bounds:?}"
     );
+}
+
+/// Another program's word for the order of its files is not taken: the format lets every row group be
+/// sorted by itself. Such a file neither hides copies nor spoils the order of the others.
+#[tokio::test]
+async fn a_file_that_only_says_it_is_sorted_is_kept_apart() {
+    let bed = Bed::new().await;
+    bed.write(&[("A", 2, 10), ("A", 2, 11)], 0).await;
+    let def = tables::readings_raw();
+    let rows = batch(&[("B", 1, 10), ("A", 1, 10), ("B", 1, 11)], 10);
+    let stored: Vec<usize> = (0..rows.num_columns())
+        .filter(|at| rows.schema().field(*at).name() != "date")
+        .collect();
+    let rows = rows.project(&stored).expect("columns");
+    let claim = properties::of(&def)
+        .into_builder()
+        .set_created_by("another program".to_owned())
+        .set_max_row_group_row_count(Some(1))
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer =
+        ArrowWriter::try_new(&mut bytes, rows.schema(), Some(claim)).expect("a writer");
+    writer.write(&rows).expect("written");
+    writer.close().expect("a file");
+    let claimed = (
+        Path::from("date=2026-01-01/claimed.parquet"),
+        bytes.len() as u64,
+    );
+    let objects = bed.store.table_objects(copies::TABLE);
+    objects.put(&claimed.0, bytes.into()).await.expect("stored");
+
+    let table = bed.store.load(copies::TABLE).await.expect("a table");
+    let files = compact::files(copies::TABLE, &table).await.expect("files");
+    let merge = Merge {
+        objects,
+        schema: compact::file_schema(copies::TABLE, &table).expect("a schema"),
+        def: &def,
+        partition: "date=2026-01-01",
+        lane: Lane::Kept,
+        target: 1 << 30,
+    };
+    let ours = (Path::from(files[0].path()), files[0].size());
+    let (outputs, rows) = merge.run(&[claimed, ours]).await.expect("merged");
+    assert_eq!(rows, 5);
+    let expected = BTreeMap::from([
+        (Holds::Current, vec![1]),
+        (Holds::Superseded, vec![0]),
+        (Holds::Unsorted, vec![10, 11, 12]),
+    ]);
+    assert_eq!(offsets_of(&bed, &outputs), expected);
+}
+
+/// Superseded copies are as many as a logger likes to send; a merge does not hold them all.
+#[tokio::test]
+async fn files_of_superseded_copies_end_at_the_target_too() {
+    let bed = Bed::new().await;
+    let readings: Vec<Reading> = (0..20_000)
+        .flat_map(|time| [("A", time, 10), ("A", time, 11)])
+        .collect();
+    bed.write(&readings, 0).await;
+    let table = bed.store.load(copies::TABLE).await.expect("a table");
+    let files = compact::files(copies::TABLE, &table).await.expect("files");
+    let def = tables::readings_raw();
+    let merge = Merge {
+        objects: bed.store.table_objects(copies::TABLE),
+        schema: compact::file_schema(copies::TABLE, &table).expect("a schema"),
+        def: &def,
+        partition: "date=2026-01-01",
+        lane: Lane::Kept,
+        target: 1,
+    };
+    let input = (Path::from(files[0].path()), files[0].size());
+    let (outputs, _) = merge.run(&[input]).await.expect("merged");
+    let holds = |of: Holds| {
+        let names = outputs.iter().map(|output| Holds::of(&output.path));
+        names.filter(|it| *it == of).count()
+    };
+    assert_eq!(holds(Holds::Current), 1, "one logger");
+    assert!(holds(Holds::Superseded) > 1, "{outputs:?}");
+    let expected: BTreeMap<Holds, Vec<i64>> = BTreeMap::from([
+        (Holds::Current, (0..20_000).map(|at| 2 * at + 1).collect()),
+        (Holds::Superseded, (0..20_000).map(|at| 2 * at).collect()),
+    ]);
+    assert_eq!(offsets_of(&bed, &outputs), expected);
+}
+
+/// Offsets of the rows of outputs, by what their names say.
+fn offsets_of(bed: &Bed, outputs: &[super::merge::Output]) -> BTreeMap<Holds, Vec<i64>> {
+    let mut offsets: BTreeMap<Holds, Vec<i64>> = BTreeMap::new();
+    for output in outputs {
+        let path = bed.folder.path().join(copies::TABLE).join(&output.path);
+        let of = offsets.entry(Holds::of(&output.path)).or_default();
+        for batch in read(&path) {
+            let column = batch.column_by_name("kafka_offset").expect("a column");
+            of.extend(column.as_primitive::<Int64Type>().values());
+        }
+    }
+    for of in offsets.values_mut() {
+        of.sort_unstable();
+    }
+    offsets
 }
