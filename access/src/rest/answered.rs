@@ -17,6 +17,29 @@ use super::identity::Principal;
 use super::problem::Problem;
 use super::view::{Page, time};
 
+/// An answer to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AnswerCode)]
+pub(super) enum Said {
+    /// The requirement is met.
+    Pass,
+    /// It is not met.
+    Fail,
+    /// It does not apply.
+    NotApplicable,
+}
+
+impl From<Said> for AnswerCode {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Pass => Self::Pass,
+            Said::Fail => Self::Fail,
+            Said::NotApplicable => Self::NotApplicable,
+        }
+    }
+}
+
 /// Which answers, and where to go on. An act counts with its newest version.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -34,10 +57,9 @@ pub(super) struct AnswersWanted {
     /// The item.
     #[serde(deserialize_with = "plain")]
     item: Option<String>,
-    /// `pass`, `fail` or `not_applicable`.
-    #[serde(deserialize_with = "plain")]
-    #[param(example = "fail")]
-    answer: Option<String>,
+    /// What was answered.
+    #[param(inline)]
+    answer: Option<Said>,
     /// Only what officers saw otherwise than the data suggested.
     otherwise: Option<bool>,
     /// First Beijing day of completion.
@@ -165,13 +187,14 @@ async fn found(
     let tables = app.tables().await?;
     let mut answers = answered(&tables.session, &acts).await?;
     let scope = who.scope();
+    let said = wanted.answer.map(AnswerCode::from);
     answers.retain(|answer| {
         let same =
             |wanted: &Option<String>, is: Option<&str>| wanted.is_none() || wanted.as_deref() == is;
         scope.covers(answer.org_code.as_deref(), None)
             && same(&wanted.checklist, answer.checklist_id.as_deref())
             && same(&wanted.item, Some(&answer.item))
-            && same(&wanted.answer, answer.answer.map(AnswerCode::as_str))
+            && (said.is_none() || said == answer.answer)
             && (wanted.otherwise != Some(true) || answer.otherwise())
     });
     Ok(answers)

@@ -1,5 +1,7 @@
 //! The roster of officers with their certificates: listed, and told anew.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -121,6 +123,15 @@ pub(super) async fn list(
     Ok(Json(page.page("officers", lines, |line| line.row)?))
 }
 
+/// The roster as it stands; nobody is on it where nothing was ever recorded.
+async fn on_roster(app: &App) -> Result<Vec<RosterOfficer>, Problem> {
+    if !app.store().is_dir() {
+        return Ok(Vec::new());
+    }
+    let tables = app.tables().await?;
+    Ok(standing(&roster::load(&tables.session).await?, i64::MAX))
+}
+
 /// What is said of an officer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,7 +175,7 @@ pub(super) struct RosterRecorded {
 }
 
 /// Records what holds of officers, all of them or none; what held before adds nothing. This is for those who
-/// see a whole city.
+/// see a whole city; officers of other cities stay theirs.
 #[utoipa::path(
     post, path = "/officers", tag = "inspection", operation_id = "record_officers",
     params(Once, Everyone), security(("token" = [])), request_body = RosterTold,
@@ -197,6 +208,23 @@ pub(super) async fn add(
         Looked::Answered(answer) => return Ok(answer),
         Looked::Begun(begun) => begun,
     };
+    // Nor is an officer of somebody else's taken over by being told anew.
+    let named: BTreeSet<&str> = write
+        .body
+        .officers
+        .iter()
+        .map(|officer| officer.officer_id.as_str())
+        .collect();
+    for officer in on_roster(&app).await? {
+        let is_named = named.contains(officer.officer_id.as_str());
+        if is_named && !scope.covers(Some(&officer.org_code), None) {
+            let why = format!(
+                "officer `{}` belongs to a body that is none of yours",
+                officer.officer_id
+            );
+            return Err(Problem::new(&OUT_OF_SCOPE, why));
+        }
+    }
     let told: Vec<Told> = write
         .body
         .officers

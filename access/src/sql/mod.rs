@@ -12,6 +12,7 @@
 pub mod catalogue;
 mod config;
 pub mod connections;
+mod constants;
 pub mod engine;
 mod fault;
 pub mod flight;

@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
+use super::constants;
 use super::engine::{Engine, allowed};
 use super::held::counted;
 use super::log::{Asked, Counts, Ticket};
@@ -229,6 +230,7 @@ async fn work(
     let mut of_all = Some(engine.turn().await?);
     let state = own_memory(engine, run.state)?;
     let plan = counted(state.create_physical_plan(&run.plan).await?)?;
+    constants::check(&plan)?;
     let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let told = columns.lock().take();

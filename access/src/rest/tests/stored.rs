@@ -161,6 +161,11 @@ async fn answers_are_listed_and_summed() {
         let page = bench.get("sup", &path).await.done(200);
         assert_eq!(ids(&page), found, "{query}");
     }
+    // A word that is no answer is told, not answered with an empty list.
+    for path in ["/checklist-answers", "/checklist-answers/items"] {
+        let wrong = bench.get("sup", &format!("{path}?answer=failed")).await;
+        wrong.problem(400, "bad-query");
+    }
     let first = bench.get("sup", "/checklist-answers?limit=1").await;
     let next = first.done(200)["next"].as_str().unwrap().to_owned();
     let rest = format!("/checklist-answers?limit=2&cursor={next}");

@@ -72,6 +72,22 @@ async fn officers_are_told_and_counted() {
         let refused = bench.post("sup", "/officers", None, None, &wrong).await;
         refused.problem(422, "bad-body");
     }
+    // A city does not take over another's officers.
+    let foreign = json!({"officers": [officer("o-7", "110105", json!("C-7"))]});
+    bench
+        .post("sup", "/officers", None, None, &foreign)
+        .await
+        .done(201);
+    let taken = json!({"officers": [officer("o-7", "370522", json!("C-7"))]});
+    let taken = bench
+        .post("city-sup", "/officers", None, None, &taken)
+        .await;
+    taken.problem(403, "out-of-scope");
+    let own = json!({"officers": [officer("o-3", "370522", json!("C-3"))]});
+    bench
+        .post("city-sup", "/officers", None, None, &own)
+        .await
+        .done(201);
     let role = bench.post("o-1", "/officers", None, None, &list).await;
     role.problem(403, "forbidden-role");
     let itself = bench.post("sub", "/officers", None, None, &list).await;

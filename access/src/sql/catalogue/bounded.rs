@@ -1,6 +1,7 @@
-//! Functions that make much out of little: `repeat('x', 1000000000)` is one row and a gigabyte, and
-//! nothing reserves it before it is there. Here they are refused before they begin when what they would
-//! make in one batch of rows is beyond [`MOST`].
+//! Functions that make much out of little: `repeat('x', 1000000000)` is one row and a gigabyte, a
+//! million characters each replaced by a million others a terabyte, and nothing reserves it before it is
+//! there. Here they are refused before they begin when what they would make in one batch of rows is
+//! beyond [`MOST`].
 
 use std::sync::Arc;
 
@@ -32,13 +33,16 @@ enum Makes {
     Length,
     /// As many elements as the second argument says.
     Elements,
+    /// The first argument with the third wherever the second stands.
+    Replaced,
     /// Everything from the first to the second argument in steps of the third.
     Steps,
 }
 
 /// The functions.
-const FUNCTIONS: [(&str, Makes); 7] = [
+const FUNCTIONS: [(&str, Makes); 8] = [
     ("repeat", Makes::Copies),
+    ("replace", Makes::Replaced),
     ("lpad", Makes::Length),
     ("rpad", Makes::Length),
     ("array_repeat", Makes::Elements),
@@ -135,6 +139,10 @@ fn made(makes: Makes, columns: &[ArrayRef]) -> Result<i128> {
                 })
                 .sum())
         }
+        (Makes::Replaced, Some(text), Some(from)) => match columns.get(2) {
+            Some(to) => replaced(text, from, to),
+            None => Ok(0),
+        },
         (Makes::Length, _, second) => many(second),
         (Makes::Elements, _, second) => Ok(many(second)? * ELEMENT),
         (Makes::Steps, Some(only), None) => Ok(many(Some(only))? * ELEMENT),
@@ -144,6 +152,50 @@ fn made(makes: Makes, columns: &[ArrayRef]) -> Result<i128> {
         }
         _ => Ok(0),
     }
+}
+
+/// Bytes by which texts grow once something longer stands in them.
+fn replaced(text: &ArrayRef, from: &ArrayRef, to: &ArrayRef) -> Result<i128> {
+    // Without any of the three the answer is null.
+    if [text, from, to]
+        .into_iter()
+        .any(|column| column.data_type() == &DataType::Null)
+    {
+        return Ok(0);
+    }
+    let lengths = |column: &ArrayRef| whole(&arrow::compute::kernels::length::length(column)?);
+    let of = (lengths(text)?, lengths(from)?, lengths(to)?);
+    let rows = of.0.iter().zip(of.1.iter()).zip(of.2.iter());
+    // What it would be at the very most, which is enough for nearly every question.
+    let most: i128 = rows
+        .map(|((text, from), to)| {
+            let each = [text, from, to].map(|length| i128::from(length.unwrap_or(0)));
+            let [text, from, to] = each;
+            // Nothing is found before every character and at the end.
+            (text / from.max(1) + 1) * (to - from).max(0)
+        })
+        .sum();
+    if most <= MOST {
+        return Ok(most);
+    }
+    let texts = |column: &ArrayRef| {
+        cast_with_options(column, &DataType::LargeUtf8, &CastOptions::default())
+    };
+    let (text, from, to) = (texts(text)?, texts(from)?, texts(to)?);
+    let (text, from, to) = (
+        text.as_string::<i64>(),
+        from.as_string::<i64>(),
+        to.as_string::<i64>(),
+    );
+    let rows = text.iter().zip(from.iter()).zip(to.iter());
+    let each = rows.map(|((text, from), to)| {
+        let (Some(text), Some(from), Some(to)) = (text, from, to) else {
+            return 0;
+        };
+        let places = text.matches(from).count() as i128;
+        places * (to.len() as i128 - from.len() as i128).max(0)
+    });
+    Ok(each.sum())
 }
 
 /// How many elements there are from one column to the other.
@@ -209,6 +261,10 @@ mod tests {
     async fn what_is_small_is_made_as_always() {
         for sql in [
             "SELECT repeat('ab', 3) = 'ababab', lpad('1', 3, '0'), rpad('1', 3)",
+            "SELECT replace('a,b', ',', '--') = 'a--b', replace('ab', '', '-'), replace(NULL, 'a', 'b')",
+            // At the very most it would be beyond the bound, and it is not.
+            "SELECT length(replace(repeat('x', 1000000), 'y', repeat('z', 1000))) = 1000000",
+            "SELECT replace(x, ',', n) FROM (VALUES ('a', 'b'), (NULL, 'b'), ('b', NULL)) AS t(x, n)",
             "SELECT array_repeat(1, 3), array_resize([1], 3)",
             "SELECT unnest(range(3)), unnest(generate_series(1, 3))",
             "SELECT unnest(generate_series(DATE '2025-01-01', DATE '2025-12-31', INTERVAL '1 day'))",
@@ -223,6 +279,7 @@ mod tests {
     async fn what_would_fill_the_memory_is_not_begun() {
         for sql in [
             "SELECT repeat('x', 2000000000)",
+            "SELECT length(replace(repeat('x', 1000000), 'x', repeat('y', 1000000)))",
             "SELECT length(lpad('x', 2000000000, 'y'))",
             "SELECT array_length(array_repeat(1, 1000000000))",
             "SELECT array_length(array_resize([1], 1000000000))",

@@ -117,6 +117,40 @@ async fn a_window_over_everything_is_held_against_the_memory_of_the_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_constant_is_not_written_into_every_row() {
+    let (_folder, engine) = engine(|_| {});
+    for hungry in [
+        "SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10)",
+        "SELECT range(0, 100000) AS x, value FROM generate_series(1, 10)",
+        "SELECT max(x) FROM (SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10))",
+    ] {
+        let fault = match ask(&engine, &User::local(), hungry).await {
+            Ok(answer) => answer.collect().await.expect_err(hungry),
+            Err(fault) => fault,
+        };
+        assert_eq!(fault.kind, FaultKind::Memory, "{hungry}: {fault}");
+        assert!(fault.what.contains("every row"), "{hungry}: {fault}");
+    }
+    // A row of its own, a list that becomes rows, and what is small.
+    for (text, answer) in [
+        (
+            "SELECT length(x) AS n FROM (SELECT repeat('x', 1000000) AS x)",
+            "1000000",
+        ),
+        (
+            "SELECT count(x) AS n FROM (SELECT unnest(range(0, 100000)) AS x)",
+            "100000",
+        ),
+        (
+            "SELECT max(length(x)) AS n FROM (SELECT repeat('x', 100) AS x, value FROM generate_series(1, 10))",
+            "100",
+        ),
+    ] {
+        assert_eq!(rows(&engine, text).await, ["n", answer], "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_stopped_by_its_user_with_sql() {
     let (_folder, engine) = engine(|_| {});
     let stop = Stop::default();
