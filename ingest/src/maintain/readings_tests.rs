@@ -349,7 +349,7 @@ async fn files_of_superseded_copies_end_at_the_target_too() {
 }
 
 /// Offsets of the rows of outputs, by what their names say.
-fn offsets_of(bed: &Bed, outputs: &[super::merge::Output]) -> BTreeMap<Holds, Vec<i64>> {
+fn offsets_of(bed: &Bed, outputs: &[merge::Output]) -> BTreeMap<Holds, Vec<i64>> {
     let mut offsets: BTreeMap<Holds, Vec<i64>> = BTreeMap::new();
     for output in outputs {
         let path = bed.folder.path().join(copies::TABLE).join(&output.path);
