@@ -27,7 +27,7 @@ use super::judge::Window;
 use super::params::OfRule;
 use crate::session::{Error, Session, rows};
 
-/// Hours shown before and after a finding.
+/// Hours shown before a finding, and after one that is judged by the hour.
 const CONTEXT: i64 = 6 * 3_600_000_000;
 /// Rows of one kind kept per finding; more are counted, not listed.
 const MOST_ROWS: usize = 200;
@@ -71,6 +71,16 @@ impl Case<'_> {
 
     fn is_daily(&self) -> bool {
         self.configured.rule.granularity == "day"
+    }
+
+    /// How much is shown after the finding. A day is judged as soon as it is over: what the next one
+    /// brings would be there in one run and not in another.
+    fn context_after(&self) -> i64 {
+        if self.configured.rule.long() {
+            0
+        } else {
+            CONTEXT
+        }
     }
 }
 
@@ -332,21 +342,22 @@ fn wanted(
         )),
         Arc::new(Date32Array::from_iter_values(worst().map(day))),
     ];
-    type Pick = fn(&Finding) -> i64;
+    type Pick = fn(&Case<'_>) -> i64;
     let times: [(&str, Pick); 6] = [
-        ("context_from", |finding| finding.start() - CONTEXT),
-        ("context_to", |finding| finding.end() + CONTEXT),
-        ("window_from", Finding::start),
-        ("window_to", Finding::end),
-        ("worst_from", |finding| finding.worst().start),
-        ("worst_to", |finding| finding.worst().end),
+        ("context_from", |case| case.finding.start() - CONTEXT),
+        ("context_to", |case| {
+            case.finding.end() + case.context_after()
+        }),
+        ("window_from", |case| case.finding.start()),
+        ("window_to", |case| case.finding.end()),
+        ("worst_from", |case| case.finding.worst().start),
+        ("worst_to", |case| case.finding.worst().end),
     ];
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     for (name, pick) in times {
         fields.push(Field::new(name, instant.clone(), false));
-        let column = TimestampMicrosecondArray::from_iter_values(
-            listed.iter().map(|(_, c)| pick(c.finding)),
-        );
+        let column =
+            TimestampMicrosecondArray::from_iter_values(listed.iter().map(|(_, case)| pick(case)));
         columns.push(Arc::new(column.with_timezone("UTC")));
     }
     type Ask = fn(&Case<'_>) -> bool;
