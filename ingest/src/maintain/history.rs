@@ -5,8 +5,8 @@ use std::sync::Arc;
 use deltalake::DeltaTable;
 use deltalake::operations::vacuum::{Clock as VacuumClock, VacuumMode};
 use deltalake::protocol::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
-use object_store::path::Path;
 use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use serde::Deserialize;
 
 use super::{MaintainError, step, version};
