@@ -233,6 +233,12 @@ pub(super) struct Papers {
     case_no: Option<String>,
     /// Number of the decision.
     decision: Option<String>,
+    /// The fine in yuan, as `12000` or `12000.50`; left out where nothing is fined.
+    fine: Option<String>,
+    /// Where and when the decision was published.
+    published: Option<String>,
+    /// Day on which the fine was paid, if that was before it is recorded.
+    paid_on: Option<NaiveDate>,
     /// Whether the decision is a major one; after a hearing, and for S1, it is one in any case.
     major: Option<bool>,
     /// Why it is put on file without payment.
@@ -241,6 +247,8 @@ pub(super) struct Papers {
     finding: Option<String>,
     /// Record of the education of the unit: its number, or what it says.
     education: Option<String>,
+    /// Number under which the case is on file.
+    archive_no: Option<String>,
     /// Why the case ends.
     closing: Option<Closing>,
     /// Feedback on the rule.
@@ -325,10 +333,14 @@ impl Papers {
             ("case_form", self.case_form),
             ("case_no", self.case_no),
             ("decision", self.decision),
+            ("fine", self.fine),
+            ("published", self.published),
+            ("paid_on", self.paid_on.map(day)),
             ("major", self.major.map(yes_or_no)),
             ("unpaid", self.unpaid.and_then(code)),
             ("finding", self.finding),
             ("education", self.education),
+            ("archive_no", self.archive_no),
             ("closing", self.closing.and_then(code)),
             ("match", self.rule_match.and_then(code)),
         ];

@@ -3,7 +3,7 @@
 use nonsite_schemas::time::beijing_day_start;
 use nonsite_schemas::wire::inspection::Mode;
 
-use super::calendar::parse_day;
+use super::calendar::{parse_day, said_at};
 use super::case::{Case, HeldDeadline};
 use super::clocks::remind_at;
 use super::desk::{Desk, Moved};
@@ -103,13 +103,15 @@ impl Desk {
     ) -> Result<i64, Error> {
         if way.to != before.state && self.is_visit(&way.to) {
             // A guard of the way made sure that it can be read.
-            let ended = visit::ended(input).ok().flatten();
+            let ended = visit::ended(input, before.opened_at, effective_at)
+                .ok()
+                .flatten();
             return Ok(ended.map_or(effective_at, |ended| ended.min(effective_at)));
         }
         let Some(text) = input.get("delivered_at") else {
             return Ok(effective_at);
         };
-        let at = crate::ratio::parse_as_of(text)
+        let at = said_at(text, before.entered_at, effective_at)
             .map_err(|error| self.refused(before, &way.action, error.to_string()))?;
         if at < before.entered_at || at > effective_at {
             let why =

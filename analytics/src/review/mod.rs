@@ -141,7 +141,7 @@ pub use parts::{
     ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State,
     Transition, UnitKind,
 };
-pub use penalty::{Fact, Hearing, LegalReview, Procedure};
+pub use penalty::{Fact, Hearing, LatePayment, LegalReview, Procedure, late_payment, yuan};
 pub use postgres::PostgresStore;
 pub use reads::{Read, ReadsWanted};
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};

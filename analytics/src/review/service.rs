@@ -18,6 +18,7 @@ use super::event::{Event, GENESIS};
 use super::machine::Machine;
 use super::marks;
 use super::parts::Role;
+use super::penalty;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
 use super::registry::{Registry, WithoutPermits};
@@ -385,6 +386,7 @@ impl Service {
         let acts = self.make_acts(tx, before, &mut moved, now).await?;
         self.seal_files(tx, before, &mut moved).await?;
         marks::write(before, &mut moved, now);
+        penalty::write(before, &mut moved);
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx

@@ -8,7 +8,7 @@
 use nonsite_schemas::time::beijing_day;
 
 use super::act::Record;
-use super::calendar::beijing_text;
+use super::calendar::{beijing_text, said_at};
 use super::case::{Case, VisitApproval};
 use super::guard::{Guard, Situation};
 use super::parts::Severity;
@@ -37,10 +37,11 @@ pub(super) fn videos(files: &[Attachment]) -> u32 {
     u32::try_from(videos.count()).unwrap_or(u32::MAX)
 }
 
-/// When the visit ended, where that is said: by the field, else by the record. Microseconds UTC.
-pub(super) fn ended(input: &Input) -> Result<Option<i64>, String> {
+/// When the visit of a case that was opened then ended, where that is said: by the field, else by the
+/// record. Microseconds UTC.
+pub(super) fn ended(input: &Input, opened_at: i64, now: i64) -> Result<Option<i64>, String> {
     if let Some(text) = input.get("visited_at") {
-        return match crate::ratio::parse_as_of(text) {
+        return match said_at(text, opened_at, now) {
             Ok(at) => Ok(Some(at)),
             Err(error) => Err(format!("field `visited_at`: {error}")),
         };
@@ -86,7 +87,7 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
 }
 
 fn recorded_same_day(at: &Situation<'_>) -> Result<(), String> {
-    let Some(ended) = ended(at.input)? else {
+    let Some(ended) = ended(at.input, at.case.opened_at, at.now)? else {
         return Ok(());
     };
     if ended > at.now || ended < at.case.opened_at {

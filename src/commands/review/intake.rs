@@ -45,7 +45,7 @@ pub(super) struct Report {
     /// Factor.
     #[arg(long)]
     factor: Option<String>,
-    /// Since when it is said to be so, Beijing time.
+    /// Since when it is said to be so: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     from: String,
     /// Until when; the same instant when left out.

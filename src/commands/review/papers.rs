@@ -90,7 +90,7 @@ pub(super) struct Papers {
     /// Proof of delivery or reading.
     #[arg(long)]
     receipt: Option<String>,
-    /// When it was delivered, if before now.
+    /// When it was delivered, if before now: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     delivered_at: Option<String>,
     /// Cause category of the answer.
@@ -121,7 +121,7 @@ pub(super) struct Papers {
     /// Who approved it.
     #[arg(long)]
     approved_by: Option<String>,
-    /// When it was approved.
+    /// When it was approved, if before now: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     approved_at: Option<String>,
     /// Measures ordered or taken.

@@ -2,7 +2,9 @@
 
 use nonsite_analytics::review::{
     AuditReport, Case, CheckResult, Checked, Event, Fired, Hearing, Machine, Shown, beijing_text,
+    late_payment, yuan,
 };
+use nonsite_schemas::time::beijing_day;
 
 use super::handover;
 use crate::exit::Exit;
@@ -249,6 +251,7 @@ pub(super) fn case(
             line("", set(&terms.version, &terms.sha256));
         }
     }
+    line("fine", fine(case, now));
     if let Some(at) = case.procedure.notified_at {
         let hearing = match case.procedure.hearing {
             None => "",
@@ -432,6 +435,24 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// What was fined, and what late payment has added to it by now.
+fn fine(case: &Case, now: i64) -> String {
+    let fined = case.procedure.fine_fen;
+    let mut text = fined.map_or_else(String::new, |fen| format!("罚款 {} 元 yuan", yuan(fen)));
+    if let Some(late) = late_payment(case, beijing_day(now)) {
+        let added = late.added_fen.map_or_else(
+            || "3 % of the fine a day".to_owned(),
+            |fen| format!("{} 元 yuan", yuan(fen)),
+        );
+        let before = if text.is_empty() { "" } else { "; " };
+        text.push_str(&format!(
+            "{before}逾期 {} 日，加处 late, which adds {added}",
+            late.days
+        ));
+    }
+    text
 }
 
 /// Where a clue comes from, and its number there.

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::proofs::{Proofs, Row};
 use super::{PastCase, Submission};
 use crate::detect::Rerun;
+use crate::detect::anomaly::Anomaly;
+use crate::detect::evidence::seal;
 use crate::review::calendar::{HOUR, beijing_text, parse_day};
 use crate::review::case::Case;
 use crate::review::evidence::{CaseFile, EvidenceKind, Kept};
@@ -22,9 +24,10 @@ const EARTH_M: f64 = 6_371_000.0;
 const OFTEN: usize = 3;
 
 /// Every code there is.
-pub(in crate::review) const CODES: [&str; 16] = [
+pub(in crate::review) const CODES: [&str; 17] = [
     "still_failing",
     "nothing_judged",
+    "clue_altered",
     "treatment_stands",
     "report_elsewhere",
     "sampled_before_measures",
@@ -107,6 +110,20 @@ pub(super) fn find(page: &Looked<'_>, outlet: Option<(f64, f64)>) -> Vec<Conflic
         add("history", "same_trouble_again", text);
     }
     found
+}
+
+/// The evidence of the clue is no longer what was sealed when the finding was made.
+pub(super) fn clue_altered(clue: &Anomaly) -> Option<Conflict> {
+    let faults = seal::opened(&clue.evidence, &clue.evidence_sha256).err()?;
+    Some(Conflict {
+        code: "clue_altered",
+        item: "data",
+        text: format!(
+            "线索证据包被改动 / finding {}: {}",
+            clue.anomaly_id,
+            faults.join("; ")
+        ),
+    })
 }
 
 /// The measures are said to be done, and nothing handed in since the order is said to show the state
@@ -330,6 +347,32 @@ fn distance(one: (f64, f64), other: (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::object;
+    use serde_json::json;
+
+    #[test]
+    fn altered_evidence_of_the_clue_is_pointed_out() {
+        let clue = |evidence: &str, sealed: &str| {
+            let row = json!({
+                "anomaly_id": "a1", "rule_id": "E01", "rule_version": 1, "params_hash": "",
+                "rule_group": "exceedance", "severity": "S3", "phase": "confirmed", "status": "open",
+                "mn": "A", "factor": "a21026", "window_start": 0, "window_end": 1, "points": 1,
+                "reason": "", "evidence": evidence, "evidence_sha256": Anomaly::sha256(sealed),
+                "readings_version": 1, "first_seen_at": 0, "last_seen_at": 0, "date": 0,
+            });
+            Anomaly::from_row(object(row)).unwrap()
+        };
+        assert_eq!(clue_altered(&clue("{}", "{}")), None);
+        let found = clue_altered(&clue("{ }", "{}")).unwrap();
+        assert!(CODES.contains(&found.code));
+        assert!(
+            found
+                .text
+                .contains("finding a1: the evidence does not match"),
+            "{}",
+            found.text
+        );
+    }
 
     #[test]
     fn a_degree_of_latitude_is_111_km() {

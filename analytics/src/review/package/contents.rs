@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::bundle::{Bundle, served};
 use super::super::calendar::beijing_text;
 use super::super::case::Case;
-use super::super::dossier::finding;
+use super::super::dossier::{finding, told};
 use super::super::error::{Error, FileFault};
 use super::super::event::Event;
 use super::super::evidence::{CaseFile, Kept};
@@ -14,6 +14,7 @@ use super::super::service::{Service, Shown};
 use super::super::step::Attachment;
 use super::data::{self, Data};
 use super::zipped::{Content, Entry};
+use crate::detect::evidence::seal;
 use crate::session::Session;
 
 const README: &str = "\
@@ -21,7 +22,8 @@ const README: &str = "\
 This package can be checked without the program that made it: unpack it and run
     sha256sum -c SHA256SUMS
 manifest.json lists every file. documents/ is for print (A4), audit/ holds the case's audit rows,
-evidence/ what was handed in and the sealed findings, served/ the documents as they were served, acts/
+evidence/ what was handed in and the findings (`-sealed.json`: the evidence byte for byte, whose SHA-256
+is the finding's evidence_sha256), served/ the documents as they were served, acts/
 the inspection records, data/ the rows as CSV and Parquet: audit rows, findings, readings, marks and
 maintenance tickets in every version, limits of the loggers (in the unit of their values) and of the permit,
 versions of the permit in force, power and process values. Instants in data/ are UTC; texts in documents and
@@ -73,10 +75,22 @@ impl Service {
         let findings: Vec<&Case> = std::iter::once(case).chain(&shown.merged).collect();
         for part in &findings {
             match finding(part, session).await? {
-                Some(row) => entries.push(bytes(
-                    &format!("evidence/anomaly-{}.json", part.case_id),
-                    pretty(&row),
-                )),
+                Some(anomaly) => {
+                    seal::opened(&anomaly.evidence, &anomaly.evidence_sha256).map_err(
+                        |faults| {
+                            Error::Bundle(format!(
+                                "finding {}: {}; a package is complete or is not made",
+                                anomaly.anomaly_id,
+                                faults.join("; ")
+                            ))
+                        },
+                    )?;
+                    let name = format!("evidence/anomaly-{}", part.case_id);
+                    entries.push(bytes(&format!("{name}.json"), pretty(&told(&anomaly))));
+                    // The very bytes: printed as an object they have another SHA-256.
+                    let sealed = anomaly.evidence.into_bytes();
+                    entries.push(bytes(&format!("{name}-sealed.json"), sealed));
+                }
                 None => absent.push(format!(
                     "finding {}: table `anomalies` has it no more",
                     part.anomaly_id
