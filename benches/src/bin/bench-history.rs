@@ -154,7 +154,14 @@ fn detect(nonsite: &Nonsite, as_of: i64, full: bool) -> anyhow::Result<Ended> {
         .map(|time| time.to_rfc3339())
         .unwrap_or_default();
     // There is no broker: alerts stay in the outbox.
-    let mut args = vec!["detect", "--once", "--json", "--no-alerts", "--as-of", &time];
+    let mut args = vec![
+        "detect",
+        "--once",
+        "--json",
+        "--no-alerts",
+        "--as-of",
+        &time,
+    ];
     if full {
         args.push("--full");
     }
