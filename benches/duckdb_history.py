@@ -66,6 +66,8 @@ def main() -> None:
         connection = duckdb.connect()
         connection.execute(f"SET threads = {args.threads}")
         connection.execute(f"SET memory_limit = '{args.memory}'")
+        # What does not fit into memory goes beside the tables, not into the folder one is in.
+        connection.execute(f"SET temp_directory = '{args.dir}/duckdb.tmp'")
         connection.execute(LIMITS.format(dir=args.dir))
         query = RULES[rule].format(readings=READINGS.format(dir=args.dir))
         stop = threading.Timer(args.limit_s, connection.interrupt)

@@ -36,6 +36,8 @@ pub(super) struct Evaluation {
     pub(super) state: State,
     pub(super) rules: Vec<RuleReport>,
     pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
+    /// Rules that failed over these data, with what was wrong first.
+    pub(super) failed: BTreeMap<String, String>,
     /// What the passes settled.
     pub(super) looked: Vec<Looked>,
     pub(super) core: BTreeSet<LoggerDay>,
@@ -68,6 +70,7 @@ impl Evaluation {
             state,
             rules: reports(catalogue),
             unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            failed: BTreeMap::new(),
             looked: Vec::new(),
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
@@ -119,7 +122,8 @@ pub type Told<'a> = &'a (dyn Fn(&'static str, usize, usize) + Sync);
 /// For nobody who listens.
 pub(super) const UNTOLD: Told<'static> = &|_, _, _| {};
 
-/// Judges logger-days, stretch by stretch.
+/// Judges logger-days, stretch by stretch. For who looks at what rules say, not for a run: a rule
+/// that fails over these data is an error.
 pub(super) async fn evaluate(
     session: &Session,
     catalogue: &Catalogue,
@@ -154,7 +158,10 @@ pub(super) async fn evaluate_telling(
         .touched(touched, config.logger_days, state, memory)
         .await?;
     runs.whole(touched, &config.suspension, &mut work).await?;
-    Ok(work)
+    match work.failed.pop_first() {
+        Some((rule, what)) => Err(Error::Rule { rule, what }),
+        None => Ok(work),
+    }
 }
 
 /// Which rules are judged over a prepared session.

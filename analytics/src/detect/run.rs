@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::abreast::RULE_FAILED;
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::commit;
@@ -191,7 +192,7 @@ pub async fn run_again(
         withdrawn: evaluation.state.withdrawn().len(),
         open: evaluation.state.open().count(),
         suspended: suspended.into_iter().collect(),
-        problems: layers.problems(catalogue),
+        problems: problems(&layers, catalogue, &evaluation),
         floods: Floods::of(
             evaluation.state.open(),
             flood::decisions(&session, as_of).await?,
@@ -225,6 +226,18 @@ pub async fn run_again(
     report.phases = phases;
     report.ms = millis(began);
     Ok(report)
+}
+
+/// What an operator has to mend: overrides that cannot be used, rules that failed.
+fn problems(layers: &Layers, catalogue: &Catalogue, evaluation: &Evaluation) -> Vec<String> {
+    let mut problems = layers.problems(catalogue);
+    problems.extend(evaluation.failed.iter().map(|(rule, what)| {
+        format!(
+            "rule {rule} failed; what it was to judge is not evaluated ({RULE_FAILED}), and what it found \
+             before stands: {what}"
+        )
+    }));
+    problems
 }
 
 /// A number that changes with the rules, their parameters and the units readings are taken to be
