@@ -15,6 +15,7 @@ pub mod connections;
 mod constants;
 pub mod engine;
 mod fault;
+mod fenced;
 pub mod flight;
 pub mod guard;
 mod held;
