@@ -229,7 +229,9 @@ async fn work(
     let _of_user = engine.turn_of(&run.asked.user).await?;
     let mut of_all = Some(engine.turn().await?);
     let state = own_memory(engine, run.state)?;
-    let plan = counted(state.create_physical_plan(&run.plan).await?)?;
+    let planned = engine.physical(&run.asked.user, state, run.plan);
+    let (state, plan) = planned.await?;
+    let plan = counted(plan)?;
     constants::check(&plan)?;
     let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;

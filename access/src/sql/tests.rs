@@ -402,6 +402,38 @@ async fn an_open_answer_does_not_hold_the_turn_of_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_user_cannot_have_all_turns() {
+    let (_folder, engine) = engine(|config| config.queries = 2);
+    let stop = Stop::default();
+    let asking: Vec<_> = (0..2)
+        .map(|_| {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tokio::spawn(async move {
+                match ask_until(&engine, &restricted(), ENDLESS, stop).await {
+                    Ok(answer) => answer.collect().await,
+                    Err(fault) => Err(fault),
+                }
+            })
+        })
+        .collect();
+    let text = "SELECT count(*) AS n FROM nonsite_meta.query_log WHERE \"user\" = 'carol' AND outcome = 'running'";
+    let others = async {
+        // Both of them have asked, and one of them runs.
+        while rows(&engine, text).await != ["n", "2"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        rows(&engine, "SELECT 1 AS n").await
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(120), others).await;
+    assert_eq!(answer.expect("a turn for others"), ["n", "1"]);
+    while asking.iter().any(|asking| !asking.is_finished()) {
+        stop.now();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_shows_a_user_its_own_queries_and_an_administrator_all() {
     let (_folder, engine) = engine(|_| {});
     ask(&engine, &restricted(), "SELECT 41 + 1 AS mine")
