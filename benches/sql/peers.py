@@ -4,8 +4,9 @@
     python3 -m venv out/venv && out/venv/bin/pip install duckdb chdb
 
 A job comes in as JSON on standard input; a line of JSON with the version and one for every question go out on
-standard output, so that an engine that ends in the middle leaves what it had. Both engines get what this program's own engine gets: footers are cached where the engine can, and the
-view `readings` leaves out the files of superseded copies and resolves only days that are not settled.
+standard output, so that an engine that ends in the middle leaves what it had. Both engines get what this
+program's own engine gets: memory, spill space and time, footers are cached where the engine can, and the view
+`readings` leaves out the files of superseded copies and resolves only days that are not settled.
 """
 
 import glob
@@ -95,9 +96,11 @@ class Chdb:
         run = self.session.query
         run(f"SET max_threads = {job['threads']}")
         run(f"SET max_memory_usage = {job['memory_mb'] << 20}")
-        # By itself it gives up at its limit of memory.
+        # By itself it gives up at its limit of memory: the share of it at which it would spill is taken of
+        # the machine's memory. Every thread has such a sort, and buffers for reading count as well.
         for what in ("sort", "group_by"):
-            run(f"SET max_bytes_before_external_{what} = {job['memory_mb'] << 19}")
+            run(f"SET max_bytes_ratio_before_external_{what} = 0")
+            run(f"SET max_bytes_before_external_{what} = {job['memory_mb'] << 17}")
         run(f"SET max_execution_time = {job['timeout_s']}")
         run("SET session_timezone = 'UTC'")
         run("SET use_hive_partitioning = 1")
@@ -122,7 +125,12 @@ class Chdb:
         run("CREATE VIEW readings AS " + " UNION ALL ".join(parts))
 
     def ask(self, text: str) -> dict:
-        return json.loads(str(self.session.query(text, "JSONCompact")))
+        try:
+            return json.loads(str(self.session.query(text, "JSONCompact")))
+        except Exception:
+            # What a query wrote before it failed would stand before the answer of the next one.
+            self.session.query("SELECT 1", "JSONCompact")
+            raise
 
     @staticmethod
     def numbers(answer: dict) -> list:
