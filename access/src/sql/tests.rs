@@ -170,6 +170,24 @@ async fn tables_meta_and_catalogue_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_table_view_and_column_has_a_comment() {
+    let (_folder, engine) = engine(|_| {});
+    let columns = "SELECT count(*) AS n, min(c.table_name || '.' || c.column_name) AS first
+         FROM information_schema.columns c
+         LEFT JOIN nonsite_meta.comments m
+           ON m.table_schema = c.table_schema AND m.table_name = c.table_name
+          AND m.column_name = c.column_name
+         WHERE c.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, columns).await, ["n,first", "0,"]);
+    let tables = "SELECT count(*) AS n, min(t.table_name) AS first
+         FROM information_schema.tables t
+         LEFT JOIN (SELECT * FROM nonsite_meta.comments WHERE column_name IS NULL) m
+           ON m.table_schema = t.table_schema AND m.table_name = t.table_name
+         WHERE t.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, tables).await, ["n,first", "0,"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_of_the_api_are_an_administrators_to_see() {
     let (_folder, engine) = engine(|_| {});
     let text = "SELECT actor, subject, status FROM nonsite_meta.access_log ORDER BY actor";
