@@ -20,6 +20,7 @@ pub mod flight;
 pub mod guard;
 mod held;
 pub mod log;
+mod memory;
 mod parameters;
 pub mod pg;
 mod reads;

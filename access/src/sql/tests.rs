@@ -365,6 +365,24 @@ async fn a_query_that_needs_too_much_memory_fails_and_the_next_one_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sort_larger_than_its_memory_spills_and_answers() {
+    let (_folder, engine) = engine(|config| config.query_memory_mb = 64);
+    let large = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER BY md5(CAST(value AS VARCHAR))) AS r
+                 FROM generate_series(1, 2000000))";
+    assert_eq!(rows(&engine, large).await, ["n", "2000000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_query_stands_among_the_slow_ones() {
+    for (slow_ms, there) in [(0, "true"), (3_600_000, "false")] {
+        let (_folder, engine) = engine(|config| config.slow_ms = slow_ms);
+        rows(&engine, "SELECT 41 + 1 AS slow").await;
+        let text = "SELECT count(*) > 0 AS there FROM nonsite_meta.slow_queries WHERE text LIKE '%AS slow'";
+        assert_eq!(rows(&engine, text).await, ["there", there], "{slow_ms}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_query_ends_and_frees_its_turn() {
     let (_folder, engine) = engine(|config| config.queries = 1);
     let stop = Stop::default();
