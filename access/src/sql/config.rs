@@ -20,7 +20,7 @@ pub struct Config {
     /// Queries that run at the same time; further ones wait. 0 means two per thread, at least four, so
     /// that one that takes minutes does not hold up the short ones of others.
     pub queries: usize,
-    /// Queries of one user that run at the same time.
+    /// Queries of one user that run at the same time; never all of `queries` while that is two or more.
     pub queries_per_user: usize,
     /// Connections of the PostgreSQL wire at the same time.
     pub connections: usize,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
@@ -30,6 +30,7 @@ use super::constants;
 use super::engine::{Engine, allowed};
 use super::held::counted;
 use super::log::{Asked, Counts, Ticket};
+use super::memory::QueryMemory;
 use super::scans::Scans;
 use super::{Fault, FaultKind};
 
@@ -229,7 +230,9 @@ async fn work(
     let _of_user = engine.turn_of(&run.asked.user).await?;
     let mut of_all = Some(engine.turn().await?);
     let state = own_memory(engine, run.state)?;
-    let plan = counted(state.create_physical_plan(&run.plan).await?)?;
+    let planned = engine.physical(&run.asked.user, state, run.plan);
+    let (state, plan) = planned.await?;
+    let plan = counted(plan)?;
     constants::check(&plan)?;
     let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;
@@ -285,15 +288,13 @@ async fn work(
     Ok(())
 }
 
-/// The state with a memory pool that this query has to itself. Whoever asks first gets memory first: a
-/// view like `daily` has hundreds of small sorts, and a pool that shares out fairly would leave each
-/// of them a few hundred kilobytes.
+/// The state with a memory pool that this query has to itself.
 fn own_memory(engine: &Engine, state: SessionState) -> Result<SessionState, Fault> {
     let most = engine.config().query_memory_mb.saturating_mul(1 << 20);
     let named = std::num::NonZeroUsize::new(NAMED).unwrap_or(std::num::NonZeroUsize::MIN);
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
         .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            GreedyMemoryPool::new(most),
+            QueryMemory::new(most),
             named,
         )))
         .build_arc()?;

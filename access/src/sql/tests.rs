@@ -170,6 +170,24 @@ async fn tables_meta_and_catalogue_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_table_view_and_column_has_a_comment() {
+    let (_folder, engine) = engine(|_| {});
+    let columns = "SELECT count(*) AS n, min(c.table_name || '.' || c.column_name) AS first
+         FROM information_schema.columns c
+         LEFT JOIN nonsite_meta.comments m
+           ON m.table_schema = c.table_schema AND m.table_name = c.table_name
+          AND m.column_name = c.column_name
+         WHERE c.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, columns).await, ["n,first", "0,"]);
+    let tables = "SELECT count(*) AS n, min(t.table_name) AS first
+         FROM information_schema.tables t
+         LEFT JOIN (SELECT * FROM nonsite_meta.comments WHERE column_name IS NULL) m
+           ON m.table_schema = t.table_schema AND m.table_name = t.table_name
+         WHERE t.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, tables).await, ["n,first", "0,"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reads_of_the_api_are_an_administrators_to_see() {
     let (_folder, engine) = engine(|_| {});
     let text = "SELECT actor, subject, status FROM nonsite_meta.access_log ORDER BY actor";
@@ -347,6 +365,24 @@ async fn a_query_that_needs_too_much_memory_fails_and_the_next_one_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sort_larger_than_its_memory_spills_and_answers() {
+    let (_folder, engine) = engine(|config| config.query_memory_mb = 64);
+    let large = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER BY md5(CAST(value AS VARCHAR))) AS r
+                 FROM generate_series(1, 2000000))";
+    assert_eq!(rows(&engine, large).await, ["n", "2000000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_query_stands_among_the_slow_ones() {
+    for (slow_ms, there) in [(0, "true"), (3_600_000, "false")] {
+        let (_folder, engine) = engine(|config| config.slow_ms = slow_ms);
+        rows(&engine, "SELECT 41 + 1 AS slow").await;
+        let text = "SELECT count(*) > 0 AS there FROM nonsite_meta.slow_queries WHERE text LIKE '%AS slow'";
+        assert_eq!(rows(&engine, text).await, ["there", there], "{slow_ms}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_query_ends_and_frees_its_turn() {
     let (_folder, engine) = engine(|config| config.queries = 1);
     let stop = Stop::default();
@@ -399,6 +435,38 @@ async fn an_open_answer_does_not_hold_the_turn_of_others() {
     );
     let rest = open.collect().await.expect("goes on");
     assert!(!rest.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_cannot_have_all_turns() {
+    let (_folder, engine) = engine(|config| config.queries = 2);
+    let stop = Stop::default();
+    let asking: Vec<_> = (0..2)
+        .map(|_| {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tokio::spawn(async move {
+                match ask_until(&engine, &restricted(), ENDLESS, stop).await {
+                    Ok(answer) => answer.collect().await,
+                    Err(fault) => Err(fault),
+                }
+            })
+        })
+        .collect();
+    let text = "SELECT count(*) AS n FROM nonsite_meta.query_log WHERE \"user\" = 'carol' AND outcome = 'running'";
+    let others = async {
+        // Both of them have asked, and one of them runs.
+        while rows(&engine, text).await != ["n", "2"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        rows(&engine, "SELECT 1 AS n").await
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(120), others).await;
+    assert_eq!(answer.expect("a turn for others"), ["n", "1"]);
+    while asking.iter().any(|asking| !asking.is_finished()) {
+        stop.now();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

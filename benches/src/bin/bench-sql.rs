@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use clap::Parser;
 use nonsite_benches::process::own_cpu_seconds;
+use nonsite_benches::sql::Limits;
 use nonsite_benches::sql::ours::Ours;
 use nonsite_benches::sql::peers::{self, Job};
 use nonsite_benches::sql::questions::{self, Draw, Engine};
-use nonsite_benches::sql::report::{All, markdown, unequal};
+use nonsite_benches::sql::report::{All, Failed, markdown, unequal};
 use nonsite_benches::sql::tables::{self, Scale};
 
 /// Measures the SQL of analysts.
@@ -55,6 +56,18 @@ struct Args {
     /// Memory of a query, MiB.
     #[arg(long, default_value_t = 4_096)]
     memory_mb: usize,
+    /// Disk a query may spill to below `--dir`, MiB.
+    #[arg(long, default_value_t = 20_480)]
+    spill_mb: u64,
+    /// Seconds of a query; a slower one has failed, and the other questions go on.
+    #[arg(long, default_value_t = 600)]
+    timeout_s: u64,
+    /// Seconds of a question of one engine, after which no further run of it begins.
+    #[arg(long, default_value_t = 120)]
+    question_s: u64,
+    /// Only these engines: nonsite, duckdb, chdb (may be given several times).
+    #[arg(long)]
+    engine: Vec<String>,
     /// Print the plan and the rows of every question instead of measuring.
     #[arg(long)]
     explain: bool,
@@ -113,51 +126,84 @@ async fn main() -> anyhow::Result<()> {
         Ok(texts)
     };
 
-    let mut all = All::new();
-    let ours = Ours::open(&store, args.threads, args.memory_mb)?;
-    for (name, texts) in texts(Engine::Nonsite)? {
-        if args.explain {
-            let plan = ours.rows(&format!("EXPLAIN ANALYZE {}", texts[0])).await?;
-            println!(
-                "-- {name}\n{}",
-                nonsite_analytics::session::render::csv(&plan)?
-            );
-            continue;
+    let spill = args.dir.join("spill");
+    // What a run that was broken off left behind.
+    let _ = std::fs::remove_dir_all(&spill);
+    std::fs::create_dir_all(&spill)?;
+    let limits = Limits {
+        threads: args.threads,
+        memory_mb: args.memory_mb,
+        spill: std::path::absolute(&spill)?,
+        spill_mb: args.spill_mb,
+        timeout_s: args.timeout_s,
+        question_s: args.question_s,
+    };
+    let wanted = |engine: Engine| {
+        args.engine.is_empty() || args.engine.iter().any(|name| name == engine.name())
+    };
+    let (mut all, mut failed) = (All::new(), Failed::new());
+    if wanted(Engine::Nonsite) {
+        let ours = Ours::open(&store, &limits)?;
+        for (name, texts) in texts(Engine::Nonsite)? {
+            if args.explain {
+                let plan = ours.rows(&format!("EXPLAIN ANALYZE {}", texts[0])).await?;
+                println!(
+                    "-- {name}\n{}",
+                    nonsite_analytics::session::render::csv(&plan)?
+                );
+                continue;
+            }
+            match ours.measure(&texts).await {
+                Ok(figures) => {
+                    eprintln!(
+                        "nonsite {name}: {:.0?} ms",
+                        &figures.ms[..figures.ms.len().min(3)]
+                    );
+                    all.insert((name, Engine::Nonsite), figures);
+                }
+                Err(error) => {
+                    failed.insert((name, Engine::Nonsite), format!("{error:#}"));
+                }
+            }
         }
-        let figures = ours.measure(&texts).await?;
-        eprintln!(
-            "nonsite {name}: {:.0?} ms",
-            &figures.ms[..figures.ms.len().min(3)]
-        );
-        all.insert((name, Engine::Nonsite), figures);
     }
-    drop(ours);
     if args.explain {
         return Ok(());
     }
     if let Some(python) = &args.python {
         let folder = std::path::absolute(&store)?;
         for engine in [Engine::DuckDb, Engine::Chdb] {
+            if !wanted(engine) {
+                continue;
+            }
             let job = Job {
                 engine: engine.name(),
                 tables: &folder,
-                threads: args.threads,
-                memory_mb: args.memory_mb,
+                limits: &limits,
                 questions: &texts(engine)?,
             };
-            let (version, figures) = peers::measure(python, &args.script, engine, &job)?;
-            eprintln!("{} {version}", engine.name());
-            for (name, figures) in figures {
+            let told = peers::measure(python, &args.script, engine, &job)?;
+            eprintln!("{} {}", engine.name(), told.version);
+            for (name, figures) in told.figures {
                 all.insert((name, engine), figures);
+            }
+            for (name, why) in told.failed {
+                failed.insert((name, engine), why);
             }
         }
     }
+    let _ = std::fs::remove_dir_all(&spill);
     println!("{}", markdown(&asked, &all));
+    for ((name, engine), why) in &failed {
+        println!("{} did not answer {name}: {why}", engine.name());
+    }
     let unequal = unequal(&asked, &all);
     anyhow::ensure!(
         unequal.is_empty(),
         "unequal answers:\n{}",
         unequal.join("\n")
     );
+    let ours = failed.keys().find(|(_, engine)| *engine == Engine::Nonsite);
+    anyhow::ensure!(ours.is_none(), "a question has no answer: {ours:?}");
     Ok(())
 }

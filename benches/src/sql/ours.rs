@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -19,6 +19,7 @@ use nonsite_analytics::ratio::RatioPolicies;
 use nonsite_analytics::session;
 use nonsite_schemas::time::SystemClock;
 
+use super::Limits;
 use super::report::{Answer, Figures};
 use crate::process::own_cpu_seconds;
 
@@ -27,25 +28,29 @@ use crate::process::own_cpu_seconds;
 pub struct Ours {
     engine: Arc<Engine>,
     user: User,
+    budget: Duration,
 }
 
 impl Ours {
-    /// Opens the tables; queries run on so many threads.
+    /// Opens the tables.
     ///
     /// # Errors
     /// The engine cannot be started.
-    pub fn open(tables: &Path, threads: usize, memory_mb: usize) -> anyhow::Result<Self> {
+    pub fn open(tables: &Path, limits: &Limits) -> anyhow::Result<Self> {
         let known = detect::Catalogue::load(&detect::Config::default())?;
         let engine = Engine::start(Setup {
             reads: None,
             store: tables.to_owned(),
             session: session::Config {
-                partitions: threads,
+                partitions: limits.threads,
                 ..session::Config::default()
             },
             config: Config {
-                threads,
-                query_memory_mb: memory_mb,
+                threads: limits.threads,
+                query_memory_mb: limits.memory_mb,
+                spill: Some(limits.spill.clone()),
+                spill_mb: limits.spill_mb,
+                timeout_s: limits.timeout_s,
                 ..Config::default()
             },
             policies: RatioPolicies::default(),
@@ -56,6 +61,7 @@ impl Ours {
         Ok(Self {
             engine,
             user: User::local(),
+            budget: Duration::from_secs(limits.question_s),
         })
     }
 
@@ -86,25 +92,32 @@ impl Ours {
         Ok(self.engine.run(run).await?.collect().await?)
     }
 
-    /// Asks every text and takes the time; the first one is asked once more before.
+    /// Asks every text and takes the time; the first one is asked once more before. A slow question is
+    /// asked less often.
     ///
     /// # Errors
     /// A query fails.
     pub async fn measure(&self, texts: &[String]) -> anyhow::Result<Figures> {
         let first = texts.first().context("a question without a text")?;
+        let started = Instant::now();
         self.rows(first).await?;
         let cpu = own_cpu_seconds();
-        let (mut ms, mut answer) = (Vec::with_capacity(texts.len()), Answer::default());
+        let (mut ms, mut answers) = (Vec::with_capacity(texts.len()), Vec::new());
         for text in texts {
+            if !ms.is_empty() && started.elapsed() > self.budget {
+                break;
+            }
             let began = Instant::now();
             let rows = self.rows(text).await?;
             ms.push(began.elapsed().as_secs_f64() * 1e3);
+            let mut answer = Answer::default();
             for batch in &rows {
                 add(&mut answer, batch)?;
             }
+            answers.push(answer);
         }
-        let cpu_s = (own_cpu_seconds() - cpu) / texts.len() as f64;
-        Ok(Figures { ms, cpu_s, answer })
+        let cpu_s = (own_cpu_seconds() - cpu) / ms.len() as f64;
+        Ok(Figures { ms, cpu_s, answers })
     }
 }
 

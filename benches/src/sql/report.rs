@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::questions::{Engine, Question};
 use crate::spread::Spread;
 
-/// What answers are compared by: rows, and the sum of every column of numbers over all runs.
+/// What answers are compared by: rows, and the sum of every column of numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// Rows of all runs.
+    /// Rows.
     pub rows: u64,
     /// Sum by column; nothing for columns of something else.
     pub sums: Vec<Option<f64>>,
@@ -38,29 +38,35 @@ pub struct Figures {
     pub ms: Vec<f64>,
     /// CPU seconds of a run, in the mean.
     pub cpu_s: f64,
-    /// What it answered.
-    pub answer: Answer,
+    /// What it answered in every run.
+    pub answers: Vec<Answer>,
 }
 
 /// Figures by question and engine.
 pub type All = BTreeMap<(String, Engine), Figures>;
 
-/// Questions that engines answer differently, in words.
+/// Questions that an engine did not answer, and why.
+pub type Failed = BTreeMap<(String, Engine), String>;
+
+/// Questions that engines answer differently, in words; a run is compared where both had it.
 pub fn unequal(questions: &[Question], all: &All) -> Vec<String> {
     let mut unequal = Vec::new();
     for question in questions {
         let mut answers = all
             .iter()
             .filter(|((name, _), _)| *name == question.name)
-            .map(|((_, engine), figures)| (engine.name(), &figures.answer));
+            .map(|((_, engine), figures)| (engine.name(), &figures.answers));
         let Some((first, expected)) = answers.next() else {
             continue;
         };
-        for (engine, answer) in answers.filter(|(_, answer)| !answer.is(expected)) {
-            unequal.push(format!(
-                "{}: {first} {expected:?}, {engine} {answer:?}",
-                question.name
-            ));
+        for (engine, answers) in answers {
+            let mut runs = expected.iter().zip(answers);
+            if let Some((expected, answer)) = runs.find(|(expected, answer)| !answer.is(expected)) {
+                unequal.push(format!(
+                    "{}: {first} {expected:?}, {engine} {answer:?}",
+                    question.name
+                ));
+            }
         }
     }
     unequal
@@ -202,10 +208,13 @@ mod tests {
         Figures {
             ms: vec![ms; 3],
             cpu_s: ms / 1e3,
-            answer: Answer {
-                rows,
-                sums: vec![None, Some(sum)],
-            },
+            answers: vec![
+                Answer {
+                    rows,
+                    sums: vec![None, Some(sum)],
+                };
+                3
+            ],
         }
     }
 
@@ -230,7 +239,13 @@ mod tests {
         assert!(widths.iter().all(|width| *width == widths[0]), "{table}");
         all.insert((name.clone(), Engine::Chdb), figures(25.0, 3, 1e9));
         assert_eq!(unequal(&questions, &all).len(), 1);
-        all.insert((name, Engine::Chdb), figures(25.0, 2, 1.1e9));
+        let mut fewer = figures(25.0, 2, 1.1e9);
+        all.insert((name.clone(), Engine::Chdb), fewer.clone());
         assert_eq!(unequal(&questions, &all).len(), 1);
+        // An engine that was too slow for a third run is compared by the first two.
+        fewer.answers = figures(25.0, 2, 1e9).answers;
+        fewer.answers.pop();
+        all.insert((name, Engine::Chdb), fewer);
+        assert!(unequal(&questions, &all).is_empty());
     }
 }

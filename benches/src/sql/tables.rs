@@ -452,6 +452,8 @@ pub async fn write(folder: &Path, scale: Scale) -> anyhow::Result<u64> {
             }
         }
         commit(&store, &clock, def.name, adds, i64::try_from(number)?).await?;
+        let written = number * DAYS_AT_ONCE + portion.len();
+        eprintln!("{written} of {} days written, {count} readings", days.len());
     }
     Ok(count)
 }

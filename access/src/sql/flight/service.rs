@@ -111,7 +111,7 @@ impl Service {
             let catalogue = self.engine.catalogue(user).await?;
             let state = catalogue.state();
             let stop = Stop::default();
-            let planned = self.engine.plan(state, *query, None, &stop);
+            let planned = self.engine.plan(&user.name, state, *query, None, &stop);
             let mut plan = planned.await?;
             if let Some(params) = params {
                 plan = plan.replace_params_with_values(params)?;

@@ -184,7 +184,10 @@ impl Connection {
     ) -> Result<LogicalPlan, Fault> {
         let timeout = *self.timeout.lock();
         let state = self.state(catalogue)?;
-        let planned = self.engine.plan(state, query.clone(), timeout, &self.stop);
+        let user = &catalogue.user().name;
+        let planned = self
+            .engine
+            .plan(user, state, query.clone(), timeout, &self.stop);
         planned.await
     }
 

@@ -90,7 +90,8 @@ async fn planning_belongs_to_the_time_of_a_query() {
     };
     let stop = Stop::default();
     let plan = async |timeout| {
-        let planned = engine.plan(catalogue.state(), query.as_ref().clone(), timeout, &stop);
+        let (state, query) = (catalogue.state(), query.as_ref().clone());
+        let planned = engine.plan("local", state, query, timeout, &stop);
         planned.await
     };
     let fault = plan(Some(Duration::ZERO))
