@@ -142,9 +142,10 @@ impl Asker {
         };
         let catalogue = self.catalogue().await?;
         let state = catalogue.state();
+        let (user, query) = (&self.user.name, query.as_ref().clone());
         let planning = self
             .engine
-            .plan(state.clone(), query.as_ref().clone(), None, &self.stop);
+            .plan(user, state.clone(), query, None, &self.stop);
         let plan = tokio::select! {
             plan = planning => plan?,
             _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
