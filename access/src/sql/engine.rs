@@ -79,6 +79,7 @@ pub struct Engine {
     plannings_of: Turns,
     turns: Arc<Semaphore>,
     turns_of: Turns,
+    running_of: Turns,
     known: tokio::sync::Mutex<Option<Known>>,
 }
 
@@ -124,6 +125,7 @@ impl Engine {
             turns: Arc::new(Semaphore::new(setup.config.at_once())),
             plannings_of: Turns::default(),
             turns_of: Turns::default(),
+            running_of: Turns::default(),
             known: tokio::sync::Mutex::default(),
             setup,
         }))
@@ -295,17 +297,31 @@ impl Engine {
             .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?
     }
 
-    /// A turn among all queries.
-    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        taken(Arc::clone(&self.turns)).await
+    /// A turn to run, which a query gives back while its client does not read: one of the user's, of
+    /// which there is one fewer than of all, then one of all.
+    pub(super) async fn turn(&self, user: &str) -> Result<Turn, Fault> {
+        let config = &self.setup.config;
+        let most = leaving_one(config.at_once());
+        // No more than the user's queries can wait here.
+        let of_user = of_user(&self.running_of, user, most, config.queries_per_user).await?;
+        Ok(Turn {
+            _of_user: of_user,
+            _of_all: taken(Arc::clone(&self.turns)).await?,
+        })
     }
 
-    /// A turn among the queries of one user.
+    /// A place among the queries of one user, held to the end of the answer.
     pub(super) async fn turn_of(&self, user: &str) -> Result<OwnedSemaphorePermit, Fault> {
-        let config = &self.setup.config;
-        let most = config.queries_per_user.min(leaving_one(config.at_once()));
+        let most = self.setup.config.queries_per_user;
         of_user(&self.turns_of, user, most, WAITING).await
     }
+}
+
+/// A turn to run; dropping it gives it back.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _of_user: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
 }
 
 /// Turns of one user among so many: all but one, so that there is one for others.

@@ -227,10 +227,11 @@ async fn work(
 ) -> Result<(), Fault> {
     let limits = engine.config();
     // Its own turn among the user's queries first, so that one user's queue holds up nobody else.
-    let _of_user = engine.turn_of(&run.asked.user).await?;
-    let mut of_all = Some(engine.turn().await?);
+    let user = run.asked.user;
+    let _of_user = engine.turn_of(&user).await?;
+    let mut turn = Some(engine.turn(&user).await?);
     let state = own_memory(engine, run.state)?;
-    let planned = engine.physical(&run.asked.user, state, run.plan);
+    let planned = engine.physical(&user, state, run.plan);
     let (state, plan) = planned.await?;
     let plan = counted(plan)?;
     constants::check(&plan)?;
@@ -279,9 +280,9 @@ async fn work(
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
             Err(mpsc::error::TrySendError::Full(batch)) => {
                 // A client that reads slowly, or an open cursor, leaves the processor to others.
-                drop(of_all.take());
+                drop(turn.take());
                 send.send(batch).await.map_err(|_| gone())?;
-                of_all = Some(engine.turn().await?);
+                turn = Some(engine.turn(&user).await?);
             }
         }
     }

@@ -119,13 +119,17 @@ fn parameters_that_mean_nothing_are_refused_and_not_answered_with_zeros() {
         format!(r#"{{"case":1,"check":"missing_timestamps","params":{params},"t":{t},"v":[1,2]}}"#)
     };
     for (params, t, part) in [
-        (r#"{"step_s":0}"#, "[0,60]", "below one second"),
         (r#"{"step_s":1}"#, "[0,9e15]", "more than"),
         (r#"{"step_s":60}"#, "[0,1e999]", "no number"),
     ] {
         let error = check_line(&times(params, t)).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
+    let backwards = times(r#"{"step_s":-3600,"grid_start":7200}"#, "[7200,0]");
+    assert_eq!(
+        check_line(&backwards),
+        Ok(r#"{"case":1,"missing_epochs":[]}"#.to_owned())
+    );
     // A start that was written as a real number is a start.
     let line = times(r#"{"step_s":60,"grid_start":0.0}"#, "[60,180]");
     assert_eq!(
