@@ -456,7 +456,7 @@ fn what_an_export_lacks_for_its_sheet_is_said() {
     let rows: String = (0..30)
         .map(|n| format!("2025-06-01 08:{:02}:00,8.5\n", n * 2))
         .collect();
-    sandbox.write("plant.csv", &format!("time,oxygen\n{rows}"));
+    sandbox.write("plant.csv", format!("time,oxygen\n{rows}"));
     sandbox.write(
         "mapping.toml",
         r#"

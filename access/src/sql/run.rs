@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
@@ -194,7 +195,7 @@ impl Watched {
             Ok(()) = self.stopped.changed() => Err(Fault::stopped()),
         };
         drop(work);
-        self.ticket.done(outcome.as_ref().map(|()| ()));
+        self.ticket.done(outcome.as_ref().copied());
         if let Err(fault) = outcome {
             let columns = self.columns.lock().take();
             match columns {
@@ -228,8 +229,16 @@ async fn work(
     let limits = engine.config();
     // Its own turn among the user's queries first, so that one user's queue holds up nobody else.
     let user = run.asked.user;
-    let _of_user = engine.turn_of(&user).await?;
-    let mut turn = Some(engine.turn(&user).await?);
+    // What ends a query must not wait for it.
+    let ends = only_ends_queries(&run.plan)?;
+    let _of_user = match ends {
+        true => None,
+        false => Some(engine.turn_of(&user).await?),
+    };
+    let mut turn = match ends {
+        true => None,
+        false => Some(engine.turn(&user).await?),
+    };
     let state = own_memory(engine, run.state)?;
     let planned = engine.physical(&user, state, run.plan);
     let (state, plan) = planned.await?;
@@ -287,6 +296,34 @@ async fn work(
         }
     }
     Ok(())
+}
+
+/// Whether a statement does nothing but end queries of its user, by number or out of the list of
+/// connections.
+fn only_ends_queries(plan: &LogicalPlan) -> Result<bool, Fault> {
+    let (mut ends, mut nothing_else) = (false, true);
+    plan.apply_with_subqueries(|node| {
+        nothing_else &= match node {
+            LogicalPlan::TableScan(scan) => scan.table_name.table() == "pg_stat_activity",
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::EmptyRelation(_) => true,
+            _ => false,
+        };
+        for expr in node.expressions() {
+            ends |= expr.exists(|expr| {
+                let name = match expr {
+                    Expr::ScalarFunction(function) => function.name(),
+                    _ => "",
+                };
+                Ok(matches!(name, "pg_cancel_backend" | "pg_terminate_backend"))
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(ends && nothing_else)
 }
 
 /// The state with a memory pool that this query has to itself.

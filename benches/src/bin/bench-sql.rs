@@ -76,7 +76,7 @@ struct Args {
 /// A whole number, `1e9` allowed.
 fn number(text: &str) -> Result<u64, String> {
     match text.parse::<f64>() {
-        Ok(number) if number >= 1.0 && number <= 1e12 => Ok(number as u64),
+        Ok(number) if (1.0..=1e12).contains(&number) => Ok(number as u64),
         _ => Err("write a number from 1 to 1e12".to_owned()),
     }
 }

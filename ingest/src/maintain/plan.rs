@@ -132,7 +132,7 @@ pub(super) fn bins(mut files: Vec<Candidate>, policy: Policy, now_ms: i64) -> Ve
 }
 
 /// `files` are of one partition and lane, smallest first.
-fn lane_bins<'f>(files: &'f [Candidate], policy: Policy, now_ms: i64) -> Vec<Vec<&'f Candidate>> {
+fn lane_bins(files: &[Candidate], policy: Policy, now_ms: i64) -> Vec<Vec<&Candidate>> {
     let newest = files.iter().map(|file| file.modified_ms).max();
     let settled = newest.is_some_and(|newest| newest.saturating_add(policy.settled_ms) <= now_ms);
     let told = files.iter().all(|file| file.copies.is_some());

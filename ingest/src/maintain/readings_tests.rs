@@ -13,7 +13,7 @@ use arrow::datatypes::Int64Type;
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use nonsite_schemas::copies::{self, Holds};
 use nonsite_schemas::tables;
-use nonsite_schemas::time::ManualClock;
+use nonsite_schemas::time::{ManualClock, SystemClock};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
@@ -200,11 +200,7 @@ async fn files_of_another_writer_in_no_order_are_merged_and_say_nothing() {
             .expect("committed");
     }
     // The library stamps its files with the time of day.
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970");
-    bed.clock
-        .set(i64::try_from(now.as_micros()).expect("in range"));
+    bed.clock.set(SystemClock.now_micros());
     bed.settle().await;
     let expected = BTreeMap::from([(Holds::Unsorted, vec![0, 1, 2, 3])]);
     assert_eq!(bed.offsets().await, expected);

@@ -222,7 +222,7 @@ def the_inspector_lists_what_there_is():
     assert "readings_raw" in tables, tables
     assert "readings" in inspector.get_view_names("nonsite")
     columns = {column["name"]: column for column in inspector.get_columns("readings_raw", "nonsite")}
-    assert str(columns["value"]["type"]).startswith("DOUBLE PRECISION"), columns["value"]
+    assert type(columns["value"]["type"]).__name__ == "DOUBLE_PRECISION", columns["value"]
     assert columns["data_time"]["type"].timezone, columns["data_time"]
     assert columns["mn"]["comment"], columns["mn"]
     assert inspector.get_table_comment("readings_raw", "nonsite")["text"]

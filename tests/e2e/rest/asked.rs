@@ -29,7 +29,7 @@ impl Ids {
 }
 
 /// Operations that no generated request brings to an end, with the reason. Each is used by hand before.
-const BY_HAND: [(&str, &str); 8] = [
+const BY_HAND: [(&str, &str); 9] = [
     ("add_file", "no generated body passes as a photo"),
     ("act_on_case", "no generated papers fit state and action"),
     ("claim_case", "the case has to wait for the very role"),
@@ -39,6 +39,7 @@ const BY_HAND: [(&str, &str); 8] = [
         "the version of a case that changes meanwhile has to be named",
     ),
     ("make_package", "one state and one role of ten may"),
+    ("report_clue", "no generated clue says whom it is about"),
     ("draw_sample", "no case of this store is closed"),
     (
         "anomaly_feedback",

@@ -30,7 +30,7 @@ pub(super) fn everything_is_used_once(callers: &Callers, prepared: &Prepared) ->
     }
     work_is_handed_out(callers);
     papers_go_out(callers, prepared, &mut ids);
-    figures_and_lots(callers, &mut ids);
+    figures_and_lots(callers, prepared, &mut ids);
     // What a description cannot say: the day of the data, and what fits together.
     ids.add("query.as_of", "2026-06-30");
     ids.add("query.known_at", "2026-06-30");
@@ -99,13 +99,19 @@ fn papers_go_out(callers: &Callers, prepared: &Prepared, ids: &mut Ids) {
     ids.of("get_package", "path.sha256", sha256);
 }
 
-fn figures_and_lots(callers: &Callers, ids: &mut Ids) {
+fn figures_and_lots(callers: &Callers, prepared: &Prepared, ids: &mut Ids) {
     let Callers {
         analyst,
         supervisor,
         officer,
         ..
     } = callers;
+    let clue = json!({
+        "source_system": "complaint", "source_ref": "12345-by-hand", "severity": "S3",
+        "permit_no": prepared.permits[0], "from": "2026-06-01 22:00:00", "text": "夜间有异味",
+    });
+    let reported = analyst.post("/clues", None, &clue).done(201);
+    assert_eq!(reported["source_ref"], "12345-by-hand", "{reported}");
     let findings = analyst.get("/anomalies?limit=5");
     for finding in findings["items"].as_array().unwrap() {
         ids.add("path.anomaly_id", text(&finding["anomaly_id"]));
@@ -124,7 +130,7 @@ fn figures_and_lots(callers: &Callers, ids: &mut Ids) {
     ids.add("path.snapshot_id", text(&figure["snapshot_id"]));
     let list = json!({"from": {"list": [{"id": "unit-1"}, {"id": "unit-2"}]}});
     let fixed = analyst.post("/draws/lists", None, &list).done(200);
-    let mut wanted = list.clone();
+    let mut wanted = list;
     wanted["seed"] = json!("3 14 15");
     wanted["count"] = json!(1);
     let drawn = analyst.post("/draws", None, &wanted).done(201);

@@ -137,14 +137,14 @@ const EMPTY: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Tables by the name of their schema.
+type BySchema<'a> = [(&'a str, &'a BTreeMap<String, Arc<dyn TableProvider>>)];
+
 /// The schema over these tables, by the name of their schema.
 ///
 /// # Errors
 /// Never in practice: the columns are those of the tables' schemas.
-pub(super) fn schema(
-    by_schema: &[(&str, &BTreeMap<String, Arc<dyn TableProvider>>)],
-    user: &str,
-) -> Result<Tables> {
+pub(super) fn schema(by_schema: &BySchema<'_>, user: &str) -> Result<Tables> {
     let mut all: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
     for (name, columns) in EMPTY {
         let texts = columns
@@ -186,10 +186,7 @@ fn same(text: &str, rows: usize) -> Vec<Option<String>> {
     vec![Some(text.to_owned()); rows]
 }
 
-fn schemata(
-    by_schema: &[(&str, &BTreeMap<String, Arc<dyn TableProvider>>)],
-    user: &str,
-) -> Result<Arc<dyn TableProvider>> {
+fn schemata(by_schema: &BySchema<'_>, user: &str) -> Result<Arc<dyn TableProvider>> {
     let mut names: Vec<Option<String>> = by_schema
         .iter()
         .map(|(schema, _)| Some((*schema).to_owned()))
@@ -209,9 +206,7 @@ fn schemata(
     )
 }
 
-fn tables(
-    by_schema: &[(&str, &BTreeMap<String, Arc<dyn TableProvider>>)],
-) -> Result<Arc<dyn TableProvider>> {
+fn tables(by_schema: &BySchema<'_>) -> Result<Arc<dyn TableProvider>> {
     let (mut schemas, mut names, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
     for (schema, tables) in by_schema {
         for (name, table) in *tables {
@@ -244,9 +239,7 @@ fn tables(
     )
 }
 
-fn views(
-    by_schema: &[(&str, &BTreeMap<String, Arc<dyn TableProvider>>)],
-) -> Result<Arc<dyn TableProvider>> {
+fn views(by_schema: &BySchema<'_>) -> Result<Arc<dyn TableProvider>> {
     let (mut schemas, mut names) = (Vec::new(), Vec::new());
     for (schema, tables) in by_schema {
         let views = tables
@@ -296,9 +289,7 @@ fn type_names(kind: &DataType) -> (String, String) {
     (sql.to_owned(), own)
 }
 
-fn columns(
-    by_schema: &[(&str, &BTreeMap<String, Arc<dyn TableProvider>>)],
-) -> Result<Arc<dyn TableProvider>> {
+fn columns(by_schema: &BySchema<'_>) -> Result<Arc<dyn TableProvider>> {
     let (mut schemas, mut names, mut columns) = (Vec::new(), Vec::new(), Vec::new());
     let (mut nulls, mut kinds, mut own, mut places) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());

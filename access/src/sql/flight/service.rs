@@ -105,9 +105,10 @@ impl Service {
         let planned = async {
             let mut steps = guard::steps(&asked.text)?;
             let step = steps.pop();
-            let (Some(Step::Query(query)), true) = (step, steps.is_empty()) else {
+            let (Some(Step::Query(mut query)), true) = (step, steps.is_empty()) else {
                 return Err(Fault::refused("anything but one query"));
             };
+            guard::number_parameters(&mut query);
             let catalogue = self.engine.catalogue(user).await?;
             let state = catalogue.state();
             let stop = Stop::default();

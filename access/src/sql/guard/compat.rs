@@ -457,3 +457,20 @@ pub(super) fn writes(statement: &Statement) -> Option<&'static str> {
         ControlFlow::Continue(()) => None,
     }
 }
+/// Numbers the question marks of a statement as its text has them: JDBC knows no other parameters, the
+/// engine takes all of them for one.
+pub(crate) fn number_parameters(statement: &mut Statement) {
+    let mut count = 0;
+    let _ = visit_expressions_mut(statement, |expr| {
+        if let Expr::Value(ValueWithSpan {
+            value: Value::Placeholder(place),
+            ..
+        }) = expr
+            && place == "?"
+        {
+            count += 1;
+            *place = format!("${count}");
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}

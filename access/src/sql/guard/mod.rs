@@ -17,6 +17,7 @@ mod plan;
 mod settings;
 mod templates;
 
+pub(crate) use compat::number_parameters;
 pub use plan::check;
 pub use settings::{Setting, assign, canonical};
 

@@ -218,3 +218,17 @@ fn what_is_reset_goes_back_to_its_default_and_nothing_else_does() {
         Some(Step::Nothing("RESET"))
     ));
 }
+
+#[test]
+fn question_marks_are_numbered_as_the_text_has_them() {
+    let text =
+        "SELECT ? AS a, '?' AS b FROM t WHERE c = ? AND d IN (SELECT e FROM u WHERE f > ?) LIMIT ?";
+    let Some(Step::Query(mut query)) = steps(text).expect("reads").pop() else {
+        panic!("no query");
+    };
+    number_parameters(&mut query);
+    assert_eq!(
+        query.to_string(),
+        "SELECT $1 AS a, '?' AS b FROM t WHERE c = $2 AND d IN (SELECT e FROM u WHERE f > $3) LIMIT $4"
+    );
+}

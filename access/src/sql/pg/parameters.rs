@@ -1,6 +1,6 @@
 //! Types and values of `$1`, `$2` ... on the PostgreSQL wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Date32Type, TimeUnit};
@@ -61,8 +61,35 @@ fn wire_types(
 }
 
 /// The types clients are told.
-pub(super) fn types(plan: &LogicalPlan) -> PgWireResult<Vec<Type>> {
-    wire_types(plan, &kinds(plan)?)
+pub(super) fn types(plan: &LogicalPlan, text: &str) -> PgWireResult<Vec<Type>> {
+    let known = kinds(plan)?;
+    let mut types = wire_types(plan, &known)?;
+    // The engine has no ids of the catalogue, only whole numbers. asyncpg asks for the types it does not
+    // know in a statement with `$1::oid[]`, and asks for ever when that is no type it knows.
+    let lists = lists_of_ids(text);
+    for (place, wire) in known.keys().zip(&mut types) {
+        if *wire == Type::INT4_ARRAY && lists.contains(place) {
+            *wire = Type::OID_ARRAY;
+        }
+    }
+    Ok(types)
+}
+
+/// The places of a statement that are written `$n::oid[]`.
+fn lists_of_ids(text: &str) -> BTreeSet<u32> {
+    let mut places = BTreeSet::new();
+    for after in text.split('$').skip(1) {
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (place, rest) = after.split_at(digits);
+        let kind = rest.trim_start().strip_prefix("::").map(str::trim_start);
+        let is_list = kind
+            .and_then(|kind| kind.get(..5))
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("oid[]"));
+        if let (true, Ok(place)) = (is_list, place.parse()) {
+            places.insert(place);
+        }
+    }
+    places
 }
 
 /// The plan with the values of a portal in it.
@@ -165,4 +192,16 @@ fn list<S: Clone>(portal: &Portal<S>, i: usize, kind: &Type) -> PgWireResult<Opt
         Some(members) => ScalarValue::List(ScalarValue::new_list_nullable(&members, &kind)),
         None => ScalarValue::new_null_list(kind, true, 1),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_ids_are_found_by_how_they_are_written() {
+        let text = "SELECT $2 :: OID[], $3::oid, $4::oid[] WHERE a = any($11::oid[]) AND '$' <> $1::int4[]";
+        assert_eq!(lists_of_ids(text), BTreeSet::from([2, 4, 11]));
+        assert_eq!(lists_of_ids("SELECT '$::oid[]', $"), BTreeSet::new());
+    }
 }

@@ -157,7 +157,7 @@ impl QueryParser for Parser {
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
         match &statement.planned {
-            Some(planned) => parameters::types(&planned.plan),
+            Some(planned) => parameters::types(&planned.plan, &statement.text),
             None => Ok(Vec::new()),
         }
     }

@@ -76,7 +76,7 @@ fn a_certificate_holds_from_its_first_to_its_last_day() {
     let open = RosterOfficer {
         valid_from: None,
         valid_to: None,
-        ..row.clone()
+        ..row
     };
     assert!(open.certified_on(day("2040-01-01")));
     let none = RosterOfficer {

@@ -101,7 +101,8 @@ pub(super) async fn a_reported_clue_is_part_of_its_cause(bench: Bench) {
 
 pub(super) async fn a_reported_clue_says_whom_and_what(bench: Bench) {
     let clue = complaint("wrong");
-    let wrong: [(fn(&mut Clue), &str); 7] = [
+    type Spoil = fn(&mut Clue);
+    let wrong: [(Spoil, &str); 7] = [
         (|clue| clue.source_ref = " ".to_owned(), "source_ref"),
         (|clue| clue.text = String::new(), "text"),
         (|clue| clue.text = "a\u{0}".to_owned(), "control characters"),
