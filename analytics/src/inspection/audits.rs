@@ -1,4 +1,4 @@
-//! Audits of sub-bureaus (稽查) in table `bureau_audits`, a table of [`words`](super::words).
+//! Audits of sub-bureaus (稽查) in table `bureau_audits`, a table of [`words`].
 
 use std::path::Path;
 

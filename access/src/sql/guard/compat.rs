@@ -93,6 +93,13 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
                 // A name that is put together for every row.
                 let of = std::mem::replace(of.as_mut(), Expr::value(Value::Null));
                 *expr = call("to_regclass", vec![of]);
+            } else if let Expr::BinaryOp { left, op, right } = expr
+                && *op == BinaryOperator::Eq
+                && is_flag(left)
+                && let Some(is) = truth(right)
+            {
+                // `indisprimary = 'f'`: PostgreSQL reads the text as what it is compared with.
+                **right = Expr::value(Value::Boolean(is));
             } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
                 && matches!(root.as_ref(), Expr::Nested(_))
             {
@@ -117,6 +124,34 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
     }
     let statements = statements.into_iter().map(escaped).map(translated);
     Ok(statements.collect())
+}
+
+/// Whether an expression is a column of the catalogue that is true or false.
+fn is_flag(expr: &Expr) -> bool {
+    let name = match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    name.is_some_and(|name| {
+        let name = name.value.to_ascii_lowercase();
+        name.starts_with("indis") || name == "attisdropped" || name == "attnotnull"
+    })
+}
+
+/// What a text says as a boolean, in PostgreSQL's one letter or the word.
+fn truth(expr: &Expr) -> Option<bool> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => match text.to_ascii_lowercase().as_str() {
+                "t" | "true" => Some(true),
+                "f" | "false" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether an expression makes a text, and is not the number of something.

@@ -16,6 +16,7 @@ use datafusion_postgres::arrow_pg::datatypes::{
 };
 use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::api::portal::Portal;
+use datafusion_postgres::pgwire::api::results::FieldInfo;
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::error::PgWireResult;
 
@@ -73,6 +74,24 @@ pub(super) fn types(plan: &LogicalPlan, text: &str) -> PgWireResult<Vec<Type>> {
         }
     }
     Ok(types)
+}
+
+/// Columns of a statement that is about lists of catalogue ids: its lists of numbers are such lists too.
+pub(super) fn ids_as_asked(fields: Vec<FieldInfo>, text: &str) -> Vec<FieldInfo> {
+    if lists_of_ids(text).is_empty() {
+        return fields;
+    }
+    let as_ids = |field: FieldInfo| match *field.datatype() {
+        Type::INT4_ARRAY => FieldInfo::new(
+            field.name().to_owned(),
+            field.table_id(),
+            field.column_id(),
+            Type::OID_ARRAY,
+            field.format(),
+        ),
+        _ => field,
+    };
+    fields.into_iter().map(as_ids).collect()
 }
 
 /// The places of a statement that are written `$n::oid[]`.

@@ -123,7 +123,8 @@ impl Prepared {
             }
             _ => return Ok(Vec::new()),
         };
-        arrow_schema_to_pg_fields(&schema, format, None)
+        let fields = arrow_schema_to_pg_fields(&schema, format, None)?;
+        Ok(parameters::ids_as_asked(fields, &self.text))
     }
 }
 
