@@ -93,6 +93,13 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
                 // A name that is put together for every row.
                 let of = std::mem::replace(of.as_mut(), Expr::value(Value::Null));
                 *expr = call("to_regclass", vec![of]);
+            } else if let Expr::Case { conditions, .. } = expr {
+                // What a type is made of: asked for row by row, of kinds of types that are not here.
+                for when in conditions {
+                    if let Some(nothing) = parts_of_no_type(&when.condition, &when.result) {
+                        when.result = nothing;
+                    }
+                }
             } else if let Expr::BinaryOp { left, op, right } = expr
                 && *op == BinaryOperator::Eq
                 && is_flag(left)
@@ -124,6 +131,25 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
     }
     let statements = statements.into_iter().map(escaped).map(translated);
     Ok(statements.collect())
+}
+
+/// What `CASE WHEN typtype = 'c' THEN (SELECT ...)` comes to: there are no composed types and no domains.
+fn parts_of_no_type(condition: &Expr, result: &Expr) -> Option<Expr> {
+    let Expr::Subquery(query) = result else {
+        return None;
+    };
+    let condition = condition.to_string().to_ascii_lowercase();
+    let kind = if condition.ends_with("typtype = 'd'") {
+        "Int32"
+    } else if !condition.ends_with("typtype = 'c'") {
+        return None;
+    } else if query.to_string().contains("attname") {
+        "List(Utf8)"
+    } else {
+        "List(Int32)"
+    };
+    let nothing = Expr::value(Value::Null);
+    Some(call("arrow_cast", vec![nothing, literal(kind.to_owned())]))
 }
 
 /// Whether an expression is a column of the catalogue that is true or false.

@@ -16,6 +16,7 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 
 use super::connection::Connection;
 use super::parameters;
+use super::reply::ids_are_numbers;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::guard::{self, Step};
 use crate::sql::{Fault, FaultKind};
@@ -123,7 +124,7 @@ impl Prepared {
             }
             _ => return Ok(Vec::new()),
         };
-        let fields = arrow_schema_to_pg_fields(&schema, format, None)?;
+        let fields = arrow_schema_to_pg_fields(&ids_are_numbers(&schema), format, None)?;
         Ok(parameters::ids_as_asked(fields, &self.text))
     }
 }
