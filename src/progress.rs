@@ -20,8 +20,10 @@ pub(crate) struct Progress {
 impl Progress {
     /// Shown from two seconds on.
     const AFTER: Duration = Duration::from_secs(2);
-    /// Pause between two looks of the spinner.
-    const TICK: Duration = Duration::from_millis(200);
+    /// Pause between two looks at what has been done.
+    pub(crate) const TICK: Duration = Duration::from_millis(200);
+    /// How it looks once it is known how much there is to do.
+    const MEASURED: &str = "{elapsed} [{bar:30}] {pos} of {len} files, {msg}";
 
     /// For work that cannot say how far it is; `what` names it.
     pub(crate) fn of(what: &'static str) -> Self {
@@ -30,7 +32,22 @@ impl Progress {
 
     /// For rows that are counted as they come.
     pub(crate) fn of_rows() -> Self {
-        Self::new("{spinner} {elapsed} {pos} rows", "", visible())
+        Self::new("{spinner} {elapsed} {msg}", "0 rows", visible())
+    }
+
+    /// For work that comes in parts, whose number is known.
+    pub(crate) fn of_parts() -> Self {
+        Self::new("{spinner} {elapsed} {msg}", "judging", visible())
+    }
+
+    /// So many parts of something are done.
+    pub(crate) fn part(&self, what: &str, done: usize, of: usize) {
+        // A message is drawn at once, which is too early in the first seconds.
+        if self.is_due() {
+            let part = done + 1;
+            self.bar
+                .set_message(format!("judging {what}: part {part} of {of}"));
+        }
     }
 
     fn new(template: &str, what: &'static str, visible: bool) -> Self {
@@ -70,8 +87,22 @@ impl Progress {
         let count = count as u64;
         let all = self.rows.fetch_add(count, Ordering::Relaxed) + count;
         if self.is_due() {
-            self.bar.set_position(all);
+            self.bar.set_message(format!("{all} rows"));
         }
+    }
+
+    /// So many files of all have been read.
+    pub(crate) fn files(&self, read: usize, all: usize) {
+        if !self.is_due() {
+            return;
+        }
+        if self.bar.length() != Some(all as u64) {
+            if let Ok(style) = ProgressStyle::with_template(Self::MEASURED) {
+                self.bar.set_style(style.progress_chars("=> "));
+            }
+            self.bar.set_length(all as u64);
+        }
+        self.bar.set_position(read as u64);
     }
 
     /// Prints a line of the result while the work goes on.
@@ -112,6 +143,7 @@ mod tests {
         assert!(progress.bar.is_hidden());
         assert!(!progress.is_due(), "nor before its time");
         progress.rows(7);
+        progress.files(1, 2);
         assert_eq!(progress.bar.position(), 0);
         assert_eq!(progress.rows.load(Ordering::Relaxed), 7, "and counted");
     }

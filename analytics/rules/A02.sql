@@ -6,6 +6,9 @@ name_en = "exceedance days in a month"
 group = "aggregate"
 severity = "S1"
 basis = "MEE Order No. 10 (waste incineration: five violation days in a month lead to limited or stopped production)"
+effective_from = "2026-11-23"
+scope = { industry = "waste incineration (4417)", outlet = "gas", factor = "particulates, NOx, SO2, HCl, CO" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 744
 reason_zh = "焚烧炉 {mn} 本月截至 {day} 已有 {observed} 个超标日（{limit} 日及以上），建议启动限产、停产审查。"
@@ -62,6 +65,10 @@ min = 0.1
 max = 2000.0
 unit = "mg/m3"
 doc = "the same for carbon monoxide"
+
+[screen]
+look = "incinerator OR process"
+passed = "0"
 ---*/
 -- A violation day is a day on which any of the five pollutants is above its daily limit (E07).
 WITH standards AS (

@@ -8,6 +8,9 @@ name_en = "peer outlier"
 group = "aggregate"
 severity = "S4"
 basis = "Shandong scene: concentrations outside what the industry shows; a look and no accusation"
+effective_from = "2026-11-29"
+scope = { industry = "industries with enough peers", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 reason_zh = "排放口 {outlet}（{unit_name}）{factor} 自 {start} 起连续两周及以上偏离同行业排放口中位水平（{observed} 倍离散度，阈值 {limit}），请核实工艺或监测原因。"
 reason_en = "Outlet {outlet} ({unit_name}): {factor} has been away from the outlets of its industry since {start} ({observed} deviations, {limit} allowed): look for the reason in process or monitoring."
@@ -83,17 +86,11 @@ bound AS (
 comparable AS (
   SELECT *, ln(level) AS log_level FROM bound WHERE level > 0.0 AND days >= $min_days AND industry <> ''
 ),
-middles AS (
-  SELECT factor, monday, medium, industry, median(log_level) AS middle, count(*) AS peers
+spreads AS (
+  SELECT factor, monday, medium, industry, median(log_level) AS middle, mad(log_level) AS spread,
+         count(*) AS peers
   FROM comparable
   GROUP BY factor, monday, medium, industry
-),
-spreads AS (
-  SELECT c.factor, c.monday, c.medium, c.industry, m.middle, m.peers,
-         1.4826 * median(abs(c.log_level - m.middle)) AS spread
-  FROM comparable c
-  JOIN middles m ON m.factor = c.factor AND m.monday = c.monday AND m.medium = c.medium AND m.industry = c.industry
-  GROUP BY c.factor, c.monday, c.medium, c.industry, m.middle, m.peers
 ),
 away AS (
   SELECT b.factor, b.day_no, b.week_start, b.outlet_uid, b.permit_no, b.industry, b.level, s.peers, s.middle,
@@ -103,7 +100,7 @@ away AS (
               WHEN s.peers < $peers THEN 'few_peers'
               WHEN s.spread = 0.0 THEN 'no_spread' END AS why,
          CASE WHEN s.peers >= $peers AND s.spread > 0.0 AND b.level > 0.0 AND b.days >= $min_days
-              THEN (ln(b.level) - s.middle) / s.spread END AS deviations
+              THEN deviations(ln(b.level), s.middle, s.spread) END AS deviations
   FROM bound b
   LEFT JOIN spreads s ON s.factor = b.factor AND s.monday = b.monday AND s.medium = b.medium AND s.industry = b.industry
 ),

@@ -1,11 +1,14 @@
 /*---
 id = "E01"
-version = 2
+version = 3
 name_zh = "小时均值超标"
 name_en = "hourly-mean exceedance"
 group = "exceedance"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 1103, 1107; MEE Announcement 2022 No. 21; HJ 75-2017"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours", "minutes", "limit"]
 exempts = ["M1", "M2"]
@@ -39,7 +42,7 @@ unit = "1"
 doc = "an hour at or above this multiple of the limit is S2"
 
 [screen]
-look = "concentration AND (judged < hours OR observed > limit_hour * $factor)"
+look = "concentration AND (watched AND gas OR judged < hours OR observed > limit_hour * $factor)"
 passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 WITH judged AS (

@@ -1,13 +1,16 @@
 /*---
 id = "E02"
-version = 2
+version = 3
 name_zh = "废气长时间超标"
 name_en = "gas exceedance in several hours of one day"
 group = "exceedance"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 1103, 1107; rule set of 18 kinds of abnormal automatic data, no. 7"
+effective_from = "2026-11-30"
+scope = { industry = "all except waste incineration (4417)", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
-evidence = ["hours"]
+evidence = ["hours", "limit_hour"]
 exempts = ["M1", "M2"]
 reason_zh = "{start} 起的自然日，{factor} 有 {observed} 个小时均值超过许可限值（{limit} 小时及以上即认定）。"
 reason_en = "{factor} was above its hourly limit in {observed} hours of the day from {start} ({limit} or more count)."
@@ -27,7 +30,7 @@ unit = "1"
 doc = "the limit is multiplied by this before comparing"
 
 [screen]
-look = "concentration AND gas AND (incinerator OR judged = 0 OR observed > limit_hour * $factor)"
+look = "concentration AND gas AND (incinerator OR watched OR judged = 0 OR observed > limit_hour * $factor)"
 passed = "CASE WHEN concentration AND gas THEN 1 ELSE 0 END"
 ---*/
 -- All industries except waste incineration, which is judged by the day (E07). Hours that are marked are

@@ -1,11 +1,14 @@
 /*---
 id = "E03"
-version = 3
+version = 4
 name_zh = "废气日均值超标"
 name_en = "gas daily-mean exceedance"
 group = "exceedance"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 1103, 1107; HJ 75-2017 (valid day: 20 valid hours)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours", "limit"]
 exempts = ["M1", "M2"]
@@ -27,11 +30,11 @@ unit = "h"
 doc = "valid hours a day needs"
 
 [screen]
-look = "concentration AND gas AND over AND (NOT day_judged OR due = 0 OR valid < $min_valid_hours OR day_observed > limit_day * $factor)"
+look = "concentration AND gas AND over AND (watched OR NOT day_judged OR due = 0 OR valid < $min_valid_hours OR day_observed > limit_day * $factor)"
 passed = "CASE WHEN concentration AND gas AND over THEN 1 ELSE 0 END"
 ---*/
--- The mean is of unmarked hours, so a mark on one of the others excuses nothing: only a mark of the
--- whole day does.
+-- The mean is of unmarked hours in which power and process values do not show the production at rest
+-- (`normal_days`). A mark on one of the others excuses nothing: only a mark of the whole day does.
 WITH judged AS (
   SELECT *,
          CASE WHEN stopped THEN 'stopped' WHEN n_used < $min_valid_hours THEN 'too_few_valid_hours' ELSE why END AS problem

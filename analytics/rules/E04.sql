@@ -6,6 +6,9 @@ name_en = "water daily-mean exceedance"
 group = "exceedance"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 1103, 1107; HJ 356-2019 (flow-weighted daily mean)"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "water", factor = "pollutants with a daily limit, without pH (w01001) and suspended solids (w01012)" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours", "limit"]
 exempts = ["M1", "M3"]

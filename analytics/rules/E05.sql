@@ -6,6 +6,9 @@ name_en = "pH out of range"
 group = "exceedance"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 1103; HJ 356-2019 (pH is never averaged)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "water", factor = "pH (w01001)" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours", "limit"]

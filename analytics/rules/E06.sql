@@ -6,6 +6,9 @@ name_en = "inlet of a sewage plant above the limit"
 group = "exceedance"
 severity = "S3"
 basis = "GB/T 31962-2015 (grade B unless the takeover agreement says otherwise)"
+effective_from = "2026-11-29"
+scope = { industry = "sewage treatment (4620)", outlet = "water", factor = "pollutants of the inlet" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours"]
 exempts = ["M1"]

@@ -6,6 +6,9 @@ name_en = "incinerator 5-pollutant daily exceedance"
 group = "exceedance"
 severity = "S2"
 basis = "MEE Order No. 10 (automatic monitoring data of waste incineration power plants); GB 18485-2014"
+effective_from = "2026-11-29"
+scope = { industry = "waste incineration (4417)", outlet = "gas", factor = "particulates, NOx, SO2, HCl, CO" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours"]
 exempts = ["M1", "M2"]

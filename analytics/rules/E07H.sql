@@ -6,6 +6,9 @@ name_en = "incinerator 5-pollutant hourly warning"
 group = "exceedance"
 severity = "S4"
 basis = "MEE Order No. 10 (automatic monitoring data of waste incineration power plants); GB 18485-2014"
+effective_from = "2026-11-23"
+scope = { industry = "waste incineration (4417)", outlet = "gas", factor = "particulates, NOx, SO2, HCl, CO" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours"]
 exempts = ["M1", "M2"]

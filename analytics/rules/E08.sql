@@ -6,6 +6,9 @@ name_en = "furnace temperature below 850 degC"
 group = "exceedance"
 severity = "S4"
 basis = "MEE Order No. 10 (automatic monitoring data of waste incineration power plants); GB 18485-2014"
+effective_from = "2026-11-23"
+scope = { industry = "waste incineration (4417)", outlet = "gas", factor = "furnace temperature" }
+owner = "nonsite"
 granularity = "minute"
 exempts = ["M2"]
 reason_zh = "焚烧炉 {start} 至 {end} 炉膛温度 5 分钟均值低于 {limit} ℃，最低 {observed} ℃，共 {points} 个 5 分钟。"

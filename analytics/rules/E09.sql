@@ -6,7 +6,11 @@ name_en = "ten-minute early warning"
 group = "exceedance"
 severity = "S4"
 basis = "Three-stage early warning of local supervision (notice before the hour is over); never evidence"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "realtime"
+evidence = ["minutes", "limit_hour"]
 exempts = ["M1", "M2"]
 reason_zh = "{start} 至 {end}，{factor} 连续 {points} 个 10 分钟均值高于许可限值 {limit} {unit}，最高 {observed}，请及时处置。"
 reason_en = "{factor} had {points} consecutive 10-minute means above its limit of {limit} {unit} between {start} and {end}, up to {observed}: a notice to the enterprise, not evidence."

@@ -1,11 +1,14 @@
 /*---
 id = "E10"
-version = 1
+version = 2
 name_zh = "临近限值预警"
 name_en = "approaching the limit"
 group = "exceedance"
 severity = "S4"
 basis = "MEE notice of 2025-07 on automatic monitoring (remind the enterprise at the warning line)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours", "limit"]
@@ -31,7 +34,7 @@ unit = "h"
 doc = "consecutive hours that are flagged"
 
 [screen]
-look = "concentration AND (judged < hours OR observed >= limit_hour * $share)"
+look = "concentration AND (watched AND gas OR judged < hours OR observed >= limit_hour * $share)"
 passed = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- Hours above the limit are E01's; this is the reminder before.

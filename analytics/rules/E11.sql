@@ -6,6 +6,9 @@ name_en = "emission-rate exceedance"
 group = "exceedance"
 severity = "S2"
 basis = "Permit form, emission-rate limit (kg/h); Ecological and Environmental Code art. 1103"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours"]
 exempts = ["M1", "M2"]

@@ -6,6 +6,9 @@ name_en = "more water discharged than designed"
 group = "exceedance"
 severity = "S3"
 basis = "Permit text on the amount of waste water; Ecological and Environmental Code art. 1103"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "water", factor = "flow (w00000)" }
+owner = "nonsite"
 granularity = "day"
 evidence = ["hours"]
 exempts = ["M1"]

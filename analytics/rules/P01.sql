@@ -6,6 +6,9 @@ name_en = "discharge without a permit"
 group = "permit"
 severity = "S1"
 basis = "Regulation on Pollutant Permit Management art. 33; Ecological and Environmental Code art. 1102"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 24
 reason_zh = "数采仪 {mn} 所属单位（许可证 {permit_no}）在许可证生效前，自 {start} 起已连续 {points} 日有排放数据。"

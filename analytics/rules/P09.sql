@@ -1,12 +1,16 @@
 /*---
 id = "P09"
-version = 3
+version = 4
 name_zh = "特殊时段超许可"
 name_en = "special-period limit exceeded"
 group = "permit"
 severity = "S2"
 basis = "Regulation on Pollutant Permit Management art. 35 (special periods)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
+evidence = ["limit"]
 exempts = ["M1", "M2"]
 reason_zh = "许可证 {permit_no}：特殊时段内 {start} 起的自然日，{factor} 为 {observed} {unit}，超过特殊时段许可 {limit} {unit}。"
 reason_en = "Permit {permit_no}: {factor} was {observed} {unit} on the day from {start} within a special period, above the {limit} {unit} allowed then."

@@ -1,11 +1,14 @@
 /*---
 id = "Q02"
-version = 1
+version = 3
 name_zh = "半月低波动"
 name_en = "half-month low variation"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -35,17 +38,32 @@ doc = "days looked at, the judged one included"
 default = 180
 min = 24
 max = 360
+by_cadence = { "7200" = 90 }
 unit = "h"
 doc = "valid hours those days need"
+
+[screen]
+look = "concentration AND (watched AND gas OR t_hours >= $min_hours AND (t_total <= 0.0 OR 100.0 * (t_highest - t_lowest) * t_hours < 1.000001 * $percent * t_total))"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN valid END", days = "$days" }
+t_lowest = { min = "CASE WHEN concentration THEN lowest END", days = "$days" }
+t_highest = { max = "CASE WHEN concentration THEN highest END", days = "$days" }
+t_total = { sum = "CASE WHEN concentration THEN total END", days = "$days" }
 ---*/
--- Judged per day over the days before it: (highest - lowest) / mean of the valid hours.
+-- Judged per day over the days before it: (highest - lowest) / mean of the valid hours in which
+-- power and process values do not show the production at rest.
 WITH days AS (
   SELECT mn, factor, date,
-         count(*) FILTER (WHERE valid) AS hours,
-         min(value) FILTER (WHERE valid) AS lowest,
-         max(value) FILTER (WHERE valid) AS highest,
-         ordered_sum(value, hour) FILTER (WHERE valid) AS total
-  FROM hourly
+         count(*) FILTER (WHERE normal) AS hours,
+         min(value) FILTER (WHERE normal) AS lowest,
+         max(value) FILTER (WHERE normal) AS highest,
+         ordered_sum(value, hour) FILTER (WHERE normal) AS total
+  FROM normal_hours
   WHERE is_concentration(factor)
   GROUP BY mn, factor, date
 ),

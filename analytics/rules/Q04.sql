@@ -1,11 +1,14 @@
 /*---
 id = "Q04"
-version = 2
+version = 3
 name_zh = "零值"
 name_en = "zero value"
 group = "quality"
 severity = "S3"
 basis = "MEE Announcement 2019 No. 50 (waste incineration: zero has to be marked within 1 h)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration, oxygen (a19001)" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours", "minutes"]
@@ -28,17 +31,18 @@ unit = "h"
 doc = "the same for waste incineration (industry 4417)"
 
 [screen]
-look = "(concentration OR ((factor = 'a19001') IS TRUE)) AND (zeros > 0 OR valid = 0)"
+look = "(concentration OR ((factor = 'a19001') IS TRUE)) AND (watched AND gas OR zeros > 0 OR valid = 0)"
 passed = "CASE WHEN (concentration OR ((factor = 'a19001') IS TRUE)) THEN 1 ELSE 0 END"
 ---*/
+-- Hours in which power or process values show the production at rest end a run: zero is right then.
 -- Waste water: zero can be a value below the detection limit, so it is not judged. The next value of a
 -- slow analyser may be a cycle away (`daily` says how long that is).
 WITH hours AS (
   SELECT h.mn, h.factor, h.hour, h.date, h.mark,
-         CASE WHEN h.valid THEN h.value END AS usable,
+         CASE WHEN h.normal THEN h.value END AS usable, h.valid AND h.at_rest AS at_rest,
          CASE WHEN i.mn IS NOT NULL THEN $incineration_hours ELSE $hours END AS needed,
          coalesce(s.cadence_s, 3600) AS cadence_s
-  FROM hourly h
+  FROM normal_hours h
   LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
     ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
   LEFT JOIN (
@@ -60,7 +64,7 @@ runs AS (
 ),
 days AS (
   SELECT mn, factor, date, min(hour) AS from_time, max(hour) + INTERVAL '1 hour' AS to_time,
-         count(usable) AS usable
+         count(usable) AS usable, count(*) FILTER (WHERE at_rest) AS at_rest
   FROM hours
   GROUP BY mn, factor, date
 )
@@ -74,7 +78,7 @@ FROM runs
 UNION ALL
 SELECT d.mn, d.factor, NULL, NULL, NULL, d.from_time, d.to_time, NULL, NULL, NULL, d.usable,
        CASE WHEN d.usable = 0 THEN 'not_evaluated' ELSE 'passed' END,
-       CASE WHEN d.usable = 0 THEN 'no_valid_hour' END, NULL, NULL, NULL
+       CASE WHEN d.usable = 0 THEN CASE WHEN d.at_rest > 0 THEN 'not_in_production' ELSE 'no_valid_hour' END END, NULL, NULL, NULL
 FROM days d
 WHERE NOT EXISTS (
   SELECT 1 FROM runs r

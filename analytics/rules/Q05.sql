@@ -6,6 +6,9 @@ name_en = "over range"
 group = "quality"
 severity = "S3"
 basis = "HJ 212-2017 (mark T); rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 evidence = ["hours", "minutes"]
@@ -26,8 +29,9 @@ doc = "the upper end of the range is multiplied by this"
 [screen]
 look = "concentration AND (ranged OR valid < hours)"
 passed = "0"
-unevaluated = "CASE WHEN concentration THEN hours ELSE 0 END"
-why = "no_range"
+
+[screen.unevaluated]
+no_range = "CASE WHEN concentration THEN hours ELSE 0 END"
 ---*/
 -- Over range: marked T, sent as the largest number of its type, or above the range reported by the
 -- instrument (i13001), else the one filed.

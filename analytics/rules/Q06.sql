@@ -6,6 +6,9 @@ name_en = "values within two percent of the range"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 80, 1088; list of 35 situations of abnormal automatic monitoring, no. 22 and 32"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -43,6 +46,13 @@ min = 12
 max = 360
 unit = "h"
 doc = "valid hours with a known range those days need"
+
+[screen]
+look = "concentration AND ranged"
+passed = "0"
+
+[screen.unevaluated]
+no_range = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- An instrument that is read at the bottom of its range tells little. The range is the one reported by
 -- the instrument (i13001), else the one filed. Zeros are Q04's.

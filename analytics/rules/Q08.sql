@@ -1,11 +1,14 @@
 /*---
 id = "Q08"
-version = 2
+version = 3
 name_zh = "突升突降后保持平稳"
 name_en = "jump then flat"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 11"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -57,9 +60,21 @@ min = 6
 max = 360
 unit = "h"
 doc = "valid hours those days need to pass"
+
+[screen]
+look = "concentration AND (watched AND gas OR t_steps >= $times)"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN valid END", days = "$days" }
+t_steps = { sum = "CASE WHEN NOT concentration THEN NULL WHEN $jump_percent >= 60.0 THEN steps_60 WHEN $jump_percent >= 30.0 THEN steps_30 ELSE steps_10 END", days = "$days + 1" }
 ---*/
 -- A jump is an hour that differs from the one before by the share or more; it counts when the hours
--- after it keep its level. Hours that are not valid end a pattern. An analyser that gives a value every
+-- after it keep its level. Hours that are not valid, or in which power or process values
+-- show the production at rest, end a pattern. An analyser that gives a value every
 -- two hours or more seldom has no hour after a jump, so its days are not judged.
 WITH jumps AS (
   SELECT mn, factor, day_of(j['done']) AS date, count(*) AS jumps
@@ -67,15 +82,15 @@ WITH jumps AS (
     SELECT mn, factor,
            unnest(jumps_then_flat(hour, value, $jump_percent / 100.0, $flat_percent / 100.0,
                                   $flat_hours, 3600)) AS j
-    FROM hourly
-    WHERE valid AND is_concentration(factor)
+    FROM normal_hours
+    WHERE normal AND is_concentration(factor)
     GROUP BY mn, factor
   )
   GROUP BY mn, factor, day_of(j['done'])
 ),
 days AS (
-  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE h.valid) AS hours, count(s.mn) > 0 AS slow
-  FROM hourly h
+  SELECT h.mn, h.factor, h.date, count(*) FILTER (WHERE h.normal) AS hours, count(s.mn) > 0 AS slow
+  FROM normal_hours h
   LEFT JOIN (SELECT mn, factor, date, cadence_s FROM daily WHERE cadence_s > 3600) s
     ON s.mn = h.mn AND s.factor = h.factor AND s.date = h.date
   WHERE is_concentration(h.factor)

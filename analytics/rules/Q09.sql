@@ -6,6 +6,9 @@ name_en = "spike"
 group = "quality"
 severity = "S4"
 basis = "Experience value (three standard deviations)"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 48
 evidence = ["hours", "minutes"]
@@ -36,6 +39,17 @@ min = 1
 max = 24
 unit = "h"
 doc = "valid hours a day needs to pass"
+
+[screen]
+look = "concentration AND valid > 0 AND (t_lowest <= 0.0 OR highest > 0.999999 * (1.0 + $medians) * t_lowest OR lowest < (1.0 - $medians) * t_highest)"
+passed = "CASE WHEN concentration AND valid >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND valid < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_lowest = { min = "CASE WHEN concentration THEN lowest END", days = "2" }
+t_highest = { max = "CASE WHEN concentration THEN highest END", days = "2" }
 ---*/
 -- An hour further from the median of the 24 hours before it than three standard deviations and three
 -- medians, whose neighbours on both sides are not. What lasts for hours is a level (an exceedance, a

@@ -6,6 +6,9 @@ name_en = "sample dilution by air"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 336
 evidence = ["hours", "minutes"]
@@ -71,6 +74,19 @@ min = 2
 max = 15
 unit = "d"
 doc = "days from which on they are proof enough for S1; S3 before"
+
+[screen]
+look = "concentration AND gas AND oxygens > 0 AND o2_highest >= $oxygen"
+passed = "CASE WHEN concentration AND gas AND t_known >= $min_days THEN o2_flow_hours ELSE 0 END"
+
+[screen.unevaluated]
+no_valid_hour = "CASE WHEN concentration AND gas THEN hours - valid ELSE 0 END"
+no_oxygen = "CASE WHEN concentration AND gas THEN valid - o2_hours ELSE 0 END"
+no_flow = "CASE WHEN concentration AND gas THEN o2_hours - o2_flow_hours ELSE 0 END"
+no_baseline = "CASE WHEN concentration AND gas AND t_known < $min_days THEN o2_flow_hours ELSE 0 END"
+
+[screen.trailing]
+t_known = { count = "CASE WHEN o2_hours > 0 THEN 1 END", days = "$days" }
 ---*/
 -- Usual is the median of the days before. A source that stops also shows oxygen near that of air, but
 -- then its flow falls: so the flow has to stay, and has to be known. A new logger has few days to

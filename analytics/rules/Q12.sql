@@ -1,11 +1,14 @@
 /*---
 id = "Q12"
-version = 1
+version = 2
 name_zh = "昼夜差异"
 name_en = "day/night difference"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 164; rule set of 18 kinds of abnormal automatic data, no. 14"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -36,14 +39,31 @@ min = 8
 max = 120
 unit = "h"
 doc = "valid hours needed by night and by day"
+
+[screen]
+look = "concentration AND (watched AND gas OR t_night >= $min_hours AND t_light >= $min_hours AND (t_light_value <= 0.0 OR (t_night_value / t_night >= 0.999999 * $ratio * t_light_value / t_light AND t_night_flow / t_night >= 0.999999 * $ratio * t_light_flow / t_light)))"
+passed = "CASE WHEN concentration AND t_night >= $min_hours AND t_light >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_flow = "CASE WHEN concentration AND t_night IS NULL THEN 1 ELSE 0 END"
+too_few_valid_hours = "CASE WHEN concentration AND (t_night < $min_hours OR t_light < $min_hours) THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_night = { sum = "CASE WHEN night_hours + light_hours > 0 THEN night_hours END", days = "$days" }
+t_light = { sum = "CASE WHEN night_hours + light_hours > 0 THEN light_hours END", days = "$days" }
+t_night_value = { sum = "night_value", days = "$days" }
+t_light_value = { sum = "light_value", days = "$days" }
+t_night_flow = { sum = "night_flow", days = "$days" }
+t_light_flow = { sum = "light_flow", days = "$days" }
 ---*/
 -- Night is 21:00 to 05:00, day 05:00 to 21:00. Both concentration and flow have to be higher at
--- night: a cleaner night with more flow, or the reverse, has other causes.
+-- night: a cleaner night with more flow, or the reverse, has other causes. Hours in which power or process
+-- values show the production at rest are left out.
 WITH hours AS (
   SELECT mn, factor, hour, date, value, flow,
          date_part('hour', hour + INTERVAL '8 hours') NOT BETWEEN 5 AND 20 AS night
-  FROM hourly
-  WHERE is_concentration(factor) AND valid AND flow > 0.0
+  FROM normal_hours
+  WHERE is_concentration(factor) AND normal AND flow > 0.0
 ),
 days AS (
   SELECT mn, factor, date,
@@ -58,8 +78,13 @@ days AS (
 ),
 every AS (
   SELECT h.mn, h.factor, h.date, d.night_hours, d.day_hours, d.night_value, d.day_value,
-         d.night_flow, d.day_flow
-  FROM (SELECT DISTINCT mn, factor, date FROM hourly WHERE is_concentration(factor)) h
+         d.night_flow, d.day_flow, h.at_rest
+  FROM (
+    SELECT mn, factor, date, count(*) FILTER (WHERE valid AND at_rest AND flow > 0.0) AS at_rest
+    FROM normal_hours
+    WHERE is_concentration(factor)
+    GROUP BY mn, factor, date
+  ) h
   LEFT JOIN days d ON d.mn = h.mn AND d.factor = h.factor AND d.date = h.date
 ),
 spans AS (
@@ -69,7 +94,8 @@ spans AS (
          trailing_sum(night_value, date, $days) OVER series AS night_value,
          trailing_sum(day_value, date, $days) OVER series AS day_value,
          trailing_sum(night_flow, date, $days) OVER series AS night_flow,
-         trailing_sum(day_flow, date, $days) OVER series AS day_flow
+         trailing_sum(day_flow, date, $days) OVER series AS day_flow,
+         trailing_sum(at_rest, date, $days) OVER series AS at_rest
   FROM every
   WINDOW series AS (PARTITION BY mn, factor ORDER BY date)
 ),
@@ -77,7 +103,8 @@ judged AS (
   SELECT s.*,
          (night_value / night_hours) / (day_value / day_hours) AS ratio,
          (night_flow / night_hours) / (day_flow / day_hours) AS flow_ratio,
-         CASE WHEN night_hours IS NULL THEN 'no_flow'
+         CASE WHEN night_hours IS NULL AND at_rest > 0.0 THEN 'not_in_production'
+              WHEN night_hours IS NULL THEN 'no_flow'
               WHEN night_hours < $min_hours OR day_hours < $min_hours THEN 'too_few_valid_hours'
               WHEN day_value <= 0.0 THEN 'no_positive_mean' END AS why
   FROM spans s

@@ -6,6 +6,9 @@ name_en = "duct cross-section differs from filing"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 15"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "duct cross-section (a01016)" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -28,6 +31,14 @@ min = 1
 max = 15
 unit = "d"
 doc = "days the mean is taken over"
+
+[screen]
+look = "sectioned"
+passed = "0"
+factor = "a01016"
+
+[screen.unevaluated]
+no_cross_section = "CASE WHEN first_gas THEN 1 ELSE 0 END"
 ---*/
 -- The filed value is parameter a01016 (or cross_section) of an equipment filing. Every gas logger has a
 -- duct; one that does not send its cross-section cannot be judged.

@@ -6,6 +6,9 @@ name_en = "mass recomputation mismatch"
 group = "quality"
 severity = "S3"
 basis = "HJ 212-2017 D (mass = concentration x volume); HJ 75-2017"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours"]
 reason_zh = "{factor} 自 {start} 至 {end} 上报排放量 {observed} kg 与浓度乘流量复算值 {limit} kg 不一致，共 {points} 小时。"

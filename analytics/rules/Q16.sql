@@ -6,6 +6,9 @@ name_en = "unfiled parameter change"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; Regulation on Environmental Monitoring art. 25(5); document 2015 no. 175 of the Ministry"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "parameters of instruments" }
+owner = "nonsite"
 granularity = "realtime"
 lookback_h = 48
 daily = true
@@ -30,6 +33,10 @@ min = 0.5
 max = 1.0
 unit = "1"
 doc = "hours above this share of the limit in the day before make a lowered slope or intercept S1"
+
+[screen]
+look = "parameter_set"
+passed = "0"
 ---*/
 -- Every value a parameter took on a judged day against what was filed for that time; a filing made
 -- within a day of the change counts. The time of calibration (i13006) is no setting.

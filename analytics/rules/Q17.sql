@@ -6,6 +6,9 @@ name_en = "levels of data do not agree"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; HJ 356-2019 (platform and instrument within 1 %)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours", "minutes"]
 exempts = ["M6"]

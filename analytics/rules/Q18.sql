@@ -6,6 +6,9 @@ name_en = "maintenance and calibration overuse"
 group = "quality"
 severity = "S2"
 basis = "MEE Announcement 2019 No. 50 (30 h per furnace and quarter); rule set of 18 kinds of abnormal automatic data, no. 4"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 696
 evidence = ["hours"]
@@ -42,6 +45,17 @@ min = 24
 max = 720
 unit = "h"
 doc = "hours with data those days need"
+
+[screen]
+look = "concentration AND t_hours >= $min_hours AND (t_serviced > 0.999999 * $percent / 100.0 * t_hours OR (incinerator AND t_serviced > $incineration_hours))"
+passed = "CASE WHEN concentration AND t_hours >= $min_hours THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_hours = "CASE WHEN concentration AND t_hours < $min_hours THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_hours = { sum = "CASE WHEN concentration THEN hours END", days = "$days" }
+t_serviced = { sum = "CASE WHEN concentration THEN serviced END", days = "$days" }
 ---*/
 -- Hours that maintenance tickets cover are not counted. Waste incineration (industry 4417) may have
 -- 30 hours a quarter, so more than that in 30 days is too much in any case.

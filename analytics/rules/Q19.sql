@@ -6,9 +6,12 @@ name_en = "mark abuse"
 group = "quality"
 severity = "S1"
 basis = "Regulation on Environmental Monitoring art. 25(5); MEE Announcement 2022 No. 21"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 696
-evidence = ["hours"]
+evidence = ["hours", "limit_hour"]
 reason_zh = "{factor} 截至 {end} 的 30 天内有 {points} 小时超标数据被标记为无效而排放源仍在运行，占超标小时的 {observed}{unit}。"
 reason_en = "In the 30 days before {end} {points} hours of {factor} above the limit were marked as not valid while the source was visibly running: {observed}{unit} of the hours above the limit."
 
@@ -42,6 +45,13 @@ min = 16.0
 max = 21.0
 unit = "%"
 doc = "oxygen from which on a source counts as stopped"
+
+[screen]
+look = "concentration AND (marked OR limit_changes)"
+passed = "CASE WHEN concentration AND limit_hour > 0.0 THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_limit = "CASE WHEN concentration AND ((limit_hour > 0.0) IS NOT TRUE) THEN 1 ELSE 0 END"
 ---*/
 -- Suspicious is an hour above the limit whose data are marked (not calibration, that is Q18) although
 -- the oxygen or flow of the same hour, measured and unmarked, shows the source running: when the

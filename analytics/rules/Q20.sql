@@ -6,6 +6,9 @@ name_en = "data inconsistent with declared outage"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 164, 1088; rule set of 18 kinds of abnormal automatic data, no. 13"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "velocity, temperature, flow, oxygen, pollutants with a limit" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 48
 reason_zh = "数采仪 {mn} {day} 标记停运，但 {observed}{unit} 的停运小时烟气参数显示仍在运行（阈值 {limit}{unit}）。"
@@ -76,6 +79,10 @@ min = 0
 max = 48
 unit = "h"
 doc = "hours after the stop that are left out"
+
+[screen]
+look = "marked OR stopped > 0"
+passed = "0"
 ---*/
 -- An hour is declared stopped by mark F of all pollutants that have a value, or by a condition mark on
 -- the platform; one analyser marked F is no stop of the source. The parameters of such hours are read

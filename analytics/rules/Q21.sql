@@ -6,6 +6,9 @@ name_en = "outage not marked"
 group = "quality"
 severity = "S3"
 basis = "MEE Announcement 2022 No. 21; HJ 75-2017"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "oxygen, velocity, temperature" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours"]
 reason_zh = "{factor} 自 {start} 至 {end} 烟气参数显示已停运（氧含量 {observed}{unit}）但数据未标记，共 {points} 小时。"

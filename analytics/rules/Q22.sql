@@ -6,6 +6,9 @@ name_en = "copied own history"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 720
 evidence = ["hours"]
@@ -28,6 +31,14 @@ min = 1
 max = 30
 unit = "d"
 doc = "days compared with"
+
+[screen]
+look = "concentration AND repeated > 0 AND repeated >= 0.999999 * $percent / 100.0 * valid"
+passed = "CASE WHEN concentration AND valid >= 20 AND different >= 6 THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND valid < 20 THEN 1 ELSE 0 END"
+too_little_variation = "CASE WHEN concentration AND valid >= 20 AND different < 6 THEN 1 ELSE 0 END"
 ---*/
 -- A day of hours against each of the days before it, hour by hour. Days with few different values
 -- are not compared: an idle or coarse instrument repeats itself honestly.

@@ -6,6 +6,9 @@ name_en = "copied from another outlet"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]
@@ -35,6 +38,13 @@ min = 6
 max = 24
 unit = "h"
 doc = "common valid hours a day needs"
+
+[screen]
+look = "concentration AND paired"
+passed = "0"
+
+[screen.unevaluated]
+no_other_outlet = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- Loggers of one permit that stand for different outlets, hour by hour. Outlets that share a stack
 -- have one outlet number and are not compared.

@@ -6,6 +6,9 @@ name_en = "random-number or formula data"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -43,6 +46,21 @@ min = 5
 max = 15
 unit = "d"
 doc = "usable days those need"
+
+[screen]
+look = "concentration AND valid > 0 AND t_recent >= 2 AND t_known >= $min_days AND (abs(t_usual - $memory) < 1e-9 OR (t_usual > $memory AND t_lately < 2.0 * $lost + 1e-9))"
+passed = "CASE WHEN concentration AND valid > 0 AND t_recent >= 2 AND t_known >= $min_days AND t_usual > $memory THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND valid > 0 AND t_recent < 2 THEN 1 ELSE 0 END"
+no_baseline = "CASE WHEN concentration AND valid > 0 AND t_recent >= 2 AND t_known < $min_days THEN 1 ELSE 0 END"
+series_without_memory = "CASE WHEN concentration AND valid > 0 AND t_recent >= 2 AND t_known >= $min_days AND t_usual <= $memory THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_lately = { sum = "CASE WHEN concentration AND valid >= 20 THEN lag1 END", days = "2" }
+t_recent = { count = "CASE WHEN concentration AND valid >= 20 THEN lag1 END", days = "2" }
+t_usual = { median = "CASE WHEN concentration AND valid >= 20 THEN lag1 END", days = "$days" }
+t_known = { count = "CASE WHEN concentration AND valid >= 20 THEN lag1 END", days = "$days" }
 ---*/
 -- Emissions have memory: an hour resembles the one before. A source whose series has it and loses it
 -- for two days is flagged; one that never had it is not judged. The two days count together: of 24

@@ -1,11 +1,14 @@
 /*---
 id = "Q25"
-version = 1
+version = 2
 name_zh = "多因子关联异常"
 name_en = "broken correlation between factors"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration, oxygen (a19001), pH (w01001)" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]
@@ -34,8 +37,21 @@ doc = "variation above which a factor swings"
 default = 20
 min = 6
 max = 24
+by_cadence = { "7200" = 10 }
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "(concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation < 1.000001 * $flat"
+passed = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NOT NULL AND l_factors >= 3 THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid < $min_hours THEN 1 ELSE 0 END"
+no_positive_mean = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NULL THEN 1 ELSE 0 END"
+too_few_factors = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours AND variation IS NOT NULL AND l_factors < 3 THEN 1 ELSE 0 END"
+
+[screen.logger]
+l_factors = "CASE WHEN (concentration OR ((factor IN ('a19001', 'w01001')) IS TRUE)) AND valid > 0 AND valid >= $min_hours THEN 1 ELSE 0 END"
 ---*/
 -- The form that led to a case: one factor flat while most others of the same station swing by more than
 -- 30 %. Oxygen, pH and pollutants count; a factor at zero is not judged here (Q04).

@@ -6,9 +6,12 @@ name_en = "steep drop near the limit"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (remote control)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 696
-evidence = ["hours", "minutes"]
+evidence = ["hours", "minutes", "limit_hour"]
 exempts = ["M4"]
 reason_zh = "{factor} 截至 {end} 的 30 天内在限值附近陡降 {observed} 次（阈值 {limit} 次）。"
 reason_en = "In the 30 days before {end} {factor} fell steeply from near its limit {observed} times (threshold {limit})."
@@ -50,6 +53,14 @@ min = 7
 max = 30
 unit = "d"
 doc = "days looked at, the judged one included"
+
+[screen]
+look = "concentration AND limit_changes"
+passed = "CASE WHEN concentration AND limit_hour IS NOT NULL AND NOT limit_converted THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+no_limit = "CASE WHEN concentration AND limit_hour IS NULL THEN 1 ELSE 0 END"
+limit_for_converted_values = "CASE WHEN concentration AND limit_hour IS NOT NULL AND limit_converted THEN 1 ELSE 0 END"
 ---*/
 -- A minute value within a tenth of the hourly limit whose successor is half or less. The source has to
 -- go on: the flow of that hour must not have fallen below half of the hour before.

@@ -6,6 +6,9 @@ name_en = "flow recomputation mismatch"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; HJ 75-2017 (flow at standard state)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "flow (a00000)" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 evidence = ["hours"]
@@ -35,6 +38,16 @@ min = 1.0
 max = 1000.0
 unit = "%"
 doc = "range of the velocity within the hour, of its mean, up to which an hour is judged"
+
+[screen]
+look = "((factor = 'a00000') IS TRUE) AND with_humidity > 0 AND (sectioned OR ducted)"
+passed = "0"
+
+[screen.unevaluated]
+no_velocity = "CASE WHEN ((factor = 'a00000') IS TRUE) THEN valid - with_velocity ELSE 0 END"
+no_temperature = "CASE WHEN ((factor = 'a00000') IS TRUE) THEN with_velocity - with_heat ELSE 0 END"
+no_humidity = "CASE WHEN ((factor = 'a00000') IS TRUE) THEN with_heat - with_humidity ELSE 0 END"
+no_cross_section = "CASE WHEN ((factor = 'a00000') IS TRUE) THEN with_humidity ELSE 0 END"
 ---*/
 -- v x A x Kv x 273/(273+T) x (Ba+Ps)/101.325 x (1-Xsw) in m3/s. The cross-section is the one sent
 -- (a01016), else the filed one; Kv is the filed velocity-field factor, else 1. Hours whose velocity

@@ -6,6 +6,9 @@ name_en = "flow and concentration contradict"
 group = "quality"
 severity = "S3"
 basis = "HJ 356-2019; document 2015 no. 175 of the Ministry"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration, flow" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]

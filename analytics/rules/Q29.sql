@@ -6,6 +6,9 @@ name_en = "comparison test failed"
 group = "quality"
 severity = "S2"
 basis = "HJ 75-2017 and HJ 355-2019 (accuracy in comparison tests); Measures for Administrative Penalties art. 30 (values of legal on-site monitoring come before automatic ones)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a comparison tolerance" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]

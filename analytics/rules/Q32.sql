@@ -6,6 +6,9 @@ name_en = "fault of a device goes on"
 group = "quality"
 severity = "S4"
 basis = "HJ 212-2017 (mark D); rule set of 18 kinds of abnormal automatic data, no. 5"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]

@@ -6,6 +6,9 @@ name_en = "back-filled value differs from first upload"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "hour"
 evidence = ["hours", "minutes", "limit"]
 exempts = ["M6"]

@@ -1,11 +1,14 @@
 /*---
 id = "Q34"
-version = 1
+version = 2
 name_zh = "微小波动"
 name_en = "micro-fluctuation"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (fabrication)"
+effective_from = "2026-11-30"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 evidence = ["hours"]
@@ -35,8 +38,17 @@ doc = "mean below which nothing is judged"
 default = 20
 min = 6
 max = 24
+by_cadence = { "7200" = 10 }
 unit = "h"
 doc = "valid hours a day needs"
+
+[screen]
+look = "concentration AND valid >= $min_hours AND (abs(total / valid - $low) <= 1e-9 * $low OR (total / valid > $low AND variation < 1.000001 * $percent))"
+passed = "CASE WHEN concentration AND valid >= $min_hours AND total / valid >= $low THEN 1 ELSE 0 END"
+
+[screen.unevaluated]
+too_few_valid_hours = "CASE WHEN concentration AND valid > 0 AND valid < $min_hours THEN 1 ELSE 0 END"
+value_too_low = "CASE WHEN concentration AND valid >= $min_hours AND total / valid < $low THEN 1 ELSE 0 END"
 ---*/
 -- What a constant with a little noise on it looks like. Equal values are Q01; very low values have no
 -- room to vary and are not judged.

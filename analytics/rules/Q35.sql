@@ -6,6 +6,9 @@ name_en = "sample line open or leaking"
 group = "quality"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 80, 1087; list of 35 situations of abnormal automatic monitoring, no. 1, 10 and 11"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "gas", factor = "oxygen (a19001), humidity (a01014), pollutants" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 24
 evidence = ["hours"]
@@ -47,8 +50,9 @@ doc = "change of the flow up to which the load counts as unchanged"
 [screen]
 look = "((factor = 'a19001') IS TRUE) AND valid > 0 AND (NOT led OR humid)"
 passed = "0"
-unevaluated = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
-why = "no_humidity"
+
+[screen.unevaluated]
+no_humidity = "CASE WHEN factor = 'a19001' THEN valid ELSE 0 END"
 ---*/
 -- An hour against the one before. Where the flow goes with it, the plant changes and not the line.
 WITH air AS (

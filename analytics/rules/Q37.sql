@@ -6,6 +6,9 @@ name_en = "another level after maintenance"
 group = "quality"
 severity = "S3"
 basis = "Ecological and Environmental Code art. 80, 1088; document 2015 no. 175 of the Ministry (use of maintenance to adjust an instrument)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 lookback_h = 72
@@ -44,6 +47,13 @@ min = 1
 max = 12
 unit = "h"
 doc = "hours right before and right after between which the shift has to lie as well"
+
+[screen]
+look = "l_worked > 0"
+passed = "0"
+
+[screen.trailing]
+l_worked = { sum = "CASE WHEN concentration THEN serviced + faulty ELSE 0 END", days = "2", of_logger = true }
 ---*/
 -- Medians, so that an exceedance of some hours on one side is no shift; and a shift that maintenance
 -- made is there at once: a whole day of another level that begins or ends hours away from it has another

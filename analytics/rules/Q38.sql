@@ -6,6 +6,9 @@ name_en = "oxygen says stopped, other parameters say running"
 group = "quality"
 severity = "S1"
 basis = "Ecological and Environmental Code art. 80, 1088; rule set of 18 kinds of abnormal automatic data, no. 16"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "gas", factor = "oxygen (a19001), velocity, temperature, humidity, flow" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 336
 evidence = ["hours"]
@@ -77,6 +80,13 @@ min = 1
 max = 15
 unit = "d"
 doc = "days looked at, the judged one included"
+
+[screen]
+look = "((factor = 'a19001') IS TRUE) AND t_resting > $hours"
+passed = "CASE WHEN ((factor = 'a19001') IS TRUE) THEN 1 ELSE 0 END"
+
+[screen.trailing]
+t_resting = { sum = "CASE WHEN ((factor = 'a19001') IS TRUE) THEN CASE WHEN highest > $oxygen THEN valid ELSE 0 END END", days = "$days" }
 ---*/
 -- All four parameters have to speak for operation; set `signs` lower where the guide is read as any
 -- two of them.

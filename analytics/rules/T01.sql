@@ -6,6 +6,9 @@ name_en = "offline"
 group = "transmission"
 severity = "S4"
 basis = "HJ 212; rule set of 18 kinds of abnormal automatic data, no. 3"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "realtime"
 clock = true
 exempts = ["M6"]

@@ -6,6 +6,9 @@ name_en = "hour missing or incomplete"
 group = "transmission"
 severity = "S4"
 basis = "HJ 212-2017 D.24; HJ 75-2017; rule set of 18 kinds of abnormal automatic data, no. 1"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "hour"
 exempts = ["M6"]
 reason_zh = "数采仪 {mn} 自 {start} 至 {end} 有 {points} 个小时数据缺失或不完整（最低到报率 {observed}）。"

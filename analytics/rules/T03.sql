@@ -6,6 +6,9 @@ name_en = "back-fill overdue"
 group = "transmission"
 severity = "S3"
 basis = "HJ 212; rule set of 18 kinds of abnormal automatic data, no. 1"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "day"
 exempts = ["M6", "M7"]
 reason_zh = "数采仪 {mn} 自 {start} 至 {end} 有 {points} 小时数据缺失，超过 {limit} 小时仍未补传。"
@@ -28,9 +31,10 @@ doc = "how long after the end of the day back-filling may take"
 [screen]
 look = "begun AND (marked OR (hours < 24 AND NOT (NOT over AND hours > 0 AND alike AND gap_before_s = 0 AND NOT slow)))"
 passed = "CASE WHEN hours = 24 THEN 1 ELSE 0 END"
-unevaluated = "CASE WHEN first AND hours < 24 AND NOT over AND hours > 0 THEN 1 ELSE 0 END"
-why = "not_overdue_yet"
 of_logger = true
+
+[screen.unevaluated]
+not_overdue_yet = "CASE WHEN first AND hours < 24 AND NOT over AND hours > 0 THEN 1 ELSE 0 END"
 ---*/
 -- Hours of a day without any value of a factor that was measured that day, and silences of a day or
 -- more per logger. An incomplete day is due from its end, a silence from its first hour. Hours that all

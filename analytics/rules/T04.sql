@@ -6,6 +6,9 @@ name_en = "low effective transmission rate"
 group = "transmission"
 severity = "S3"
 basis = "HJ 355-2019; transmission rate of the national platform; rule set of 18 kinds of abnormal automatic data, no. 2"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 exempts = ["M3", "M7"]
@@ -33,6 +36,10 @@ min = 1
 max = 24
 unit = "h"
 doc = "hours that have to be due for a day to be judged: of fewer, one hour is more than the rate leaves"
+
+[screen]
+look = "concentration AND (marked OR slow OR 24 - stopped < $min_due OR due < $min_due OR 100.0 * valid < 1.000001 * $percent * CASE WHEN gas THEN 24 - stopped ELSE due END)"
+passed = "CASE WHEN concentration THEN 1 ELSE 0 END"
 ---*/
 -- (received / due) x (valid / received), so valid / due: minute values for gas, values at the
 -- station's cadence for water, hours marked as stopped not due. Water analysers may lose one hour a

@@ -6,6 +6,9 @@ name_en = "fault not reported, no manual monitoring"
 group = "transmission"
 severity = "S2"
 basis = "Provisional rules on operation of automatic monitoring 2008; local rules (report within 12 h)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "hour"
 lookback_h = 72
 evidence = ["hours"]
@@ -21,6 +24,10 @@ min = 1
 max = 72
 unit = "h"
 doc = "time within which a fault has to be reported"
+
+[screen]
+look = "concentration AND faulty > 0"
+passed = "0"
 ---*/
 -- A fault is a run of hours marked D. It is told by a mark on the platform, or by a maintenance ticket
 -- with a report; values of manual monitoring for the time count as well.

@@ -6,6 +6,9 @@ name_en = "clock drift or future time"
 group = "transmission"
 severity = "S4"
 basis = "HJ 212 (clock of the logger)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "hour"
 daily = true
 exempts = ["M6"]

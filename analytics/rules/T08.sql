@@ -6,6 +6,9 @@ name_en = "unknown logger"
 group = "transmission"
 severity = "S4"
 basis = "HJ 212; registry of automatic monitoring"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 reason_zh = "数采仪 {mn} {day} 上传数据，但任何许可证和备案均未登记该设备。"

@@ -6,6 +6,9 @@ name_en = "quarterly capture rate"
 group = "transmission"
 severity = "S3"
 basis = "HJ 75-2017 (75 % of a quarter)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 reason_zh = "{factor} 本季度数据捕集率 {observed}{unit}，低于 {limit}{unit}（自 {start}）。"
@@ -24,6 +27,9 @@ min = 1
 max = 92
 unit = "d"
 doc = "due days the quarter needs so far"
+
+[screen]
+of_presence = true
 ---*/
 -- Valid hours over due hours, stopped hours not due, from the daily masses that every run keeps: so
 -- only factors whose mass is known, that is with a flow. Judged from the second month of a quarter on.

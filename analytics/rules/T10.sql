@@ -6,6 +6,9 @@ name_en = "daily audit not done"
 group = "transmission"
 severity = "S4"
 basis = "MEE Announcement 2022 No. 21 (marks until 12:00 of the next day)"
+effective_from = "2026-11-24"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 48
 reason_zh = "数采仪 {mn} {day} 有 {observed} 小时数据异常，至次日 12 时仍无标记。"

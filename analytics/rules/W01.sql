@@ -6,6 +6,9 @@ name_en = "production on, abatement off"
 group = "condition"
 severity = "S2"
 basis = "Ecological and Environmental Code art. 164, 1108; rule set of 18 kinds of abnormal automatic data, no. 18"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "unit", factor = "power of production and abatement" }
+owner = "nonsite"
 granularity = "realtime"
 exempts = ["M4"]
 reason_zh = "{start} 至 {end}，生产设施用电 {observed} {unit}（在产），治理设施用电低于启动值，产治不同步。"

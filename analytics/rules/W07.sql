@@ -6,6 +6,9 @@ name_en = "incinerator process warnings"
 group = "condition"
 severity = "S4"
 basis = "GB 18485-2014; operating rules of HJ and CJJ standards for waste incineration, as written into the plant's sheet"
+effective_from = "2026-11-23"
+scope = { industry = "waste incineration (4417)", outlet = "gas", factor = "process values of the furnace" }
+owner = "nonsite"
 granularity = "realtime"
 evidence = ["hours"]
 exempts = ["M2"]

@@ -6,6 +6,9 @@ name_en = "QA status expired"
 group = "quality"
 severity = "S3"
 basis = "Idea of the ECMPS quality-assurance status codes; HJ 75-2017 (calibration intervals)"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 enabled = false

@@ -6,6 +6,9 @@ name_en = "flow-to-load ratio"
 group = "quality"
 severity = "S2"
 basis = "40 CFR Part 75 (United States), appendix A 7.7 and appendix B 2.2.5: the ratio of flow to load stays near its reference"
+effective_from = "2026-11-29"
+scope = { industry = "any", outlet = "gas", factor = "flow (a00000), load" }
+owner = "nonsite"
 granularity = "day"
 lookback_h = 744
 enabled = false

@@ -6,6 +6,9 @@ name_en = "discard budget"
 group = "quality"
 severity = "S3"
 basis = "Idea of the Industrial Emissions Directive, annex VI part 8"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 enabled = false

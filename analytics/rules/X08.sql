@@ -6,6 +6,9 @@ name_en = "recompute every derived value"
 group = "quality"
 severity = "S3"
 basis = "Idea of the ECMPS hourly checks; HJ 212-2017 D.25"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "any", factor = "pollutants with a concentration" }
+owner = "nonsite"
 granularity = "day"
 daily = true
 enabled = false

@@ -6,6 +6,9 @@ name_en = "digit-preference test"
 group = "quality"
 severity = "S4"
 basis = "Test of digit preference (chi-square), 8 degrees of freedom"
+effective_from = "2026-11-23"
+scope = { industry = "any", outlet = "unit", factor = "results of manual monitoring" }
+owner = "nonsite"
 granularity = "day"
 enabled = false
 reason_zh = "许可证 {permit_no} 的手工监测数据末位数字分布异常（卡方 {observed}，阈值 {limit}，共 {points} 个数据）。"

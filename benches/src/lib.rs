@@ -14,3 +14,4 @@ pub mod process;
 pub mod rows;
 pub mod run;
 pub mod spread;
+pub mod sql;

@@ -46,11 +46,20 @@ pub fn status_mb(pid: u32, name: &str) -> anyhow::Result<f64> {
 
 /// CPU seconds of all child processes of this one that have ended and were waited for.
 pub fn ended_children_cpu_seconds() -> f64 {
+    usage_seconds(libc::RUSAGE_CHILDREN)
+}
+
+/// CPU seconds of this process so far.
+pub fn own_cpu_seconds() -> f64 {
+    usage_seconds(libc::RUSAGE_SELF)
+}
+
+fn usage_seconds(whose: libc::c_int) -> f64 {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: getrusage writes one rusage into the memory given; all-zero is a valid rusage too,
     // so reading it is sound even if the call failed.
     let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr());
+        libc::getrusage(whose, usage.as_mut_ptr());
         usage.assume_init()
     };
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;

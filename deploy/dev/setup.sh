@@ -76,7 +76,9 @@ if ! have cargo; then
 fi
 
 if [[ $level == test ]]; then
-    "$(dirname "${BASH_SOURCE[0]}")/clients/setup.sh" >/dev/null
+    for set in drivers superset lake; do
+        "$(dirname "${BASH_SOURCE[0]}")/clients/setup.sh" "$set" >/dev/null
+    done
     "$(dirname "${BASH_SOURCE[0]}")/clients/jdbc.sh" >/dev/null
     "$(dirname "${BASH_SOURCE[0]}")/schemathesis/schemathesis.sh" fetch
 fi

@@ -10,14 +10,6 @@ macro_rules! forward_object_store {
         impl object_store::ObjectStore for $wrapper {
             $($own)*
 
-            async fn put_multipart_opts(
-                &self,
-                location: &object_store::path::Path,
-                options: object_store::PutMultipartOptions,
-            ) -> object_store::Result<Box<dyn object_store::MultipartUpload>> {
-                self.$inner.put_multipart_opts(location, options).await
-            }
-
             async fn get_opts(
                 &self,
                 location: &object_store::path::Path,

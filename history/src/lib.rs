@@ -8,7 +8,8 @@
 //! - [`context`]: what documents say about a series (limits, bindings, reference oxygen);
 //! - [`stats`]: the statistics of a day, with the day before and the day after at hand;
 //! - [`walk`]: days in order, over several threads;
-//! - [`marks`], [`factors`]: what marks and factor codes mean, shared with the query functions.
+//! - [`marks`], [`factors`], [`shape`]: what marks and factor codes mean and what a series looks like,
+//!   shared with the query functions.
 //!
 //! Invariants: only what is plain is described. A logger-day with minute or real-time rows, several
 //! copies of an hour, a sentinel, or anything else that takes the full rules to understand is marked
@@ -19,6 +20,8 @@ pub mod context;
 pub mod factors;
 pub mod files;
 pub mod marks;
+pub mod past;
+pub mod shape;
 pub mod stats;
 pub mod walk;
 

@@ -1,15 +1,17 @@
-//! Days in order, over several threads; memory is three days per thread.
+//! Days in order, over several threads; memory is three days per thread, and what is remembered of the
+//! days before where that is asked for.
 //!
-//! Each thread takes a stretch of consecutive days, so only the days at the edges of a stretch are
-//! read twice.
+//! Each thread takes a stretch of consecutive days. The days at the edges of a stretch are read
+//! twice, and so are those that its first days look back on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Error;
 use crate::context::Context;
 use crate::files::{Day, Factors, Loggers, read};
+use crate::past::Past;
 use crate::stats::{Codes, Stats, describe};
 
 /// What is walked over.
@@ -23,16 +25,24 @@ pub struct Plan<'a> {
     pub factors: &'a Factors,
     /// What documents say.
     pub context: &'a Context,
-    /// Loggers of each day that get a row, in order; days in between may be left out.
+    /// Loggers of each day that are wanted, in order; days in between may be left out.
     pub wanted: &'a BTreeMap<i32, Vec<u32>>,
+    /// Days before each wanted one of which the same logger's statistics are needed first.
+    pub lookback: i32,
+    /// Whether copies of the days before are looked for; such days have to be within `lookback`.
+    pub copies: bool,
 }
 
-/// Calls `each` with the statistics of every wanted day; days come in order within a thread. Answers
-/// the number of rows that were read.
+/// Hears of one day: the thread, its statistics and the loggers wanted of it.
+pub type Each<'a, E> = &'a (dyn Fn(usize, Stats, &[u32]) -> Result<(), E> + Sync);
+
+/// Calls `each` with the thread, the statistics of a day and the loggers wanted of it, which may be
+/// fewer than those with statistics: days are described as well because later ones look back on them.
+/// Days come in order within a thread. Answers the number of rows that were read.
 pub fn walk<E: From<Error> + Send>(
     plan: &Plan<'_>,
     threads: usize,
-    each: &(dyn Fn(usize, Stats) -> Result<(), E> + Sync),
+    each: Each<'_, E>,
 ) -> Result<u64, E> {
     let days: Vec<i32> = plan.wanted.keys().copied().collect();
     let threads = threads.clamp(1, days.len().max(1));
@@ -60,12 +70,13 @@ fn one<E: From<Error>>(
     plan: &Plan<'_>,
     days: &[i32],
     thread: usize,
-    each: &(dyn Fn(usize, Stats) -> Result<(), E> + Sync),
+    each: Each<'_, E>,
     rows: &AtomicU64,
 ) -> Result<(), E> {
+    let mut past = plan.copies.then(Past::default);
     // The three days around the one that is described.
     let mut held: Vec<Day> = Vec::new();
-    for &date in days {
+    for (date, described) in described(plan, days) {
         held.retain(|day| day.date >= date - 1);
         for date in date - 1..=date + 1 {
             if held.iter().all(|day| day.date != date) {
@@ -82,11 +93,85 @@ fn one<E: From<Error>>(
         };
         let stats = describe(
             (before, day, after),
-            &plan.wanted[&date],
+            &described,
             &codes,
             plan.context,
+            past.as_mut(),
         );
-        each(thread, stats)?;
+        let wanted = if days.binary_search(&date).is_ok() {
+            plan.wanted[&date].as_slice()
+        } else {
+            &[]
+        };
+        each(thread, stats, wanted)?;
     }
     Ok(())
+}
+
+/// The loggers of each day that are described for the sake of some days: those wanted, and on days
+/// with files those that are wanted up to `lookback` days later.
+fn described(plan: &Plan<'_>, days: &[i32]) -> Vec<(i32, Vec<u32>)> {
+    let (Some(&first), Some(&last)) = (days.first(), days.last()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    // The next day on which each logger is wanted.
+    let mut next: HashMap<u32, i32> = HashMap::new();
+    for date in (first - plan.lookback..=last).rev() {
+        let wanted = days.binary_search(&date).is_ok();
+        if wanted {
+            next.extend(plan.wanted[&date].iter().map(|logger| (*logger, date)));
+        }
+        if !wanted && !plan.files.contains_key(&date) {
+            continue;
+        }
+        let needed = next
+            .iter()
+            .filter(|(_, wanted)| **wanted <= date + plan.lookback);
+        let mut loggers: Vec<u32> = needed.map(|(logger, _)| *logger).collect();
+        loggers.sort_unstable();
+        if !loggers.is_empty() {
+            found.push((date, loggers));
+        }
+    }
+    found.reverse();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_that_others_look_back_on_are_described_first() {
+        let (loggers, factors, context) =
+            (Loggers::default(), Factors::default(), Context::default());
+        let files = (90..=103).map(|date| (date, Vec::new())).collect();
+        let wanted = BTreeMap::from([(98, vec![1]), (101, vec![1, 2])]);
+        let plan = Plan {
+            files: &files,
+            loggers: &loggers,
+            factors: &factors,
+            context: &context,
+            wanted: &wanted,
+            lookback: 2,
+            copies: false,
+        };
+        let found = described(&plan, &[98, 101]);
+        let expected = [
+            (96, vec![1]),
+            (97, vec![1]),
+            (98, vec![1]),
+            (99, vec![1, 2]),
+            (100, vec![1, 2]),
+            (101, vec![1, 2]),
+        ];
+        assert_eq!(found, expected);
+        let plan = Plan {
+            lookback: 0,
+            ..plan
+        };
+        let found = described(&plan, &[98, 101]);
+        assert_eq!(found, [(98, vec![1]), (101, vec![1, 2])]);
+    }
 }

@@ -26,7 +26,10 @@ use std::time::Duration;
 
 use nonsite_files::forward_object_store;
 use object_store::path::Path;
-use object_store::{ObjectStore, PutMode, PutOptions, PutPayload, PutResult, Result};
+use object_store::{
+    MultipartUpload, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
+};
 
 /// Environment variable with a fault plan.
 pub const FAULTS_ENV: &str = "NONSITE_FAULTS";
@@ -244,6 +247,15 @@ forward_object_store!(FaultyStore, inner, {
             self.plan.die(AbortPoint::Upload, number);
         }
         answer
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        // Nothing that commits is streamed: checkpoints are, and they have no faults here.
+        self.inner.put_multipart_opts(location, options).await
     }
 });
 

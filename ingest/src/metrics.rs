@@ -21,6 +21,8 @@ pub struct Metrics {
     pub rows: IntCounterVec,
     /// `nonsite_ingest_file_bytes_total{table}`.
     pub file_bytes: IntCounterVec,
+    /// `nonsite_ingest_rewritten_bytes_total{table}`.
+    pub rewritten_bytes: IntCounterVec,
     /// `nonsite_ingest_quarantined_total{reason}`.
     pub quarantined: IntCounterVec,
     /// `nonsite_ingest_split_incomplete_total`.
@@ -86,6 +88,11 @@ impl Metrics {
             file_bytes: counters(
                 "file_bytes_total",
                 "Bytes of committed Parquet files",
+                &["table"],
+            )?,
+            rewritten_bytes: counters(
+                "rewritten_bytes_total",
+                "Bytes of Parquet files that maintenance merged; over `file_bytes_total` it is how often a byte is rewritten",
                 &["table"],
             )?,
             quarantined: counters(
@@ -174,6 +181,7 @@ impl Metrics {
             Box::new(self.bytes.clone()),
             Box::new(self.rows.clone()),
             Box::new(self.file_bytes.clone()),
+            Box::new(self.rewritten_bytes.clone()),
             Box::new(self.quarantined.clone()),
             Box::new(self.split_incomplete.clone()),
             Box::new(self.commits.clone()),

@@ -1,4 +1,4 @@
-//! `nonsite audit`: the proof that no decision was changed behind the chain's back.
+//! `nonsite audit`: the proof that no decision was changed behind the chain's back, and who read what.
 
 use clap::Subcommand;
 
@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
 
-/// The audit chain of the review queue.
+/// The audit chain of the review queue, and its log of reads.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,13 +25,19 @@ enum Action {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Who read which case, file or finding over the REST API, the latest first.
+    Reads(review::Reads),
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
-    let Action::Verify {
-        expect_head,
-        format,
-    } = args.action;
-    format.without_list("audit verify")?;
-    review::audit(settings, expect_head, format).await
+    match args.action {
+        Action::Verify {
+            expect_head,
+            format,
+        } => {
+            format.without_list("audit verify")?;
+            review::audit(settings, expect_head, format).await
+        }
+        Action::Reads(wanted) => review::reads(wanted, settings).await,
+    }
 }

@@ -35,7 +35,7 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     /// Findings: list, show with evidence, export, compute again.
     Anomaly(anomaly::Args),
-    /// Verify the audit chain of the review queue.
+    /// Verify the audit chain of the review queue; who read what.
     Audit(audit::Args),
     /// The whole pipeline on a generated province with known faults.
     ///

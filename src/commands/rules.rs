@@ -200,6 +200,15 @@ fn show(catalogue: &Catalogue, id: &str, format: Format) -> anyhow::Result<Exit>
         rule.granularity
     );
     println!("basis: {}", rule.basis);
+    if let Some(scope) = &rule.scope {
+        println!(
+            "scope: industry {}; outlet {}; factor {}",
+            scope.industry, scope.outlet, scope.factor
+        );
+    }
+    if let Some(day) = rule.effective_from {
+        println!("in use since {day}, owner {}", rule.owner);
+    }
     println!("exemptions considered: {}", rule.exempts.join(", "));
     let mut listing = Listing::new(&[
         "parameter",

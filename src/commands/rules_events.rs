@@ -74,6 +74,11 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         Ok::<_, anyhow::Error>((report, sink.bench, sink.refused))
     });
     let (report, bench, refused) = during("reading the export", reading).await??;
+    for (mn, factor) in bench.absent() {
+        eprintln!(
+            "the sheet names `{factor}` of logger `{mn}`, the export has no value of it: what rests on it is not judged"
+        );
+    }
     let judging = bench.events(&settings.session, &catalogue, &args.rules);
     let (events, counts) = during("judging", judging)
         .await
@@ -86,6 +91,10 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
         not_evaluated,
     } in &counts
     {
+        if flagged + passed == 0 && not_evaluated.is_empty() {
+            eprintln!("{rule}: not evaluated, the export has nothing that it judges");
+            continue;
+        }
         let why: Vec<String> = not_evaluated
             .iter()
             .map(|(why, count)| format!("{why} {count}"))

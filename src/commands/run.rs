@@ -36,12 +36,13 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
         Store::open(&settings.store.path).map_err(|error| Unreachable(error.to_string()))?;
     let registry = Registry::new();
     let readiness = http::Readiness::default();
+    let metrics = Metrics::new(&registry)?;
     let service = Service::new(
         settings.ingest.clone(),
         settings.kafka.clone(),
         store.clone(),
         Arc::new(SystemClock),
-        Metrics::new(&registry)?,
+        metrics.clone(),
     )
     .map_err(ingest::explain)?
     .with_readiness(readiness.clone());
@@ -64,7 +65,8 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let ticking = tokio::spawn(super::review::tick(queue, ended(stopped.clone())));
     let mut parts = vec![ingesting, judging, ticking];
     let maintaining = (!args.no_maintain).then(|| {
-        let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock));
+        let maintainer = Maintainer::new(store, settings.maintain.clone(), Arc::new(SystemClock))
+            .with_metrics(metrics);
         tokio::spawn(async move { maintainer.run(ended(stopped)).await })
     });
     // Whichever part ends first ends the others; its own end is not waited for twice.

@@ -175,6 +175,7 @@ fn engine(settings: &Settings) -> anyhow::Result<Arc<Engine>> {
         policies: ratio::policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
         rules: rules(&catalogue)?,
         users,
+        reads: Some(review::read_log(settings)),
         clock: Arc::new(SystemClock),
     };
     Engine::start(setup).map_err(classed)

@@ -163,7 +163,7 @@ fn print(
         "hits",
         "of",
         "percent",
-        "goal %",
+        "goal",
         "undecided",
         "median h",
         "counts",
@@ -211,7 +211,7 @@ fn print(
             amount(target.hits),
             amount(target.of),
             target.percent.clone().unwrap_or_default(),
-            target.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            goal(target),
             String::new(),
             target
                 .median_days
@@ -223,6 +223,15 @@ fn print(
     let work = figures.iter().map(Shown::Work);
     let shown: Vec<Shown<'_>> = work.chain(others.iter().map(Shown::Target)).collect();
     listing.print(format, &shown)
+}
+
+/// What is to be reached: a share, or so many.
+fn goal(target: &Target) -> String {
+    match (target.goal, target.at_least) {
+        (Some(goal), _) => format!("{goal} %"),
+        (None, Some(least)) => format!(">= {least}"),
+        (None, None) => String::new(),
+    }
 }
 
 fn target_rows(target: &Target, format: Format) -> anyhow::Result<()> {

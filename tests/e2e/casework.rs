@@ -106,7 +106,14 @@ fn to_submitted(sandbox: &Sandbox, case: &str) {
         (
             ENTERPRISE,
             &["answer", case],
-            &["--cause", "abatement_fault", "--statement", "循环泵故障"],
+            &[
+                "--cause",
+                "abatement_fault",
+                "--statement",
+                "循环泵故障",
+                "--field",
+                "no_proof=见维修工单",
+            ],
             "answered",
         ),
         (OFFICER, &["verify", case], &[], "verify_off"),
@@ -144,7 +151,7 @@ fn submit(sandbox: &Sandbox, case: &str) {
         "--field",
         "plan_due=2027-03-03",
         "--attach",
-        "pump.jpg",
+        "after=pump.jpg",
     ];
     assert_eq!(
         walk(sandbox, MONDAY, ENTERPRISE, &["submit", case], &papers),

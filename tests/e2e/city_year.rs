@@ -4,12 +4,14 @@
 //! the program, through Kafka and the tables, for the end of every month and for the time after the
 //! year was frozen: the figures ([`figures`]), the same by other policies and over other days
 //! ([`policies`]), what was published ([`published`]), the case work ([`clues`]) and the targets that are
-//! counted from the tables ([`targets`]).
+//! counted from the tables ([`targets`]); and all of it again over the REST API ([`over_http`]).
 
 mod clues;
 mod figures;
+mod over_http;
 mod policies;
 mod published;
+mod supervised;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -159,8 +161,10 @@ fn every_figure_of_a_citys_year_is_what_was_put_in() {
     published::every_day_holds_every_group(&sandbox, truth, &days, &digests);
     published::views_say_the_same(&sandbox, truth);
     let kept = published::kept_in_a_file(&sandbox);
+    over_http::figures_are_the_same(&mut sandbox, truth, &[&days[5], AFTER]);
     let sample = clues::the_case_work_is_what_was_put_in(&mut sandbox, &city);
     let visits = published::visits_of_the_workflow_count(&sandbox, &city);
     published::what_was_published_comes_out_again(&sandbox, &kept, &[&days[5], AFTER]);
-    targets::lead_to_their_rows(&mut sandbox, &city, &sample, visits);
+    let printed = targets::lead_to_their_rows(&mut sandbox, &city, &sample, visits);
+    over_http::targets_are_the_same(&mut sandbox, &printed);
 }

@@ -86,3 +86,23 @@ fn deadlines_pass_while_people_are_served() {
     server.terminate();
     sandbox.run(&["audit", "verify"]).done();
 }
+
+#[test]
+fn deadlines_of_a_file_are_those_of_the_workflow() {
+    let mut sandbox = Sandbox::without_broker("deadline-file");
+    let file = sandbox.file("deadlines.toml");
+    sandbox.set("review.deadlines", file.to_str().unwrap());
+    let wrong = "version = \"2026-12\"\n\n[[deadline]]\nclock = \"filing\"\ndays = 20\n";
+    sandbox.write("deadlines.toml", wrong.as_bytes());
+    for words in [&["review", "workflow"][..], &["review", "counts"]] {
+        sandbox
+            .run(words)
+            .exits(2)
+            .complains(&["[review] deadlines", "line 5", "lets 15 at most"]);
+    }
+    let right = wrong.replace("20", "10");
+    sandbox.write("deadlines.toml", right.as_bytes());
+    let shown = sandbox.run(&["review", "workflow"]).done();
+    assert!(shown.stdout.contains("10 d +15 (reminded 72 h before)"));
+    sandbox.run(&["review", "counts"]).done();
+}

@@ -59,6 +59,7 @@ fn units_are_drawn_checked_recorded_and_counted() {
     let unit = first_of(&sandbox, &draw_id);
     let act = a_record_answers_the_checklist(&sandbox, &unit, &draw_id, end);
     sandbox.run(&["ingest", "--until-caught-up"]).done();
+    answers_are_summed_by_item(&sandbox, &act);
     a_correction_has_a_higher_version(&sandbox);
     targets_lead_to_their_rows(&mut sandbox, &unit, &act);
 }
@@ -315,6 +316,35 @@ fn complete(act: &mut Json, unit: &Json, draw_id: &str) {
     ] {
         act[key] = value;
     }
+}
+
+/// What the record of the act says, item by item.
+fn answers_are_summed_by_item(sandbox: &Sandbox, act: &str) {
+    let words = ["inspection", "answers", "--format", "json"];
+    let items = sandbox
+        .run(&[&words[..], &["--checklist", "thermal-power"]].concat())
+        .done()
+        .json();
+    let items = items.as_array().unwrap();
+    let of = |item: &str| items.iter().find(|one| one["item"] == item).unwrap();
+    assert_eq!(of("permit-valid")["acts"], 1, "{items:?}");
+    assert_eq!(of("permit-valid")["passed"], 1);
+    let rows = sandbox
+        .run(&[&words[..], &["--item", "limit"]].concat())
+        .done()
+        .json();
+    let rows = rows.as_array().unwrap();
+    let own = rows.iter().filter(|row| row["act_id"] == act).count() as u64;
+    let limit = of("limit");
+    let sum = ["passed", "failed", "not_applicable", "open"]
+        .map(|answer| limit[answer].as_u64().unwrap())
+        .iter()
+        .sum::<u64>();
+    assert_eq!(sum, own);
+    assert!(rows.iter().all(|row| row["subject"].is_string()));
+    // The answers followed the suggestions.
+    let otherwise = sandbox.run(&[&words[..], &["--otherwise"]].concat());
+    assert_eq!(otherwise.done().json(), json!([]));
 }
 
 /// The record that was sent is stored by now.

@@ -199,7 +199,7 @@ fn maintained(sandbox: &Sandbox, maintenance: &mut Process) {
         let merged = names(&table)
             .iter()
             .flat_map(|day| names(&table.join(day)))
-            .any(|name| name.starts_with("merged-"));
+            .any(|name| name.starts_with("current-"));
         let checkpoint = table.join("_delta_log/_last_checkpoint").is_file();
         (merged && checkpoint).then_some(())
     });

@@ -447,3 +447,61 @@ fn plant_k_events_are_reproduced_one_by_one() {
     assert_eq!(hours_over, over);
     assert_eq!(over.len(), 9);
 }
+
+/// A sheet that names what the export does not have, and rules that find nothing to judge: said, not
+/// left out.
+#[test]
+fn what_an_export_lacks_for_its_sheet_is_said() {
+    let sandbox = Sandbox::without_broker("plant-lacks");
+    let rows: String = (0..30)
+        .map(|n| format!("2025-06-01 08:{:02}:00,8.5\n", n * 2))
+        .collect();
+    sandbox.write("plant.csv", format!("time,oxygen\n{rows}"));
+    sandbox.write(
+        "mapping.toml",
+        r#"
+layout = "wide"
+[time]
+column = "time"
+format = "%Y-%m-%d %H:%M:%S"
+[reading]
+mn = "PLANTX0000000000000000F1"
+granularity = "minute"
+period_s = 120
+[[columns]]
+name = "oxygen"
+factor = "a19001"
+"#,
+    );
+    sandbox.write(
+        "sheet.toml",
+        r#"
+[[unit]]
+mn = "PLANTX0000000000000000F1"
+name = "1"
+signals = { furnace_oxygen = ["a19001"], bag_pressure = ["x_dp"] }
+"#,
+    );
+    let told = sandbox
+        .run(&[
+            "rules",
+            "events",
+            "plant.csv",
+            "--mapping",
+            "mapping.toml",
+            "--sheet",
+            "sheet.toml",
+        ])
+        .done();
+    for line in [
+        "the sheet names `x_dp` of logger `PLANTX0000000000000000F1`",
+        "E08: not evaluated, the export has nothing that it judges",
+        "no_value 2",
+    ] {
+        assert!(
+            told.stderr.contains(line),
+            "no `{line}` in:\n{}",
+            told.stderr
+        );
+    }
+}

@@ -13,6 +13,9 @@ basis = "house rule"
 granularity = "hour"
 reason_zh = "{observed}"
 reason_en = "{observed}"
+effective_from = "2025-01-01"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "house"
 
 [params.top]
 default = 10.0
@@ -48,9 +51,9 @@ fn a_rule_is_validated_with_places_and_runs_from_its_folder() {
     sandbox.write("rules/Z1.sql", &broken);
     let told = sandbox.run(&["rules", "validate", "rules"]).exits(1);
     for place in [
-        "rules/Z1.sql:14:1: error: parameter `top`: default 0.5 is outside 1..=100",
-        "rules/Z1.sql:13:1: error: parameter `top` is never used",
-        "rules/Z1.sql:22:26: error: `$tap` is no parameter",
+        "rules/Z1.sql:17:1: error: parameter `top`: default 0.5 is outside 1..=100",
+        "rules/Z1.sql:16:1: error: parameter `top` is never used",
+        "rules/Z1.sql:25:26: error: `$tap` is no parameter",
     ] {
         assert!(
             told.stdout.contains(place),
@@ -63,7 +66,7 @@ fn a_rule_is_validated_with_places_and_runs_from_its_folder() {
     sandbox
         .run(&["rules", "list"])
         .exits(2)
-        .complains(&["Z1.sql:14:1"]);
+        .complains(&["Z1.sql:17:1"]);
 
     sandbox.write("rules/Z1.sql", RULE);
     sandbox.write("rules/golden/Z1.toml", GOLDEN);

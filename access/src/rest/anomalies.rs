@@ -7,17 +7,19 @@ use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use nonsite_analytics::detect::anomaly::Anomaly;
 use nonsite_analytics::detect::bundle::{Bundle, Extraction};
+use nonsite_analytics::detect::evidence::seal::Artefact;
 use nonsite_analytics::detect::listed::{self, Place, Status};
 use nonsite_analytics::detect::replay::find;
 use nonsite_analytics::feedback::{Feedback, Verdict, record};
 use nonsite_analytics::review::{Role, Severity};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, Once, Reading, Writing};
 use super::app::App;
 use super::cases::{cursor, limit, place};
+use super::documents::{AnomalyRow, Evidence};
 use super::extract::{Asked, Carried, Named, Write, is_plain, listed as comma_list, plain};
 use super::fault::internal;
 use super::identity::Principal;
@@ -84,36 +86,14 @@ pub(super) struct FindingsWanted {
     cursor: Option<String>,
 }
 
-/// A row of table `anomalies`, as `docs/tables.md` describes it; instants are microseconds UTC.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Finding {
-    /// Its id.
-    anomaly_id: String,
-    /// The other columns.
-    #[serde(flatten)]
-    #[schema(value_type = std::collections::BTreeMap<String, Value>)]
-    columns: Map<String, Value>,
-}
-
-impl Finding {
-    fn of(mut row: Map<String, Value>) -> Self {
-        let id = row.remove("anomaly_id");
-        Self {
-            anomaly_id: id
-                .and_then(|id| id.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-            columns: row,
-        }
-    }
-
-    fn place(&self) -> Place {
-        let text = |name: &str| self.columns.get(name).and_then(Value::as_str);
-        let start = self.columns.get("window_start").and_then(Value::as_i64);
-        Place {
-            severity: text("severity").unwrap_or_default().to_owned(),
-            window_start: start.unwrap_or_default(),
-            anomaly_id: self.anomaly_id.clone(),
-        }
+/// The place of a row in the list.
+fn place_of(row: &AnomalyRow) -> Place {
+    let text = |name: &str| row.0.get(name).and_then(Value::as_str).unwrap_or_default();
+    let start = row.0.get("window_start").and_then(Value::as_i64);
+    Place {
+        severity: text("severity").to_owned(),
+        window_start: start.unwrap_or_default(),
+        anomaly_id: text("anomaly_id").to_owned(),
     }
 }
 
@@ -121,13 +101,13 @@ impl Finding {
 #[utoipa::path(
     get, path = "/anomalies", tag = "anomalies", operation_id = "list_anomalies",
     params(FindingsWanted, Everyone), security(("token" = [])),
-    responses((status = 200, description = "one page", body = Page<Finding>), Reading)
+    responses((status = 200, description = "one page", body = Page<AnomalyRow>), Reading)
 )]
 pub(super) async fn list(
     who: Principal,
     State(app): State<App>,
     Asked(wanted): Asked<FindingsWanted>,
-) -> Result<Json<Page<Finding>>, Problem> {
+) -> Result<Json<Page<AnomalyRow>>, Problem> {
     let of = "findings";
     let most = limit(wanted.limit)?;
     if let Some(severity) = wanted
@@ -155,13 +135,13 @@ pub(super) async fn list(
     };
     let tables = app.tables().await?;
     let rows = listed::list(&tables.session, &wanted).await?;
-    let mut items: Vec<Finding> = rows.into_iter().map(Finding::of).collect();
+    let mut items: Vec<AnomalyRow> = rows.into_iter().map(AnomalyRow).collect();
     let more = items.len() > most as usize;
     items.truncate(most as usize);
     let next = items
         .last()
         .filter(|_| more)
-        .map(|last| cursor(of, last.place()));
+        .map(|last| cursor(of, place_of(last)));
     Ok(Json(Page { items, next }))
 }
 
@@ -181,18 +161,58 @@ async fn found(app: &App, who: &Principal, id: &str) -> Result<Anomaly, Problem>
     }
 }
 
+/// A file of the evidence.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EvidenceFile)]
+pub(super) struct ArtefactView {
+    /// File name.
+    name: String,
+    /// SHA-256 of `text`, hex.
+    sha256: String,
+    /// The bytes, which are UTF-8.
+    text: String,
+}
+
+/// Files of the evidence.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EvidenceBundle)]
+pub(super) struct BundleView {
+    /// The files, in order of names.
+    artefacts: Vec<ArtefactView>,
+    /// Text of `SHA256SUMS`.
+    sums: String,
+    /// SHA-256 of `sums`: the one number that stands for the whole.
+    sha256: String,
+    /// What does not match its hash or is not on record; empty for a sound finding.
+    faults: Vec<String>,
+}
+
+impl From<Bundle> for BundleView {
+    fn from(bundle: Bundle) -> Self {
+        let file = |file: Artefact| ArtefactView {
+            name: file.name,
+            sha256: file.sha256,
+            text: file.text,
+        };
+        Self {
+            artefacts: bundle.artefacts.into_iter().map(file).collect(),
+            sums: bundle.sums,
+            sha256: bundle.sha256,
+            faults: bundle.faults,
+        }
+    }
+}
+
 /// A finding with what proves it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Proven {
-    /// Row of table `anomalies`; instants are microseconds UTC.
-    #[schema(value_type = Object)]
-    anomaly: Map<String, Value>,
+    /// Its row.
+    anomaly: AnomalyRow,
     /// The evidence: rows, limit row, marks, recomputation, origin.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Evidence)]
     evidence: Value,
     /// Files of the evidence with their hashes, and `SHA256SUMS`.
-    #[schema(value_type = Object)]
-    bundle: Value,
+    bundle: BundleView,
     /// What does not match its hash; empty for a sound finding.
     faults: Vec<String>,
 }
@@ -230,10 +250,10 @@ pub(super) async fn show(
     let mut row = bundle.anomaly.row();
     row.remove("evidence");
     Ok(Json(Proven {
-        anomaly: row,
+        anomaly: AnomalyRow(row),
         evidence: serde_json::from_str(&bundle.anomaly.evidence).unwrap_or_default(),
         faults: bundle.faults.clone(),
-        bundle: serde_json::to_value(&bundle).map_err(|error| internal(&error))?,
+        bundle: bundle.into(),
     }))
 }
 
@@ -268,7 +288,8 @@ pub(super) struct Recorded {
         ("anomaly_id" = String, Path, description = "id of the finding; may be shortened"),
         Once, Everyone,
     ),
-    security(("token" = [])), request_body = Told,
+    security(("token" = [])),
+    request_body(content = Told, example = json!({"verdict": "match", "cause": "abatement_fault"})),
     responses((status = 201, description = "recorded", body = Recorded), Writing)
 )]
 pub(super) async fn feedback(

@@ -26,7 +26,8 @@ pub(super) fn tagged(status: StatusCode, version: i64, body: &impl Serialize) ->
     response
 }
 
-/// An object whose fields another schema describes: inspection records, drawings.
+/// An object that is passed on as it is: records as they were received, and documents that a schema of
+/// their own describes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Freely(pub(super) Map<String, Value>);
@@ -44,6 +45,7 @@ impl Freely {
 impl PartialSchema for Freely {
     fn schema() -> RefOr<Schema> {
         let object = ObjectBuilder::new()
+            .description(Some("Whatever the sender wrote."))
             .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
             .build();
         RefOr::T(Schema::Object(object))
@@ -168,7 +170,7 @@ pub(super) struct OnVersion {
     /// ETag of the case as it was decided on, or `*` for whichever it is.
     #[param(
         rename = "If-Match",
-        pattern = r#"^(\*|"[0-9]{1,18}")$"#,
+        pattern = r#"^(\*|"[0-9]{1,18}(\.[0-9a-f]{16})?")$"#,
         example = "\"3\""
     )]
     if_match: String,

@@ -1,11 +1,50 @@
 //! What surrounds a case: clocks beside its deadline, acts the workflow wrote, what was checked before.
 
 use chrono::{DateTime, Utc};
-use nonsite_analytics::review::{ActView, Checked, Machine, RunningClock};
+use nonsite_analytics::review::{ActView, Checked, ClockTerms, Machine, RunningClock, Terms};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::view::time;
+
+/// The set of lengths that a deadline or a clock was started under. A later set does not move it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Terms)]
+pub(super) struct TermsView {
+    /// Its version: that of the operator's file of deadlines, or the workflow's.
+    version: String,
+    /// SHA-256 of its lengths, hex.
+    sha256: String,
+}
+
+impl TermsView {
+    /// Those that are in force.
+    pub(super) fn of(machine: &Machine) -> Self {
+        let (version, sha256) = machine.lengths();
+        Self {
+            version: version.to_owned(),
+            sha256: sha256.to_owned(),
+        }
+    }
+}
+
+impl From<Terms> for TermsView {
+    fn from(terms: Terms) -> Self {
+        Self {
+            version: terms.version,
+            sha256: terms.sha256,
+        }
+    }
+}
+
+impl From<ClockTerms> for TermsView {
+    fn from(terms: ClockTerms) -> Self {
+        Self {
+            version: terms.version,
+            sha256: terms.sha256,
+        }
+    }
+}
 
 /// A clock that runs beside the deadline of the state.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,6 +62,8 @@ pub(super) struct ClockView {
     extensions: u32,
     /// It passed and nothing happened.
     overdue: bool,
+    /// What it was started under; null when it was started before that was recorded.
+    terms: Option<TermsView>,
 }
 
 impl ClockView {
@@ -34,6 +75,7 @@ impl ClockView {
             due_at: time(clock.due_at),
             extensions: clock.extensions,
             overdue: clock.overdue,
+            terms: clock.terms.map(TermsView::from),
             name: clock.name,
         }
     }

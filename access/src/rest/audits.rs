@@ -155,7 +155,8 @@ pub(super) struct AuditRecorded {
 /// itself: this is for those who see a whole city.
 #[utoipa::path(
     post, path = "/bureau-audits", tag = "inspection", operation_id = "record_bureau_audit",
-    params(Once, Everyone), security(("token" = [])), request_body = AuditTold,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = AuditTold, example = json!({"org_code": "370502", "team": "稽查一组"})),
     responses((status = 201, description = "recorded", body = AuditRecorded), Writing)
 )]
 pub(super) async fn add(

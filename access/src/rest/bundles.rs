@@ -10,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, OnVersion, Once, Reading, Writing, tagged};
 use super::app::App;
-use super::cases::{id, instant};
+use super::cases::{RowsWanted, id, instant};
 use super::extract::{Asked, Carried, Named, Write, is_plain, plain};
 use super::identity::Principal;
 use super::problem::{BAD_BODY, NOT_FOUND, Problem, Told};
-use super::view::CaseView;
+use super::view::{CaseView, Page};
 
 /// A document of a bundle.
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,16 +87,18 @@ pub(super) fn known<'s>(queue: &'s Service, kind: &str) -> Result<&'s Bundle, Pr
 
 /// Every configured bundle of documents.
 #[utoipa::path(
-    get, path = "/bundles", tag = "documents", operation_id = "list_bundles", params(Everyone),
-    security(("token" = [])),
-    responses((status = 200, description = "the bundles", body = Vec<BundleView>), Reading)
+    get, path = "/bundles", tag = "documents", operation_id = "list_bundles",
+    params(RowsWanted, Everyone), security(("token" = [])),
+    responses((status = 200, description = "one page", body = Page<BundleView>), Reading)
 )]
 pub(super) async fn list(
     _: Principal,
     State(app): State<App>,
-) -> Result<Json<Vec<BundleView>>, Problem> {
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<BundleView>>, Problem> {
     let bundles = app.queue().bundles().all();
-    Ok(Json(bundles.iter().map(BundleView::from).collect()))
+    let views = bundles.iter().map(BundleView::from).collect();
+    Ok(Json(wanted.whole("bundles", views)?))
 }
 
 /// Whom the documents go to.
@@ -107,6 +109,11 @@ pub(super) struct Addressed {
     /// Whom they go to, where that is not the unit.
     #[serde(deserialize_with = "plain")]
     receiver: Option<String>,
+    /// Documents of a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
 }
 
 /// A printed document.
@@ -141,7 +148,7 @@ impl From<Printed> for PageView {
     ),
     security(("token" = [])),
     responses(
-        (status = 200, description = "its pages in order", body = Vec<PageView>),
+        (status = 200, description = "its documents in order, one page of the list", body = Page<PageView>),
         (status = 409, description = "`refused` the case is in a state the bundle does not belong to",
          body = Told, content_type = "application/problem+json"),
         Reading,
@@ -152,12 +159,14 @@ pub(super) async fn print(
     State(app): State<App>,
     Named((case_id, kind)): Named<(String, String)>,
     Asked(addressed): Asked<Addressed>,
-) -> Result<Json<Vec<PageView>>, Problem> {
+) -> Result<Json<Page<PageView>>, Problem> {
     let queue = app.queue_of(&who);
     known(&queue, &kind)?;
-    let receiver = addressed.receiver.as_deref();
-    let pages = queue.print_bundle(&id(case_id)?, &kind, receiver).await?;
-    Ok(Json(pages.into_iter().map(PageView::from).collect()))
+    let wanted = RowsWanted::new(addressed.limit, addressed.cursor);
+    let (case_id, receiver) = (id(case_id)?, addressed.receiver.as_deref());
+    let pages = queue.print_bundle(&case_id, &kind, receiver).await?;
+    let views = pages.into_iter().map(PageView::from).collect();
+    Ok(Json(wanted.whole(&format!("{kind} of {case_id}"), views)?))
 }
 
 /// How a bundle was served.
@@ -205,7 +214,8 @@ impl Served {
         ("kind" = String, Path, description = "name of the bundle", example = "four_notices"),
         OnVersion, Once, Everyone,
     ),
-    security(("token" = [])), request_body = Served,
+    security(("token" = [])),
+    request_body(content = Served, example = json!({"channel": "in person", "receipt": "signed"})),
     responses(
         (status = 200, description = "the case after it", body = CaseView,
          headers(("ETag" = String, description = "its new version"))),

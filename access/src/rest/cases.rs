@@ -236,7 +236,7 @@ pub(super) async fn list(
     security(("token" = [])),
     responses(
         (status = 200, description = "the case", body = CaseDetail,
-         headers(("ETag" = String, description = "its version"))),
+         headers(("ETag" = String, description = "its version, a dot, and a hash of what is told"))),
         Reading,
     )
 )]
@@ -270,7 +270,7 @@ pub(super) fn id(text: String) -> Result<String, Problem> {
     }
 }
 
-/// Which audit rows to list.
+/// Which part of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -309,6 +309,15 @@ impl RowsWanted {
             .map(|last| cursor(of, position(last)));
         Ok(Page { items, next })
     }
+
+    /// The page of a list that is at hand as a whole and grows at its end, if at all.
+    pub(super) fn whole<T>(&self, of: &str, list: Vec<T>) -> Result<Page<T>, Problem> {
+        let page = self.page(of, (1_i64..).zip(list), |(place, _)| *place)?;
+        Ok(Page {
+            items: page.items.into_iter().map(|(_, item)| item).collect(),
+            next: page.next,
+        })
+    }
 }
 
 /// The audit rows of a case, in order.
@@ -341,17 +350,18 @@ pub(super) struct Count {
 
 /// Number of cases per state within your scope.
 #[utoipa::path(
-    get, path = "/counts", tag = "cases", operation_id = "count_cases", params(Everyone),
-    security(("token" = [])),
-    responses((status = 200, description = "states with cases", body = Vec<Count>), Reading)
+    get, path = "/counts", tag = "cases", operation_id = "count_cases",
+    params(RowsWanted, Everyone), security(("token" = [])),
+    responses((status = 200, description = "states with cases", body = Page<Count>), Reading)
 )]
 pub(super) async fn counts(
     who: Principal,
     State(app): State<App>,
-) -> Result<Json<Vec<Count>>, Problem> {
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<Count>>, Problem> {
     let counts = app.queue_of(&who).counts().await?;
     let counts = counts
         .into_iter()
         .map(|(state, cases)| Count { state, cases });
-    Ok(Json(counts.collect()))
+    Ok(Json(wanted.whole("counts", counts.collect())?))
 }

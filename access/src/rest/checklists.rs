@@ -11,11 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, Freely, Reading};
 use super::app::App;
-use super::cases::instant;
+use super::cases::{RowsWanted, instant};
+use super::documents::InspectionRecord;
 use super::extract::{Asked, Named, plain};
 use super::identity::Principal;
 use super::problem::{BAD_QUERY, NOT_FOUND, Problem};
-use super::view::time;
+use super::view::{Page, time};
 
 /// Days of data that are looked at unless asked otherwise.
 const USUAL_DAYS: u32 = 90;
@@ -102,15 +103,17 @@ pub(super) fn lists(app: &App) -> Result<Checklists, Problem> {
 /// Every checklist.
 #[utoipa::path(
     get, path = "/checklists", tag = "inspection", operation_id = "list_checklists",
-    params(Everyone), security(("token" = [])),
-    responses((status = 200, description = "the checklists", body = Vec<ListView>), Reading)
+    params(RowsWanted, Everyone), security(("token" = [])),
+    responses((status = 200, description = "one page", body = Page<ListView>), Reading)
 )]
 pub(super) async fn list(
     _: Principal,
     State(app): State<App>,
-) -> Result<Json<Vec<ListView>>, Problem> {
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<ListView>>, Problem> {
     let lists = lists(&app)?;
-    Ok(Json(lists.all().map(ListView::from).collect()))
+    let views = lists.all().map(ListView::from).collect();
+    Ok(Json(wanted.whole("checklists", views)?))
 }
 
 /// The items of a checklist, those it includes put in.
@@ -119,22 +122,26 @@ pub(super) async fn list(
     operation_id = "checklist_items",
     params(
         ("checklist_id" = String, Path, description = "id of the checklist", example = "cement"),
-        Everyone,
+        RowsWanted, Everyone,
     ),
     security(("token" = [])),
-    responses((status = 200, description = "its items in order", body = Vec<AskedItem>), Reading)
+    responses((status = 200, description = "its items in order, one page", body = Page<AskedItem>), Reading)
 )]
 pub(super) async fn items(
     _: Principal,
     State(app): State<App>,
     Named(checklist_id): Named<String>,
-) -> Result<Json<Vec<AskedItem>>, Problem> {
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<AskedItem>>, Problem> {
     let lists = lists(&app)?;
     let list = lists.get(&checklist_id).ok_or_else(|| {
         let why = format!("there is no checklist `{checklist_id}`");
         Problem::new(&NOT_FOUND, why)
     })?;
-    Ok(Json(list.items.iter().map(AskedItem::from).collect()))
+    let views = list.items.iter().map(AskedItem::from).collect();
+    Ok(Json(
+        wanted.whole(&format!("items of {checklist_id}"), views)?,
+    ))
 }
 
 /// Which form.
@@ -349,7 +356,7 @@ pub(super) async fn of_permit(
         FormWanted, Everyone,
     ),
     security(("token" = [])),
-    responses((status = 200, description = "the beginning of a record", body = Freely), Reading)
+    responses((status = 200, description = "the beginning of a record", body = InspectionRecord), Reading)
 )]
 pub(super) async fn draft(
     who: Principal,

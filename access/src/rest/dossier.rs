@@ -12,14 +12,16 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::answers::{Everyone, Freely, Reading};
+use super::answers::{Everyone, Reading};
 use super::app::App;
 use super::around::CheckedView;
 use super::cases::id;
+use super::documents::AnomalyRow;
 use super::extract::Named;
 use super::files::FileView;
 use super::identity::Principal;
 use super::problem::Problem;
+use super::proofs::{ProofsView, RerunView};
 use super::view::{CaseView, StepView, time};
 
 /// What an action carried.
@@ -254,18 +256,14 @@ pub(super) struct DossierView {
     submission: Option<SubmissionView>,
     /// How often it submitted.
     submissions: usize,
-    /// Row of table `anomalies`; instants are microseconds UTC as in the table.
-    #[schema(value_type = Option<Object>)]
-    finding: Option<Value>,
+    /// The finding's row, with its evidence as an object in `evidence`.
+    finding: Option<AnomalyRow>,
     /// The same rule over the data since the measures.
-    #[schema(value_type = Option<Object>)]
-    rerun: Option<Value>,
+    rerun: Option<RerunView>,
     /// Why there is no rerun.
     no_rerun: Option<String>,
-    /// `curve` (hours with limit and marks), `papers` (tickets, equipment, manual monitoring, filings,
-    /// permits), `running` (production and treatment) and `reports_elsewhere`, from the tables; rows as
-    /// the views have them, instants in microseconds UTC.
-    proofs: Freely,
+    /// What the tables have: the curve, papers, production and treatment.
+    proofs: ProofsView,
     /// Files in order, with earlier ones like them.
     files: Vec<FileView>,
     /// Other cases of the unit in the last 24 months, the latest first.
@@ -282,6 +280,14 @@ pub(super) struct DossierView {
     checklist: Vec<ItemDetail>,
     /// What can be done next.
     next: Vec<StepView>,
+}
+
+/// The row of a finding; a row is an object.
+fn row_of(finding: Value) -> Option<AnomalyRow> {
+    match finding {
+        Value::Object(columns) => Some(AnomalyRow(columns)),
+        _ => None,
+    }
 }
 
 /// Everything a reviewer has to see. Nothing is decided by it.
@@ -310,17 +316,15 @@ pub(super) async fn show(
         at: time(page.at),
         case: CaseView::of(page.case, queue.machine(), page.at),
         problem: page.problem.into(),
-        proofs: Freely::of(&page.proofs)?,
+        proofs: page.proofs.into(),
         penalties: page.penalties.into_iter().map(PenaltyView::from).collect(),
         risk: page.risk.into(),
         order: page.order.map(SubmissionView::from),
         answer: page.answer.map(SubmissionView::from),
         submission: page.submission.map(SubmissionView::from),
         submissions: page.submissions,
-        finding: page.finding,
-        rerun: page
-            .rerun
-            .and_then(|rerun| serde_json::to_value(rerun).ok()),
+        finding: page.finding.and_then(row_of),
+        rerun: page.rerun.map(RerunView::from),
         no_rerun: page.no_rerun,
         files: page.files.into_iter().map(FileView::from).collect(),
         history: page.history.into_iter().map(PastView::from).collect(),

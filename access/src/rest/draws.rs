@@ -18,6 +18,7 @@ use super::cases::instant;
 use super::extract::{Carried, Write, is_plain};
 use super::fault::asked;
 use super::identity::Principal;
+use super::kept::DrawingDocument;
 use super::problem::{BAD_BODY, OUT_OF_SCOPE, Problem};
 
 /// Who draws.
@@ -238,7 +239,8 @@ pub(super) struct FixedList {
 /// fit the seed. Draws nothing and keeps nothing.
 #[utoipa::path(
     post, path = "/draws/lists", tag = "inspection", operation_id = "fix_list",
-    params(Once, Everyone), security(("token" = [])), request_body = ListWanted,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = ListWanted, example = json!({"from": {"list": [{"id": "unit-1"}]}})),
     responses((status = 200, description = "its hash", body = FixedList), Writing)
 )]
 pub(super) async fn fix(
@@ -305,6 +307,7 @@ pub(super) struct DrawView {
     /// It was kept by this request, and not before; null when it was only shown.
     fresh: Option<bool>,
     /// The whole drawing with its list, as `nonsite inspection draw --verify FILE` reads it.
+    #[schema(value_type = DrawingDocument)]
     document: Freely,
 }
 
@@ -357,7 +360,10 @@ pub(super) async fn keep(
 /// same drawing, which is kept once.
 #[utoipa::path(
     post, path = "/draws", tag = "inspection", operation_id = "draw",
-    params(Once, Everyone), security(("token" = [])), request_body = DrawWanted,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = DrawWanted, example = json!({
+        "seed": "3 14 15", "count": 1, "from": {"list": [{"id": "unit-1"}, {"id": "unit-2"}]},
+    })),
     responses((status = 201, description = "the drawing", body = DrawView), Writing)
 )]
 pub(super) async fn add(

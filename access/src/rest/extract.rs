@@ -193,8 +193,13 @@ pub(super) fn version(if_match: Option<&str>) -> Result<Option<i64>, Problem> {
     if tag == "*" {
         return Ok(None);
     }
+    // What was read is tagged with the version and a hash of what was told.
     tag.strip_prefix('"')
         .and_then(|tag| tag.strip_suffix('"'))
+        .and_then(|tag| match tag.split_once('.') {
+            Some((version, hash)) => is_hash(hash).then_some(version),
+            None => Some(tag),
+        })
         .filter(|tag| tag.bytes().all(|byte| byte.is_ascii_digit()))
         .and_then(|tag| tag.parse().ok())
         .map(Some)
@@ -202,6 +207,11 @@ pub(super) fn version(if_match: Option<&str>) -> Result<Option<i64>, Problem> {
             let why = "If-Match is one strong entity tag as the ETag header has it, such as \"3\"";
             Problem::new(&BAD_HEADER, why)
         })
+}
+
+/// What follows the version in the tag of a case.
+fn is_hash(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A header that may be given once.
@@ -294,8 +304,20 @@ mod tests {
     #[test]
     fn versions_are_strong_tags() {
         assert_eq!(version(Some("\"12\"")).unwrap(), Some(12));
+        let read = "\"12.0123456789abcdef\"";
+        assert_eq!(version(Some(read)).unwrap(), Some(12));
         assert_eq!(version(Some("*")).unwrap(), None);
-        for bad in ["12", "W/\"12\"", "\"x\"", "\"-1\"", "\"1\", \"2\"", ""] {
+        for bad in [
+            "12",
+            "W/\"12\"",
+            "\"x\"",
+            "\"-1\"",
+            "\"1\", \"2\"",
+            "",
+            "\"12.\"",
+            "\"12.5\"",
+            "\".0123456789abcdef\"",
+        ] {
             assert!(version(Some(bad)).is_err(), "{bad}");
         }
         assert!(version(None).is_err());

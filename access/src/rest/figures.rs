@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use nonsite_analytics::ratio::{Period, PeriodKind};
-use nonsite_analytics::review::{Figure, Rate, StatRow};
+use nonsite_analytics::review::{ChainFault, Figure, Rate, StatRow};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, Reading};
 use super::app::App;
 use super::cases::{RowsWanted, instant};
 use super::extract::{Asked, Named, plain};
+use super::fault::internal;
 use super::identity::Principal;
 use super::problem::{BAD_QUERY, NOT_FOUND, Problem};
 use super::targets::{self, Basis, TargetView};
@@ -246,6 +246,14 @@ pub(super) struct DecisionsWanted {
     cursor: Option<String>,
 }
 
+impl DecisionsWanted {
+    /// When, and which page.
+    pub(super) fn parts(self) -> (When, RowsWanted) {
+        let when = When::new(self.year, self.as_of, None);
+        (when, RowsWanted::new(self.limit, self.cursor))
+    }
+}
+
 /// The decisions a figure counts, in the order of the chain.
 #[utoipa::path(
     get, path = "/stats/{code}/rows", tag = "figures", operation_id = "stat_rows",
@@ -260,9 +268,8 @@ pub(super) async fn rows(
     Asked(wanted): Asked<DecisionsWanted>,
 ) -> Result<Json<Page<StatRowView>>, Problem> {
     who.of_a_body("read figures")?;
-    let when = When::new(wanted.year, wanted.as_of, None);
+    let (when, page) = wanted.parts();
     let (period, as_of) = when.read(app.now())?;
-    let page = RowsWanted::new(wanted.limit, wanted.cursor);
     let figures = app.queue_of(&who).stats(&period, as_of).await?;
     let codes: Vec<&str> = figures.iter().map(|figure| figure.code).collect();
     let known = format!("no such target; there are: {}", codes.join(", "));
@@ -285,6 +292,33 @@ pub(super) struct AuditWanted {
     expect_head: Option<String>,
 }
 
+/// What is wrong with the chain, at the first row that is.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ChainFault)]
+pub(super) struct FaultView {
+    /// `missing`, `unlinked`, `altered`, `contradicts`, `unreadable`, `act_altered`, `version_altered`,
+    /// `files_altered`, `case_altered` or `head_missing`.
+    fault: String,
+    /// The row.
+    seq: Option<i64>,
+    /// The row that stands in its place.
+    found: Option<i64>,
+    /// The case.
+    case_id: Option<String>,
+    /// Version of the case.
+    version: Option<i64>,
+    /// The inspection act.
+    act_id: Option<String>,
+    /// What cannot be read.
+    what: Option<String>,
+    /// Which one.
+    id: Option<String>,
+    /// What is wrong with it.
+    problem: Option<String>,
+    /// The head that was expected.
+    expected: Option<String>,
+}
+
 /// Result of an audit.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditReport)]
@@ -298,10 +332,15 @@ pub(super) struct AuditView {
     /// Hash of the last sound row; keep it.
     head: String,
     /// The first fault.
-    #[schema(value_type = Option<Object>)]
-    fault: Option<Value>,
+    fault: Option<FaultView>,
     /// The fault in words.
     text: Option<String>,
+}
+
+/// A fault by its parts.
+fn told(fault: &ChainFault) -> Result<FaultView, Problem> {
+    let parts = serde_json::to_value(fault).map_err(|error| internal(&error))?;
+    serde_json::from_value(parts).map_err(|error| internal(&error))
 }
 
 /// Walks the whole audit chain and compares every case with its last row. A broken chain is an answer,
@@ -328,8 +367,6 @@ pub(super) async fn audit(
         cases: report.cases,
         head: report.head,
         text: report.fault.as_ref().map(ToString::to_string),
-        fault: report
-            .fault
-            .and_then(|fault| serde_json::to_value(fault).ok()),
+        fault: report.fault.as_ref().map(told).transpose()?,
     }))
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
-use nonsite_analytics::review::{CaseFile, Incoming, Kept, SeenBefore};
+use nonsite_analytics::review::{CaseFile, EvidenceKind, Incoming, Kept, SeenBefore};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
@@ -15,12 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, OnVersion, Once, Reading, Writing, tagged};
 use super::app::App;
-use super::cases::id;
+use super::cases::{RowsWanted, id};
 use super::extract::{Asked, Named, key, plain, queue, request_of, text, version};
 use super::fault::internal;
 use super::identity::Principal;
 use super::problem::{BAD_JSON, BAD_QUERY, FILE_GONE, NOT_FOUND, Problem, Told, UNSUPPORTED_MEDIA};
-use super::view::time;
+use super::view::{Page, time};
 
 /// Media types that are taken; what a file is, its first bytes decide.
 const MEDIA: [&str; 8] = [
@@ -64,6 +64,59 @@ impl From<SeenBefore> for SeenView {
     }
 }
 
+/// What a file shows.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = EvidenceKind)]
+pub(super) enum Shows {
+    /// 整改前
+    Before,
+    /// 整改后
+    After,
+    /// 设备铭牌
+    DeviceLabel,
+    /// 维修单
+    RepairTicket,
+    /// 校准比对报告
+    CalibrationReport,
+    /// 监测报告
+    LabReport,
+    /// 许可或备案变更
+    PermitChange,
+    /// 其他
+    Other,
+}
+
+impl From<EvidenceKind> for Shows {
+    fn from(kind: EvidenceKind) -> Self {
+        match kind {
+            EvidenceKind::Before => Self::Before,
+            EvidenceKind::After => Self::After,
+            EvidenceKind::DeviceLabel => Self::DeviceLabel,
+            EvidenceKind::RepairTicket => Self::RepairTicket,
+            EvidenceKind::CalibrationReport => Self::CalibrationReport,
+            EvidenceKind::LabReport => Self::LabReport,
+            EvidenceKind::PermitChange => Self::PermitChange,
+            EvidenceKind::Other => Self::Other,
+        }
+    }
+}
+
+impl From<Shows> for EvidenceKind {
+    fn from(kind: Shows) -> Self {
+        match kind {
+            Shows::Before => Self::Before,
+            Shows::After => Self::After,
+            Shows::DeviceLabel => Self::DeviceLabel,
+            Shows::RepairTicket => Self::RepairTicket,
+            Shows::CalibrationReport => Self::CalibrationReport,
+            Shows::LabReport => Self::LabReport,
+            Shows::PermitChange => Self::PermitChange,
+            Shows::Other => Self::Other,
+        }
+    }
+}
+
 /// A file of a case.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CaseFile)]
@@ -82,6 +135,8 @@ pub(super) struct FileView {
     name: String,
     /// SHA-256 of the content, hex.
     sha256: String,
+    /// What it shows, as whoever handed it in said; null when nobody said.
+    kind: Option<Shows>,
     /// Media type, by the file's first bytes.
     media: Option<String>,
     /// Size in bytes.
@@ -96,7 +151,7 @@ pub(super) struct FileView {
     device: Option<String>,
     /// `sound`, `missing`, `altered` or `not_kept`.
     kept: String,
-    /// Earlier files that are the same or look the same.
+    /// Earlier files that are the same or look the same; an enterprise is told of those of its own permits.
     seen_before: Vec<SeenView>,
 }
 
@@ -118,6 +173,7 @@ impl From<CaseFile> for FileView {
             at: time(file.at),
             name: file.file.name,
             sha256: file.file.sha256,
+            kind: file.file.kind.map(Shows::from),
             taken_at: facts.as_ref().and_then(|facts| facts.taken_at).map(time),
             latitude: facts
                 .as_ref()
@@ -139,17 +195,20 @@ impl From<CaseFile> for FileView {
 /// The files of a case, in order.
 #[utoipa::path(
     get, path = "/cases/{case_id}/files", tag = "files", operation_id = "list_files",
-    params(("case_id" = String, Path, description = "id of the case"), Everyone),
+    params(("case_id" = String, Path, description = "id of the case"), RowsWanted, Everyone),
     security(("token" = [])),
-    responses((status = 200, description = "its files", body = Vec<FileView>), Reading)
+    responses((status = 200, description = "one page", body = Page<FileView>), Reading)
 )]
 pub(super) async fn list(
     who: Principal,
     State(app): State<App>,
     Named(case_id): Named<String>,
-) -> Result<Json<Vec<FileView>>, Problem> {
-    let files = app.queue_of(&who).files(&id(case_id)?).await?;
-    Ok(Json(files.into_iter().map(FileView::from).collect()))
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<FileView>>, Problem> {
+    let case_id = id(case_id)?;
+    let files = app.queue_of(&who).files(&case_id).await?;
+    let views = files.into_iter().map(FileView::from).collect();
+    Ok(Json(wanted.whole(&format!("files of {case_id}"), views)?))
 }
 
 /// How the file is called.
@@ -166,6 +225,9 @@ pub(super) struct Name {
         example = "pump.jpg"
     )]
     name: Option<String>,
+    /// What it shows; only photos and videos show the state before or after, or a label.
+    #[param(inline)]
+    kind: Option<Shows>,
     /// Free text for the audit row.
     #[serde(deserialize_with = "plain")]
     note: Option<String>,
@@ -213,6 +275,7 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Result<Resp
     let request = key.map(|key| request_of(&who, key, &asked, &content));
     let queue = queue(&app, &who, expects, request);
     let file = queue.keep_incoming(incoming).await?;
+    let file = file.showing(named.kind.map(EvidenceKind::from));
     let sha256 = file.sha256.clone();
     let after = queue
         .attach(&case_id, &who.actor(), &[file], named.note.as_deref())

@@ -117,6 +117,11 @@ fn role_of(user: &User, headers: &HeaderMap) -> Result<Role, Problem> {
 }
 
 impl Principal {
+    /// Whoever sends these headers.
+    pub(super) fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+        app.users().authenticate(headers, app.now())
+    }
+
     /// As audit rows have it.
     pub(super) fn actor(&self) -> Actor {
         Actor {
@@ -176,7 +181,11 @@ impl axum::extract::FromRequestParts<App> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.users().authenticate(&parts.headers, app.now())
+        // Around an operation it was found out before; see `surround`.
+        match parts.extensions.get::<Self>() {
+            Some(known) => Ok(known.clone()),
+            None => Self::of(app, &parts.headers),
+        }
     }
 }
 

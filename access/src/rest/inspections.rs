@@ -242,7 +242,8 @@ pub(super) struct VersionView {
     record: StoredView,
     /// Answers to its checklist.
     answers: Vec<AnswerView>,
-    /// The document as it was received (`docs/schemas/inspection.json`).
+    /// The document as it was received (`docs/schemas/inspection.json`); where it breaks that schema,
+    /// `doc_faults` says.
     document: Freely,
 }
 

@@ -12,12 +12,16 @@
 //! - **R3** A request with an `Idempotency-Key` is done once; for cases the answer is written in the
 //!   transaction of the change.
 //! - **R4** A token is known by its SHA-256 alone and never written to a log.
+//! - **R5** An answer about a case, a unit or a person leaves after its row of the access log is
+//!   written.
 //!
 //! Failure modes: a database that is busy or away gives 503 with `Retry-After`; a fault inside gives
 //! 500 without its particulars, which are in the log; a handler that panics gives 500 and ends nobody
 //! else's request.
 
+mod access_log;
 mod anomalies;
+mod answered;
 mod answers;
 mod app;
 mod around;
@@ -25,7 +29,10 @@ mod audits;
 mod bundles;
 mod cases;
 mod checklists;
+mod clues;
 mod config;
+mod described;
+mod documents;
 mod dossier;
 mod drawings;
 mod draws;
@@ -35,18 +42,25 @@ mod figures;
 mod files;
 mod identity;
 mod inspections;
+mod kept;
 mod layer;
 mod messages;
+mod officers;
 mod openapi;
+mod outlook;
 mod packages;
 mod papers;
 mod problem;
+mod proofs;
 mod publication;
 mod ratio;
 mod records;
+mod reviewers;
 mod routes;
 mod samples;
 mod snapshots;
+mod supervision;
+mod surround;
 mod targets;
 mod view;
 mod work;

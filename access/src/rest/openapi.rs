@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nonsite_analytics::review::{Machine, Role, Transition};
-use utoipa::openapi::path::{Operation, Parameter};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema,
-    ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required,
+    ResponseBuilder, Schema, ServerBuilder,
 };
 
 use super::problem::{Fault, Told};
@@ -17,8 +18,10 @@ use super::routes::{BASE, operations};
 
 const ABOUT: &str = "Case work of off-site enforcement: clues, rectification, review, figures.\n\n\
 Send `Authorization: Bearer TOKEN` with every request. A change of a case needs `If-Match` with the \
-case's ETag; any writing request may carry an `Idempotency-Key` and is then done once. Whatever is \
-not what was asked for is a problem (RFC 9457) with a stable `code`.";
+case's ETag; any writing request may carry an `Idempotency-Key` and is then done once. Every answer to \
+a reading request has an ETag for `If-None-Match`, and every list comes in pages. Whatever is not what \
+was asked for is a problem (RFC 9457) with a stable `code`. Who read which case, file or finding is \
+noted in a log that nobody can change.";
 
 /// Everything but the operations.
 pub(super) fn frame() -> OpenApi {
@@ -59,7 +62,7 @@ pub(super) fn frame() -> OpenApi {
             tag("ratio", "the off-site ratio"),
             tag(
                 "inspection",
-                "checklists, records of acts, lots, samples of closed cases, audits of bodies",
+                "checklists, records of acts, lots, samples of closed cases, audits of bodies, supervision, officers",
             ),
             tag("anomalies", "findings of the rules"),
             tag("meta", "the workflow, and who you are"),
@@ -77,6 +80,11 @@ pub fn document() -> String {
         .and_then(|item| item.post.as_mut())
     {
         describe_actions(operation);
+    }
+    for item in api.paths.paths.values_mut() {
+        if let Some(operation) = &mut item.get {
+            describe_tags(operation);
+        }
     }
     // Texts and numbers into memory: this cannot fail.
     let mut text = serde_json::to_string_pretty(&api).unwrap_or_default();
@@ -121,6 +129,40 @@ fn describe_actions(operation: &mut Operation) {
     for parameter in parameters {
         name_values(parameter, "action", &names);
     }
+}
+
+/// What holds of every reading operation: its answer has a tag, and is not sent again to who names it.
+fn describe_tags(operation: &mut Operation) {
+    let asked = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "ETag of an answer you have: it is not sent again while it is the same.",
+        ))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(asked));
+    let tag = |about: &str| {
+        let header = HeaderBuilder::new().schema(Some(Object::with_type(Type::String)));
+        header.description(Some(about)).build()
+    };
+    let answers = &mut operation.responses.responses;
+    if let Some(RefOr::T(given)) = answers.get_mut("200") {
+        let own = tag("changes with the answer");
+        given
+            .headers
+            .entry("ETag".to_owned())
+            .or_insert(RefOr::T(own));
+    }
+    let unchanged = ResponseBuilder::new()
+        .description("it is still what `If-None-Match` names")
+        .header("ETag", tag("the one that was named"))
+        .build();
+    answers.insert("304".to_owned(), RefOr::T(unchanged));
 }
 
 fn name_values(parameter: &mut RefOr<Parameter>, name: &str, values: &BTreeSet<&str>) {

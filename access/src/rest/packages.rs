@@ -18,13 +18,14 @@ use utoipa::ToSchema;
 use super::answers::{Everyone, Freely, OnVersion, Once, Reading, Writing, tagged};
 use super::app::App;
 use super::bundles::known;
-use super::cases::id;
-use super::extract::{Carried, Named, Write, is_plain};
+use super::cases::{RowsWanted, id};
+use super::documents::CaseRecord;
+use super::extract::{Asked, Carried, Named, Write, is_plain};
 use super::fault::internal;
 use super::files::streamed;
 use super::identity::Principal;
 use super::problem::{BAD_BODY, FILE_GONE, NOT_FOUND, Problem, Told};
-use super::view::time;
+use super::view::{Page, time};
 
 /// The action of audit rows about packages.
 const PACKAGE: &str = "package";
@@ -114,7 +115,8 @@ async fn made(app: &App, queue: &Service, case: &Case) -> Result<Response, Probl
 #[utoipa::path(
     post, path = "/cases/{case_id}/packages", tag = "documents", operation_id = "make_package",
     params(("case_id" = String, Path, description = "id of the case"), OnVersion, Once, Everyone),
-    security(("token" = [])), request_body = HandOver,
+    security(("token" = [])),
+    request_body(content = HandOver, example = json!({"kind": "filing", "receiver": "法制科"})),
     responses(
         (status = 201, description = "made and named in an audit row", body = PackageView,
          headers(("ETag" = String, description = "new version of the case"))),
@@ -174,22 +176,25 @@ pub(super) async fn make(
 /// The packages of a case, in order.
 #[utoipa::path(
     get, path = "/cases/{case_id}/packages", tag = "documents", operation_id = "list_packages",
-    params(("case_id" = String, Path, description = "id of the case"), Everyone),
+    params(("case_id" = String, Path, description = "id of the case"), RowsWanted, Everyone),
     security(("token" = [])),
-    responses((status = 200, description = "its packages", body = Vec<PackageView>), Reading)
+    responses((status = 200, description = "one page", body = Page<PackageView>), Reading)
 )]
 pub(super) async fn list(
     who: Principal,
     State(app): State<App>,
     Named(case_id): Named<String>,
-) -> Result<Json<Vec<PackageView>>, Problem> {
+    Asked(wanted): Asked<RowsWanted>,
+) -> Result<Json<Page<PackageView>>, Problem> {
     who.of_a_body("see hand-over packages")?;
-    let shown = app.queue_of(&who).show(&id(case_id)?).await?;
+    let case_id = id(case_id)?;
+    let shown = app.queue_of(&who).show(&case_id).await?;
     let views = shown
         .events
         .iter()
         .filter_map(|event| PackageView::of(event, app.packages()));
-    Ok(Json(views.collect()))
+    let of = format!("packages of {case_id}");
+    Ok(Json(wanted.whole(&of, views.collect())?))
 }
 
 /// Takes a package out. Only who may hand it over may.
@@ -263,7 +268,7 @@ pub(super) async fn get(
     security(("token" = [])),
     responses(
         (status = 200, description = "goes into `record` of an action, when it is complete",
-         body = Freely),
+         body = CaseRecord),
         Reading,
     )
 )]

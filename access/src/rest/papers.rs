@@ -5,6 +5,7 @@ use nonsite_analytics::review::Input;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::documents::CaseRecord;
 use super::extract::Carried;
 use super::problem::{BAD_BODY, Problem};
 
@@ -167,16 +168,18 @@ pub(super) struct Papers {
     /// Certificate numbers of the officers, as `OFFICER=NUMBER`, comma list.
     certificates: Option<String>,
     /// The inspection record: data reviewed with windows, checklist, findings, evidence, notice.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<CaseRecord>)]
     record: Option<serde_json::Map<String, serde_json::Value>>,
     /// Who reviewed and signed the inspection record.
     signed_by: Option<String>,
-    /// Approval form of the visit.
+    /// Number of the approval form (行政检查审批表) of the check or visit.
     approval: Option<String>,
-    /// Who approved it.
+    /// Who approved an off-site check; of a visit it is the approver who takes the action.
     approved_by: Option<String>,
-    /// When it was approved, Beijing time.
+    /// When it was approved, Beijing time, if that was before it is recorded.
     approved_at: Option<String>,
+    /// Code of the check (行政行为码), shown on entering.
+    action_code: Option<String>,
     /// Day of the hearing.
     hearing_day: Option<NaiveDate>,
     /// What has to be done, or was done.
@@ -187,7 +190,15 @@ pub(super) struct Papers {
     plan_due: Option<NaiveDate>,
     /// The minutes of the visit: their number, or what they say.
     minutes: Option<String>,
-    /// Why an extension is asked for without a proof of its reason.
+    /// When the visit ended, Beijing time, if that was before it is recorded.
+    visited_at: Option<String>,
+    /// Why a visit is recorded later than on its day.
+    late_record: Option<String>,
+    /// Samples that were taken on the visit, or why there are none.
+    samples: Option<String>,
+    /// Why there is no video of the visit.
+    no_video: Option<String>,
+    /// Why an answer is given, or an extension asked for, without a proof.
     no_proof: Option<String>,
     /// Day by which it has to be done.
     due: Option<NaiveDate>,
@@ -216,10 +227,18 @@ pub(super) struct Papers {
     /// Why it is approved although the rule was not silent for long enough, or could not be run.
     #[serde(rename = "override")]
     overriding: Option<String>,
+    /// Number of the filing approval form (立案审批表).
+    case_form: Option<String>,
     /// Number of the filed case.
     case_no: Option<String>,
     /// Number of the decision.
     decision: Option<String>,
+    /// The fine in yuan, as `12000` or `12000.50`; left out where nothing is fined.
+    fine: Option<String>,
+    /// Where and when the decision was published.
+    published: Option<String>,
+    /// Day on which the fine was paid, if that was before it is recorded.
+    paid_on: Option<NaiveDate>,
     /// Whether the decision is a major one; after a hearing, and for S1, it is one in any case.
     major: Option<bool>,
     /// Why it is put on file without payment.
@@ -228,6 +247,8 @@ pub(super) struct Papers {
     finding: Option<String>,
     /// Record of the education of the unit: its number, or what it says.
     education: Option<String>,
+    /// Number under which the case is on file.
+    archive_no: Option<String>,
     /// Why the case ends.
     closing: Option<Closing>,
     /// Feedback on the rule.
@@ -286,11 +307,16 @@ impl Papers {
             ("approval", self.approval),
             ("approved_by", self.approved_by),
             ("approved_at", self.approved_at),
+            ("action_code", self.action_code),
             ("hearing_day", self.hearing_day.map(day)),
             ("measures", self.measures),
             ("owner", self.owner),
             ("plan_due", self.plan_due.map(day)),
             ("minutes", self.minutes),
+            ("visited_at", self.visited_at),
+            ("late_record", self.late_record),
+            ("samples", self.samples),
+            ("no_video", self.no_video),
             ("no_proof", self.no_proof),
             ("due", self.due.map(day)),
             ("measure_date", self.measure_date.map(day)),
@@ -304,12 +330,17 @@ impl Papers {
             ("list", self.list),
             ("resolved", resolved),
             ("override", self.overriding),
+            ("case_form", self.case_form),
             ("case_no", self.case_no),
             ("decision", self.decision),
+            ("fine", self.fine),
+            ("published", self.published),
+            ("paid_on", self.paid_on.map(day)),
             ("major", self.major.map(yes_or_no)),
             ("unpaid", self.unpaid.and_then(code)),
             ("finding", self.finding),
             ("education", self.education),
+            ("archive_no", self.archive_no),
             ("closing", self.closing.and_then(code)),
             ("match", self.rule_match.and_then(code)),
         ];

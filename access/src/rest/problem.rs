@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::view::StepView;
+
 /// Media type of a problem.
 pub(super) const MEDIA: &str = "application/problem+json";
 
@@ -131,7 +133,7 @@ pub(super) struct Told {
     errors: Vec<Fault>,
     /// What can be done with the case instead, and by whom.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<StepView>>)]
     possible: Option<Value>,
     /// The version that the case or the act has.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -59,7 +59,8 @@ pub(super) struct Published {
 /// again. The same figure is kept once.
 #[utoipa::path(
     post, path = "/ratio/snapshots", tag = "ratio", operation_id = "publish_ratio",
-    params(Once, Everyone), security(("token" = [])), request_body = ToPublish,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = ToPublish, example = json!({"year": 2026, "as_of": "2026-06-30"})),
     responses((status = 201, description = "published", body = Published), Writing)
 )]
 pub(super) async fn add(

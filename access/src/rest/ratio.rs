@@ -9,7 +9,6 @@ use nonsite_analytics::ratio::{
 };
 use nonsite_analytics::session::Session;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, Reading};
@@ -19,6 +18,7 @@ use super::extract::{Asked, plain};
 use super::fault::internal;
 use super::figures::days;
 use super::identity::Principal;
+use super::outlook::{BandView, ForecastView, QualityView};
 use super::problem::{BAD_QUERY, Problem};
 use super::view::{Page, time};
 
@@ -184,13 +184,11 @@ pub(super) struct RatioView {
     /// The figure in one sentence.
     sentence: String,
     /// How far the open questions of the counting rule could move it.
-    #[schema(value_type = Object)]
-    band: Value,
+    band: BandView,
     /// The band in one sentence.
     band_sentence: String,
     /// Outlook at the end of the period.
-    #[schema(value_type = Option<Object>)]
-    forecast: Option<Value>,
+    forecast: Option<ForecastView>,
     /// Why there is none.
     no_forecast: Option<String>,
     /// Acts of bodies above the city, shown apart.
@@ -198,8 +196,7 @@ pub(super) struct RatioView {
     /// Acts on units of the positive list, shown apart.
     positive_list: ShareView,
     /// Whether the inspections were done or only recorded.
-    #[schema(value_type = Object)]
-    quality: Value,
+    quality: QualityView,
     /// Hints for auditors.
     flags: Vec<String>,
     /// SHA-256 over every version of an act that the two instants let through.
@@ -209,12 +206,11 @@ pub(super) struct RatioView {
 }
 
 impl RatioView {
-    pub(super) fn of(report: &RatioReport<'_>, by: Option<By>) -> Result<Self, Problem> {
-        let value = |part: Result<Value, serde_json::Error>| part.map_err(|error| internal(&error));
+    pub(super) fn of(report: &RatioReport<'_>, by: Option<By>) -> Self {
         let outlook = forecast(report);
         let groups = by.map(|by| by.groups(report)).unwrap_or_default();
         let target = report.policy.target_percent;
-        Ok(Self {
+        Self {
             from: report.period.from,
             until: report.period.until,
             as_of: time(report.cutoff.as_of),
@@ -227,16 +223,13 @@ impl RatioView {
             percent_below_target: report.percent_below_target.clone(),
             verdict: report.verdict.text().to_owned(),
             sentence: report.sentence(),
-            band: value(serde_json::to_value(&report.band))?,
+            band: BandView::from(&report.band),
             band_sentence: report.band.sentence(target),
             no_forecast: outlook.as_ref().err().map(|&why| why.to_owned()),
-            forecast: outlook
-                .ok()
-                .map(|outlook| value(serde_json::to_value(outlook)))
-                .transpose()?,
+            forecast: outlook.as_ref().ok().map(ForecastView::from),
             higher_level: report.higher_level.into(),
             positive_list: report.positive_list.into(),
-            quality: value(serde_json::to_value(report.quality))?,
+            quality: report.quality.into(),
             flags: report.flags.iter().map(ToString::to_string).collect(),
             acts_digest: report.acts_digest.clone(),
             groups: groups
@@ -249,7 +242,7 @@ impl RatioView {
                     verdict: group.verdict.text().to_owned(),
                 })
                 .collect(),
-        })
+        }
     }
 }
 
@@ -271,7 +264,7 @@ pub(super) async fn figure(
     let now = app.now();
     let basis = Basis::read(&app, &tables.session, period, as_of, known_at, now).await?;
     let report = basis.report(&app)?;
-    Ok(Json(RatioView::of(&report, wanted.by)?))
+    Ok(Json(RatioView::of(&report, wanted.by)))
 }
 
 /// Which acts.

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answers::{self, Everyone, Freely, Looked, Once, Writing, looked_up};
 use super::app::App;
 use super::checklists::lists;
+use super::documents::InspectionRecord;
 use super::extract::{Asked, Carried, Write};
 use super::problem::{BAD_BODY, BUSY, NOT_SET_UP, OUT_OF_SCOPE, Problem, VERSION_TAKEN};
 
@@ -63,7 +64,12 @@ pub(super) struct VerdictView {
 /// tables when ingestion has read it.
 #[utoipa::path(
     post, path = "/inspections", tag = "inspection", operation_id = "record_inspection",
-    params(Sending, Once, Everyone), security(("token" = [])), request_body = Freely,
+    params(Sending, Once, Everyone), security(("token" = [])),
+    request_body(content = InspectionRecord, example = json!({
+        "act_id": "act-1", "act_version": 1, "unit": {"unit_id": "unit-1"},
+        "org": {"code": "370502", "level": "sub_bureau"}, "mode": "offsite", "method": "documents",
+        "class": "daily", "status": "closed",
+    })),
     responses(
         (status = 200, description = "looked at, not sent", body = VerdictView),
         (status = 201, description = "sent", body = VerdictView),

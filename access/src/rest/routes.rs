@@ -15,12 +15,14 @@ use utoipa_axum::routes;
 
 use super::app::{App, Parts};
 use super::config::{Config, ConfigError};
+use super::described::Operations;
 use super::extract::MOST_JSON;
 use super::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
+use super::surround::{Desk, surround};
 use super::{
-    anomalies, audits, bundles, cases, checklists, dossier, drawings, draws, figures, files,
-    inspections, layer, messages, openapi, packages, publication, ratio, records, samples,
-    snapshots, targets, work, workflow,
+    access_log, anomalies, answered, audits, bundles, cases, checklists, clues, dossier, drawings,
+    draws, figures, files, inspections, layer, messages, officers, openapi, packages, publication,
+    ratio, records, reviewers, samples, snapshots, supervision, targets, work, workflow,
 };
 
 /// Where the API lies.
@@ -51,10 +53,12 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(work::release))
         .routes(routes!(work::claim_next))
         .routes(routes!(work::act))
+        .routes(routes!(clues::report))
         .routes(routes!(figures::stats))
         .routes(routes!(figures::rows))
         .routes(routes!(targets::rows))
         .routes(routes!(figures::audit))
+        .routes(routes!(access_log::list))
         .routes(routes!(ratio::figure))
         .routes(routes!(ratio::acts_behind))
         .routes(routes!(snapshots::policies))
@@ -70,13 +74,18 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(checklists::draft))
         .routes(routes!(inspections::list, records::add))
         .routes(routes!(inspections::show))
+        .routes(routes!(answered::list))
+        .routes(routes!(answered::items))
         .routes(routes!(drawings::list, draws::add))
         .routes(routes!(draws::fix))
         .routes(routes!(drawings::show))
         .routes(routes!(drawings::verify))
         .routes(routes!(samples::add))
-        .routes(routes!(samples::reviewers))
+        .routes(routes!(reviewers::list))
+        .routes(routes!(reviewers::reused))
         .routes(routes!(audits::list, audits::add))
+        .routes(routes!(officers::list, officers::add))
+        .routes(routes!(supervision::list, supervision::add))
         .routes(routes!(workflow::show))
         .routes(routes!(workflow::me))
 }
@@ -93,7 +102,11 @@ pub fn router(
 ) -> Result<Router, ConfigError> {
     config.validate(address, tls)?;
     let places = Arc::new(Semaphore::new(config.concurrency as usize));
-    let (routes, _) = operations().split_for_parts();
+    let (routes, api) = operations().split_for_parts();
+    let desk = Desk {
+        app: App::new(config, parts),
+        operations: Arc::new(Operations::of(&api)),
+    };
     let text: Arc<str> = openapi::document().into();
     let described = get(move || {
         let text = Arc::clone(&text);
@@ -109,7 +122,8 @@ pub fn router(
         .route("/openapi.json", described)
         .fallback(nowhere)
         .method_not_allowed_fallback(no_method)
-        .with_state(App::new(config, parts))
+        .with_state(desk.app.clone())
+        .layer(from_fn_with_state(desk, surround))
         .layer(DefaultBodyLimit::max(MOST_JSON))
         .layer(from_fn_with_state(places, layer::take_turns))
         .layer(from_fn(layer::dress));

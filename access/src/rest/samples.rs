@@ -1,24 +1,23 @@
-//! Audits of closed cases (稽查): samples at random and by risk, how reviewers decide, files used twice.
+//! Audits of closed cases (稽查): samples at random and by risk.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use nonsite_analytics::inspection::casebook::cases;
 use nonsite_analytics::inspection::draw::{Kind, Request, draw};
-use nonsite_analytics::inspection::sample::{Population, Reuse, Reviewer, population};
+use nonsite_analytics::inspection::sample::{Population, population};
 use nonsite_analytics::ratio::{Period, PeriodKind};
 use nonsite_analytics::review::Role;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::answers::{Everyone, Looked, Once, Reading, Writing, kept as answered, looked_up};
+use super::answers::{Everyone, Looked, Once, Writing, kept as answered, looked_up};
 use super::app::App;
 use super::cases::instant;
 use super::draws::{DrawView, keep, written};
-use super::extract::{Asked, Carried, Write};
+use super::extract::{Carried, Write};
 use super::fault::asked;
-use super::figures::{When, year};
+use super::figures::year;
 use super::identity::Principal;
 use super::problem::{BAD_BODY, OUT_OF_SCOPE, Problem};
 
@@ -57,7 +56,7 @@ pub(super) struct SampleWanted {
 impl Carried for SampleWanted {}
 
 /// The cases within the caller's scope, with their points.
-async fn found(
+pub(super) async fn found(
     app: &App,
     who: &Principal,
     period: &Period,
@@ -77,7 +76,8 @@ async fn found(
 /// by somebody who cannot choose it.
 #[utoipa::path(
     post, path = "/samples", tag = "inspection", operation_id = "draw_sample",
-    params(Once, Everyone), security(("token" = [])), request_body = SampleWanted,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = SampleWanted, example = json!({"seed": "3 14 15", "count": 5})),
     responses((status = 201, description = "the sample", body = DrawView), Writing)
 )]
 pub(super) async fn add(
@@ -137,95 +137,4 @@ pub(super) async fn add(
     let fresh = keep(&app, &drawn, wanted.dry_run).await?;
     let view = DrawView::of(&drawn, fresh)?;
     answered(&queue, &begun, StatusCode::CREATED, &view).await
-}
-
-/// How a reviewer decides.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Reviewer)]
-pub(super) struct ReviewerView {
-    /// Id of the reviewer.
-    reviewer: String,
-    /// Approvals and returns.
-    decisions: u64,
-    /// Returns among them.
-    returns: u64,
-    /// Returns in percent, with two decimals.
-    return_percent: String,
-    /// Median time from taking it up to the decision, minutes.
-    median_minutes: f64,
-    /// Decisions within three minutes.
-    hasty: u64,
-}
-
-impl From<Reviewer> for ReviewerView {
-    fn from(one: Reviewer) -> Self {
-        Self {
-            reviewer: one.reviewer,
-            decisions: one.decisions,
-            returns: one.returns,
-            return_percent: one.return_percent,
-            median_minutes: one.median_minutes,
-            hasty: one.hasty,
-        }
-    }
-}
-
-/// A file, or pictures that look the same, in more than one case.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = FileReuse)]
-pub(super) struct ReuseView {
-    /// SHA-256 of the file, or of the first of the pictures.
-    sha256: String,
-    /// Not the same to the byte: pictures that look the same.
-    near: bool,
-    /// The cases.
-    cases: Vec<String>,
-}
-
-impl From<Reuse> for ReuseView {
-    fn from(reuse: Reuse) -> Self {
-        Self {
-            sha256: reuse.sha256,
-            near: reuse.near,
-            cases: reuse.cases,
-        }
-    }
-}
-
-/// How reviews are done.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ReviewQuality {
-    /// Everybody who decided about submissions.
-    reviewers: Vec<ReviewerView>,
-    /// Files that served more than one case.
-    reuse: Vec<ReuseView>,
-    /// Closed cases of the period that a sample could be drawn from.
-    closed: usize,
-}
-
-/// Return rate and time of every reviewer, and files that served more than one case, within the
-/// caller's scope.
-#[utoipa::path(
-    get, path = "/reviewers", tag = "inspection", operation_id = "review_quality",
-    params(When, Everyone), security(("token" = [])),
-    responses((status = 200, description = "how reviews are done", body = ReviewQuality), Reading)
-)]
-pub(super) async fn reviewers(
-    who: Principal,
-    State(app): State<App>,
-    Asked(when): Asked<When>,
-) -> Result<Json<ReviewQuality>, Problem> {
-    who.one_of(&AUDITORS, "look at how reviewers decide")?;
-    let (period, as_of) = when.read(app.now())?;
-    let _place = app.heavy().await?;
-    let found = found(&app, &who, &period, as_of, None).await?;
-    Ok(Json(ReviewQuality {
-        closed: found.list.len(),
-        reviewers: found
-            .reviewers
-            .into_iter()
-            .map(ReviewerView::from)
-            .collect(),
-        reuse: found.reuse.into_iter().map(ReuseView::from).collect(),
-    }))
 }

@@ -11,10 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Everyone, Freely, Reading};
 use super::app::App;
-use super::cases::{cursor, instant, limit, place};
+use super::cases::{RowsWanted, cursor, instant, limit, place};
 use super::extract::{Asked, Named, plain};
 use super::figures::days;
 use super::identity::Principal;
+use super::kept::{PolicyRules, SnapshotDocument};
 use super::problem::Problem;
 use super::publication::{DifferenceView, figure};
 use super::ratio::ShareView;
@@ -159,6 +160,7 @@ pub(super) struct SnapshotView {
     /// What is kept no longer as it was published; empty for a sound figure.
     altered: Vec<DifferenceView>,
     /// The whole figure with its policy, band, quality and digest; instants are microseconds UTC.
+    #[schema(value_type = SnapshotDocument)]
     document: Freely,
 }
 
@@ -225,6 +227,11 @@ pub(super) struct InForceWhen {
     #[serde(deserialize_with = "plain")]
     #[param(example = "2026-06-30")]
     as_of: Option<String>,
+    /// Entries of a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// Where to go on: `next` of the page before.
+    cursor: Option<String>,
 }
 
 /// A counting policy.
@@ -242,6 +249,7 @@ pub(super) struct PolicyView {
     /// The target, percent.
     target: String,
     /// Every switch, as the policy file has them.
+    #[schema(value_type = PolicyRules)]
     policy: Freely,
 }
 
@@ -249,13 +257,13 @@ pub(super) struct PolicyView {
 #[utoipa::path(
     get, path = "/ratio/policies", tag = "ratio", operation_id = "ratio_policies",
     params(InForceWhen, Everyone), security(("token" = [])),
-    responses((status = 200, description = "all of them", body = Vec<PolicyView>), Reading)
+    responses((status = 200, description = "one page", body = Page<PolicyView>), Reading)
 )]
 pub(super) async fn policies(
     who: Principal,
     State(app): State<App>,
     Asked(when): Asked<InForceWhen>,
-) -> Result<Json<Vec<PolicyView>>, Problem> {
+) -> Result<Json<Page<PolicyView>>, Problem> {
     who.of_a_body("read the ratio")?;
     let at = instant("as_of", when.as_of.as_deref())?.unwrap_or_else(|| app.now());
     // Before the first one takes effect none is in force.
@@ -270,6 +278,7 @@ pub(super) async fn policies(
             policy: Freely::of(policy)?,
         })
     };
+    let wanted = RowsWanted::new(when.limit, when.cursor);
     let views: Result<Vec<PolicyView>, Problem> = app.policies().rows().iter().map(view).collect();
-    Ok(Json(views?))
+    Ok(Json(wanted.whole("policies", views?)?))
 }

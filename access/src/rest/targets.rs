@@ -64,7 +64,9 @@ pub(super) struct TargetView {
     percent: Option<String>,
     /// What is to be reached, percent.
     goal: Option<f64>,
-    /// Whether it is, compared without rounding.
+    /// How many are to be reached, where the target is a number and no share.
+    at_least: Option<u32>,
+    /// Whether it is, compared without rounding; null while its day is to come.
     reached: Option<bool>,
     /// Median time, days, where the target is about time.
     median_days: Option<f64>,
@@ -83,6 +85,7 @@ impl From<Target> for TargetView {
             unit: target.unit.to_owned(),
             percent: target.percent,
             goal: target.goal,
+            at_least: target.at_least,
             reached: target.reached,
             median_days: target.median_days,
             note: target.note,

@@ -7,7 +7,8 @@ use nonsite_analytics::review::{Attachment, Case, Checked, Event, Machine, NextS
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::around::{CaseActView, CheckedView, ClockView};
+use super::around::{CaseActView, CheckedView, ClockView, TermsView};
+use super::files::Shows;
 
 /// An instant in microseconds UTC as a time.
 pub(super) fn time(micros: i64) -> DateTime<Utc> {
@@ -65,6 +66,10 @@ pub(super) struct CaseView {
     severity: String,
     /// Past the marking deadline.
     confirmed: bool,
+    /// Where the clue comes from: `rule`, `complaint`, `transfer`, `platform`, `inspection` or `other`.
+    source_system: String,
+    /// Its number there; for a rule's finding the finding.
+    source_ref: String,
     /// Outlet, else logger, else permit.
     subject: String,
     /// Permit of the unit.
@@ -107,6 +112,8 @@ pub(super) struct CaseView {
     due_at: Option<DateTime<Utc>>,
     /// The deadline passed.
     overdue: bool,
+    /// What the deadline was started under; null without one, or when it is from before that was recorded.
+    terms: Option<TermsView>,
     /// Clocks that run beside the deadline, such as those of a penalty case.
     clocks: Vec<ClockView>,
     /// From when the data show whether the measures helped.
@@ -138,7 +145,11 @@ impl CaseView {
     pub(super) fn of(case: Case, machine: &Machine, now: i64) -> Self {
         let held_by = case.held_by(now).map(str::to_owned);
         let state = machine.state(&case.state);
+        let (source_system, source_ref) = case.source();
+        let (source_system, source_ref) = (source_system.code(), source_ref.to_owned());
         Self {
+            source_system: source_system.to_owned(),
+            source_ref,
             state_zh: state.map(|state| state.zh.clone()).unwrap_or_default(),
             holder: state
                 .map(|state| state.holder.code().to_owned())
@@ -185,6 +196,7 @@ impl CaseView {
             fire_count: case.fire_count,
             withdrawn: case.withdrawn,
             overdue: case.overdue,
+            terms: case.terms.map(TermsView::from),
             clocks: case
                 .clocks
                 .into_iter()
@@ -278,6 +290,8 @@ pub(super) struct AttachmentView {
     name: String,
     /// SHA-256 of the content, hex.
     sha256: String,
+    /// What it shows, as whoever handed it in said; null when nobody said.
+    kind: Option<Shows>,
     /// Media type, by the file's first bytes.
     media: Option<String>,
     /// Size in bytes.
@@ -290,6 +304,7 @@ impl From<&Attachment> for AttachmentView {
         Self {
             name: file.name.clone(),
             sha256: file.sha256.clone(),
+            kind: file.kind.map(Shows::from),
             media: facts.map(|facts| facts.media.clone()),
             bytes: facts.map(|facts| facts.bytes),
         }

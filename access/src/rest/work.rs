@@ -80,7 +80,8 @@ impl Carried for WorkWanted {}
 /// Hands out the worst and most urgent case that waits for your role. Two people never get the same.
 #[utoipa::path(
     post, path = "/claims", tag = "work", operation_id = "claim_next",
-    params(Once, Everyone), security(("token" = [])), request_body = WorkWanted,
+    params(Once, Everyone), security(("token" = [])),
+    request_body(content = WorkWanted, example = json!({"states": ["triage"]})),
     responses(
         (status = 200, description = "the case you hold now", body = CaseView,
          headers(("ETag" = String, description = "its version"))),
@@ -115,7 +116,8 @@ pub(super) async fn claim_next(
         ("action" = String, Path, description = "the action"),
         OnVersion, Once, Everyone,
     ),
-    security(("token" = [])), request_body = Papers,
+    security(("token" = [])),
+    request_body(content = Papers, example = json!({"channel": "client", "reason": "需企业说明"})),
     responses(
         (status = 200, description = "the case after it", body = CaseView,
          headers(("ETag" = String, description = "its new version"))),

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::answers::{Everyone, Reading};
 use super::app::App;
+use super::around::TermsView;
 use super::identity::Principal;
 use super::problem::Problem;
 
@@ -19,6 +20,8 @@ pub(super) struct DeadlineView {
     severity: Vec<String>,
     /// Only for units of this kind: `general`, `key` or `incineration`.
     unit: Option<String>,
+    /// Minutes.
+    minutes: Option<u32>,
     /// Hours.
     hours: Option<u32>,
     /// Calendar days.
@@ -31,6 +34,10 @@ pub(super) struct DeadlineView {
     order: bool,
     /// What the engine does when it passes; without it the case is marked overdue.
     timer: Option<String>,
+    /// How many hours before its end the holder is reminded.
+    remind_hours: Option<u32>,
+    /// The same in minutes.
+    remind_minutes: Option<u32>,
 }
 
 impl From<&DeadlineRule> for DeadlineView {
@@ -40,12 +47,15 @@ impl From<&DeadlineRule> for DeadlineView {
             unit: rule
                 .unit
                 .and_then(|kind| Some(serde_json::to_value(kind).ok()?.as_str()?.to_owned())),
+            minutes: rule.minutes,
             hours: rule.hours,
             days: rule.days,
             working_days: rule.working_days,
             same_day: rule.same_day,
             order: rule.order,
             timer: rule.timer.clone(),
+            remind_hours: rule.remind_hours,
+            remind_minutes: rule.remind_minutes,
         }
     }
 }
@@ -113,6 +123,10 @@ pub(super) struct StateView {
     act: Option<String>,
     /// Its deadlines.
     deadlines: Vec<DeadlineView>,
+    /// Calendar days after which the rule that fired is run again.
+    checks: Vec<u32>,
+    /// It was decided on: what is found afterwards is a clue of its own.
+    decided: bool,
 }
 
 /// A way from states to a state.
@@ -159,6 +173,8 @@ pub(super) struct NamedText {
 pub(super) struct Workflow {
     /// Version, as audit rows have it.
     version: String,
+    /// The set of lengths that clocks are started under now.
+    terms: TermsView,
     /// State a case begins in.
     initial: String,
     /// States.
@@ -199,6 +215,8 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
         is_final: state.is_final,
         act: state.act.map(|mode| mode.as_str().to_owned()),
         deadlines: state.deadline.iter().map(DeadlineView::from).collect(),
+        checks: state.checks.clone(),
+        decided: state.decided,
     });
     let transitions = machine.transitions().iter().map(|way| TransitionView {
         action: way.action.clone(),
@@ -226,6 +244,7 @@ pub(super) async fn show(_: Principal, State(app): State<App>) -> Result<Json<Wo
     });
     Ok(Json(Workflow {
         version: machine.version().to_owned(),
+        terms: TermsView::of(machine),
         initial: machine.initial().to_owned(),
         states: states.collect(),
         transitions: transitions.collect(),

@@ -6,16 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// Queries that run at the same time on the smallest machine.
+const LEAST_AT_ONCE: usize = 4;
+
 /// `[serve.sql]`. Queries of analysts run on threads and in memory of their own, so that
 /// ingestion and detection on the same machine keep theirs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Threads queries run on; 0 means half the cores, at least one.
+    /// Threads queries run on; 0 means half the cores, at least two, so that a question that keeps one
+    /// busy leaves another one.
     pub threads: usize,
-    /// Queries that run at the same time; further ones wait. 0 means one per thread.
+    /// Queries that run at the same time; further ones wait. 0 means two per thread, at least four, so
+    /// that one that takes minutes does not hold up the short ones of others.
     pub queries: usize,
-    /// Queries of one user that run at the same time.
+    /// Queries of one user that run at the same time; never all of `queries` while that is two or more.
     pub queries_per_user: usize,
     /// Connections of the PostgreSQL wire at the same time.
     pub connections: usize,
@@ -100,7 +105,7 @@ impl Config {
             return self.threads;
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        (cores / 2).max(1)
+        (cores / 2).max(2)
     }
 
     /// Queries that run at the same time.
@@ -108,7 +113,7 @@ impl Config {
         if self.queries > 0 {
             self.queries
         } else {
-            self.worker_threads()
+            (2 * self.worker_threads()).max(LEAST_AT_ONCE)
         }
     }
 }

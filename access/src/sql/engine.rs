@@ -3,6 +3,9 @@
 //! The tables are opened once and shared; a new query looks whether any of them changed, at most
 //! every `serve.sql.refresh_s`, by the newest entry of its log. A query keeps the state it began
 //! with, a transaction that of its BEGIN.
+//!
+//! Turns are for running and for planning, and of neither can one user have all while there are two:
+//! what takes minutes, or cannot be stopped because the planner computes, holds up its author only.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,24 +13,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::sql::sqlparser::ast::Statement;
 use nonsite_analytics::ratio::{RatioPolicies, register_view};
 use nonsite_analytics::session::{self, Session, travel};
 use nonsite_schemas::time::Clock;
 use parking_lot::Mutex;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::catalogue::{Catalogue, Ground};
 use super::config::Config;
+use super::connections::Connections;
 use super::log::QueryLog;
+use super::reads::ReadLog;
+use super::run::Stop;
 use super::users::{User, Users};
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, guard};
 use crate::Error;
 
 /// How much lower than the rest of the process the threads of queries stand (Linux niceness).
 const NICE: i32 = 10;
 /// Queries of one user that wait for a turn; more are turned away.
 const WAITING: usize = 32;
+
+/// Turns by user.
+type Turns = Mutex<BTreeMap<String, Arc<Semaphore>>>;
 
 /// What the engine is made from.
 #[derive(Debug)]
@@ -44,6 +58,8 @@ pub struct Setup {
     pub rules: RecordBatch,
     /// Who may ask.
     pub users: Users,
+    /// Who read what over the REST API; without it the table is empty.
+    pub reads: Option<Arc<dyn ReadLog>>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -55,8 +71,15 @@ pub struct Engine {
     log: QueryLog,
     pool: Option<Runtime>,
     handle: Handle,
+    connections: Connections,
+    /// Where queries spill to; one for all, because its limit is one for all.
+    disk: Arc<DiskManager>,
+    /// Statements planned at the same time.
+    plannings: Arc<Semaphore>,
+    plannings_of: Turns,
     turns: Arc<Semaphore>,
-    turns_of: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+    turns_of: Turns,
+    running_of: Turns,
     known: tokio::sync::Mutex<Option<Known>>,
 }
 
@@ -78,7 +101,8 @@ impl Engine {
         setup.config.validate()?;
         let pool = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(setup.config.worker_threads())
-            .max_blocking_threads(setup.config.worker_threads() + 4)
+            // Planning takes one each; the rest is for reading files.
+            .max_blocking_threads(2 * setup.config.worker_threads() + 4)
             .thread_name("nonsite-query")
             .on_thread_start(step_back)
             .enable_all()
@@ -87,12 +111,21 @@ impl Engine {
                 part: "sql",
                 what: format!("threads of queries: {error}"),
             })?;
+        let disk = spill(&setup.config).map_err(|error| Error::Part {
+            part: "sql",
+            what: format!("spill files: {error}"),
+        })?;
         Ok(Arc::new(Self {
+            connections: Connections::default(),
+            disk: Arc::new(disk),
+            plannings: Arc::new(Semaphore::new(setup.config.worker_threads())),
             log: QueryLog::new(setup.config.log_queries, Arc::clone(&setup.clock)),
             handle: pool.handle().clone(),
             pool: Some(pool),
             turns: Arc::new(Semaphore::new(setup.config.at_once())),
-            turns_of: Mutex::default(),
+            plannings_of: Turns::default(),
+            turns_of: Turns::default(),
+            running_of: Turns::default(),
             known: tokio::sync::Mutex::default(),
             setup,
         }))
@@ -106,6 +139,11 @@ impl Engine {
     /// The query log.
     pub fn log(&self) -> &QueryLog {
         &self.log
+    }
+
+    /// The open connections of the PostgreSQL wire.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Who may ask.
@@ -164,6 +202,9 @@ impl Engine {
             policies: &self.setup.policies,
             rules: &self.setup.rules,
             log: &self.log,
+            reads: self.setup.reads.as_ref(),
+            connections: &self.connections,
+            disk: &self.disk,
             clock: &self.setup.clock,
         };
         let catalogue = Arc::new(Catalogue::build(&ground, user).await?);
@@ -180,32 +221,156 @@ impl Engine {
         Ok(session)
     }
 
-    /// A turn among all queries.
-    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        taken(Arc::clone(&self.turns)).await
+    /// Plans a user's query on the threads of queries, within its time: a statement that is large enough
+    /// takes longer to plan than most take to run, and would otherwise do so on the threads of the
+    /// network.
+    ///
+    /// # Errors
+    /// What is wrong with it; it was stopped, or took too long.
+    pub async fn plan(
+        &self,
+        user: &str,
+        state: SessionState,
+        query: Statement,
+        timeout: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<LogicalPlan, Fault> {
+        let allowed = allowed(&self.setup.config, timeout);
+        let mut stopped = stop.watch();
+        let planning = self.planning(
+            user,
+            move || async move { guard::plan(&state, &query).await },
+        );
+        tokio::select! {
+            planned = tokio::time::timeout(allowed, planning) => {
+                planned.unwrap_or_else(|_| Err(Fault::too_long(allowed)))
+            }
+            _ = stopped.changed() => Err(Fault::stopped()),
+        }
     }
 
-    /// A turn among the queries of one user.
-    pub(super) async fn turn_of(&self, user: &str) -> Result<OwnedSemaphorePermit, Fault> {
-        let at_once = self.setup.config.queries_per_user;
-        let turns = {
-            let mut all = self.turns_of.lock();
-            let turns = all
-                .entry(user.to_owned())
-                .or_insert_with(|| Arc::new(Semaphore::new(at_once)));
-            Arc::clone(turns)
-        };
-        // Every waiting or running query of the user holds a clone.
-        if Arc::strong_count(&turns) > at_once + WAITING + 1 {
-            return Err(Fault::new(
-                FaultKind::Busy,
-                format!(
-                    "user {user} has {at_once} queries running and {WAITING} waiting; wait for them or cancel some"
-                ),
-            ));
-        }
-        taken(turns).await
+    /// What a plan is run as; the state comes back.
+    pub(super) async fn physical(
+        &self,
+        user: &str,
+        state: SessionState,
+        plan: LogicalPlan,
+    ) -> Result<(SessionState, Arc<dyn ExecutionPlan>), Fault> {
+        let planning = self.planning(user, move || async move {
+            let planned = state.create_physical_plan(&plan).await?;
+            Ok::<_, Fault>((state, planned))
+        });
+        planning.await
     }
+
+    /// Plans in a turn of its own. When nobody waits for it any more it ends as soon as it waits for
+    /// something; while it computes it cannot be stopped, and keeps its turn.
+    async fn planning<T, F>(
+        &self,
+        user: &str,
+        work: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + 'static,
+    {
+        let config = &self.setup.config;
+        let most = leaving_one(config.worker_threads());
+        // A tool with many connections prepares on all of them at once.
+        let waiting = config.connections.max(WAITING);
+        let of_user = of_user(&self.plannings_of, user, most, waiting).await?;
+        let of_all = taken(Arc::clone(&self.plannings)).await?;
+        let handle = self.handle.clone();
+        let (_wanted, unwanted) = oneshot::channel::<()>();
+        let planned = self.handle.spawn_blocking(move || {
+            let _turns = (of_user, of_all);
+            handle.block_on(async move {
+                tokio::select! {
+                    biased;
+                    _ = unwanted => Err(Fault::stopped()),
+                    planned = work() => planned,
+                }
+            })
+        });
+        planned
+            .await
+            .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?
+    }
+
+    /// A turn to run, which a query gives back while its client does not read: one of the user's, of
+    /// which there is one fewer than of all, then one of all.
+    pub(super) async fn turn(&self, user: &str) -> Result<Turn, Fault> {
+        let config = &self.setup.config;
+        let most = leaving_one(config.at_once());
+        // No more than the user's queries can wait here.
+        let of_user = of_user(&self.running_of, user, most, config.queries_per_user).await?;
+        Ok(Turn {
+            _of_user: of_user,
+            _of_all: taken(Arc::clone(&self.turns)).await?,
+        })
+    }
+
+    /// A place among the queries of one user, held to the end of the answer.
+    pub(super) async fn turn_of(&self, user: &str) -> Result<OwnedSemaphorePermit, Fault> {
+        let most = self.setup.config.queries_per_user;
+        of_user(&self.turns_of, user, most, WAITING).await
+    }
+}
+
+/// A turn to run; dropping it gives it back.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _of_user: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+/// Turns of one user among so many: all but one, so that there is one for others.
+fn leaving_one(all: usize) -> usize {
+    all.saturating_sub(1).max(1)
+}
+
+/// A turn among so many of one user, behind at most so many that wait.
+async fn of_user(
+    all: &Turns,
+    user: &str,
+    at_once: usize,
+    waiting: usize,
+) -> Result<OwnedSemaphorePermit, Fault> {
+    let turns = {
+        let mut all = all.lock();
+        let turns = all
+            .entry(user.to_owned())
+            .or_insert_with(|| Arc::new(Semaphore::new(at_once)));
+        Arc::clone(turns)
+    };
+    // Every waiting or running query of the user holds a clone.
+    if Arc::strong_count(&turns) > at_once + waiting + 1 {
+        return Err(Fault::new(
+            FaultKind::Busy,
+            format!(
+                "user {user} has {at_once} queries running and {waiting} waiting; wait for them or cancel some"
+            ),
+        ));
+    }
+    taken(turns).await
+}
+
+/// How long a query may take: as long as the server allows, or less if its client wants that.
+pub(super) fn allowed(config: &Config, own: Option<Duration>) -> Duration {
+    let most = Duration::from_secs(config.timeout_s);
+    own.map_or(most, |own| own.min(most))
+}
+
+/// The spill folder and space of the settings.
+fn spill(config: &Config) -> datafusion::error::Result<DiskManager> {
+    let mode = match &config.spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    DiskManagerBuilder::default()
+        .with_mode(mode)
+        .with_max_temp_directory_size(config.spill_mb.saturating_mul(1 << 20))
+        .build()
 }
 
 async fn taken(turns: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {

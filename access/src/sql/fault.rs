@@ -3,6 +3,8 @@
 //! Every fault has an SQLSTATE, because clients decide by it: a driver retries, a tool marks the
 //! statement, a pool drops the connection.
 
+use std::time::Duration;
+
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
@@ -100,6 +102,25 @@ impl Fault {
             format!(
                 "{what} is refused: this server only answers queries (SELECT, WITH, VALUES, EXPLAIN, SHOW, COPY ... TO STDOUT)"
             ),
+        )
+    }
+
+    /// A query that took longer than it may.
+    pub fn too_long(allowed: Duration) -> Self {
+        Self::new(
+            FaultKind::Timeout,
+            format!(
+                "canceling statement due to statement timeout: it took longer than {} s; restrict it (by `date`, `mn`, `factor`) or ask for less",
+                allowed.as_secs_f64()
+            ),
+        )
+    }
+
+    /// A query its author stopped.
+    pub fn stopped() -> Self {
+        Self::new(
+            FaultKind::Cancelled,
+            "canceling statement due to user request",
         )
     }
 

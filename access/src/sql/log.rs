@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -67,8 +68,28 @@ pub struct Ticket {
     id: u64,
     began: Instant,
     open: bool,
-    rows: u64,
-    bytes: u64,
+    counts: Arc<Counts>,
+}
+
+/// What a query handed out so far.
+#[derive(Debug, Default)]
+pub struct Counts {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counts {
+    /// Counts what was handed out.
+    pub fn add(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Rows and bytes so far.
+    pub fn so_far(&self) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&self.rows), of(&self.bytes))
+    }
 }
 
 impl QueryLog {
@@ -106,8 +127,7 @@ impl QueryLog {
             id,
             began: Instant::now(),
             open: true,
-            rows: 0,
-            bytes: 0,
+            counts: Arc::default(),
         }
     }
 
@@ -216,15 +236,9 @@ impl QueryLog {
 }
 
 impl Ticket {
-    /// Counts what was handed out.
-    pub fn add(&mut self, rows: u64, bytes: u64) {
-        self.rows += rows;
-        self.bytes += bytes;
-    }
-
-    /// Rows and bytes so far.
-    pub fn so_far(&self) -> (u64, u64) {
-        (self.rows, self.bytes)
+    /// Where the query counts what it hands out.
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     /// Notes the end.
@@ -238,6 +252,7 @@ impl Ticket {
     fn close(&mut self, outcome: &'static str, fault: Option<String>) {
         self.open = false;
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (rows, bytes) = self.counts.so_far();
         let mut entries = self.log.entries.lock();
         let found = entries
             .kept
@@ -246,16 +261,16 @@ impl Ticket {
             .find(|entry| entry.id == self.id);
         if let Some(entry) = found {
             entry.ms = Some(ms);
-            entry.rows = self.rows;
-            entry.bytes = self.bytes;
+            entry.rows = rows;
+            entry.bytes = bytes;
             entry.outcome = outcome;
             entry.fault.clone_from(&fault);
             tracing::info!(
                 user = entry.asked.user,
                 via = entry.asked.via,
                 text = entry.asked.text,
-                rows = self.rows,
-                bytes = self.bytes,
+                rows,
+                bytes,
                 ms,
                 outcome,
                 fault,

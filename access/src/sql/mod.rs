@@ -11,19 +11,28 @@
 
 pub mod catalogue;
 mod config;
+pub mod connections;
+mod constants;
 pub mod engine;
 mod fault;
+mod fenced;
 pub mod flight;
 pub mod guard;
+mod held;
 pub mod log;
+mod memory;
+mod parameters;
 pub mod pg;
+mod reads;
 pub mod run;
+pub mod scans;
 pub mod scope;
 pub mod users;
 
 pub use config::Config;
 pub use engine::{Engine, Setup};
 pub use fault::{Fault, FaultKind};
+pub use reads::ReadLog;
 pub use users::{User, Users};
 
 #[cfg(test)]

@@ -15,18 +15,24 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use super::engine::Engine;
-use super::log::{Asked, Ticket};
+use super::constants;
+use super::engine::{Engine, allowed};
+use super::held::counted;
+use super::log::{Asked, Counts, Ticket};
+use super::memory::QueryMemory;
+use super::scans::Scans;
 use super::{Fault, FaultKind};
 
 /// Batches that wait for the client; more would only fill memory.
@@ -50,7 +56,7 @@ impl Stop {
         self.0.send_replace(());
     }
 
-    fn watch(&self) -> watch::Receiver<()> {
+    pub(super) fn watch(&self) -> watch::Receiver<()> {
         self.0.subscribe()
     }
 }
@@ -59,6 +65,7 @@ impl Stop {
 #[derive(Debug)]
 pub struct Answer {
     schema: SchemaRef,
+    scans: Scans,
     batches: mpsc::Receiver<Result<RecordBatch, Fault>>,
     task: AbortHandle,
 }
@@ -67,6 +74,11 @@ impl Answer {
     /// Columns of the batches.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// What it reads, to see how far it is.
+    pub fn scans(&self) -> Scans {
+        self.scans.clone()
     }
 
     /// All rows, for answers that are small.
@@ -118,18 +130,27 @@ impl Engine {
     pub async fn run(self: &Arc<Self>, run: Run) -> Result<Answer, Fault> {
         let (columns, known) = oneshot::channel();
         let (send, batches) = mpsc::channel(AHEAD);
-        let task = self
-            .pool()
-            .spawn(drive(Arc::clone(self), run, columns, send));
+        let watched = Watched {
+            allowed: allowed(self.config(), run.timeout),
+            began: Instant::now(),
+            stopped: run.stop.watch(),
+            ticket: self.log().begin(run.asked.clone()),
+            columns: Arc::new(Mutex::new(Some(columns))),
+            send,
+        };
+        // On the caller's threads: those of queries may be in the middle of something long, and a client
+        // that cancels is answered all the same.
+        let task = tokio::spawn(watched.watch(Arc::clone(self), run));
         // From here on dropping the answer ends the query, this call's own end included.
         let mut answer = Answer {
             schema: Arc::new(arrow::datatypes::Schema::empty()),
+            scans: Scans::default(),
             batches,
             task: task.abort_handle(),
         };
         match known.await {
-            Ok(Ok(schema)) => {
-                answer.schema = schema;
+            Ok(Ok((schema, scans))) => {
+                (answer.schema, answer.scans) = (schema, scans);
                 Ok(answer)
             }
             Ok(Err(fault)) => Err(fault),
@@ -141,74 +162,101 @@ impl Engine {
     }
 }
 
-/// The task of one query.
-async fn drive(
-    engine: Arc<Engine>,
-    run: Run,
-    columns: oneshot::Sender<Result<SchemaRef, Fault>>,
+/// Where the columns of an answer go, once.
+type Columns = Arc<Mutex<Option<oneshot::Sender<Result<(SchemaRef, Scans), Fault>>>>>;
+
+/// What ends a query that does not end by itself.
+struct Watched {
+    allowed: Duration,
+    began: Instant,
+    stopped: watch::Receiver<()>,
+    ticket: Ticket,
+    columns: Columns,
     send: mpsc::Sender<Result<RecordBatch, Fault>>,
-) {
-    let limits = engine.config();
-    let allowed = Duration::from_secs(limits.timeout_s);
-    let allowed = run.timeout.map_or(allowed, |own| own.min(allowed));
-    let deadline = Instant::now() + allowed;
-    let mut stopped = run.stop.watch();
-    let mut ticket = engine.log().begin(run.asked.clone());
-    let mut columns = Some(columns);
-    let work = work(&engine, run, &mut ticket, &mut columns, &send);
-    let outcome = tokio::select! {
-        outcome = timeout_at(deadline, work) => outcome.unwrap_or_else(|_| {
-            Err(Fault::new(
-                FaultKind::Timeout,
-                format!(
-                    "canceling statement due to statement timeout: it took longer than {} s; restrict it (by `date`, `mn`, `factor`) or ask for less",
-                    allowed.as_secs_f64()
-                ),
-            ))
-        }),
-        _ = stopped.changed() => Err(Fault::new(
-            FaultKind::Cancelled,
-            "canceling statement due to user request",
-        )),
-    };
-    ticket.done(outcome.as_ref().map(|_| ()));
-    if let Err(fault) = outcome {
-        match columns {
-            Some(columns) => {
-                let _ = columns.send(Err(fault));
-            }
-            None => {
-                let _ = send.send(Err(fault)).await;
+}
+
+impl Watched {
+    /// Runs the query on its threads and waits for its end, its time or its stop, whichever is first.
+    /// When nobody wants the answer any more this is dropped, and the work with it.
+    async fn watch(mut self, engine: Arc<Engine>, run: Run) {
+        let (columns, send) = (Arc::clone(&self.columns), self.send.clone());
+        let counts = self.ticket.counts();
+        let pool = engine.pool().clone();
+        let mut work = AbortOnDrop(
+            pool.spawn(async move { work(&engine, run, &counts, &columns, &send).await }),
+        );
+        let outcome = tokio::select! {
+            outcome = timeout_at(self.began + self.allowed, &mut work.0) => match outcome {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(error)) => Err(Fault::new(FaultKind::Engine, error.to_string())),
+                Err(_) => Err(Fault::too_long(self.allowed)),
+            },
+            // An error means that nobody is left who could stop it.
+            Ok(()) = self.stopped.changed() => Err(Fault::stopped()),
+        };
+        drop(work);
+        self.ticket.done(outcome.as_ref().copied());
+        if let Err(fault) = outcome {
+            let columns = self.columns.lock().take();
+            match columns {
+                Some(columns) => {
+                    let _ = columns.send(Err(fault));
+                }
+                None => {
+                    let _ = self.send.send(Err(fault)).await;
+                }
             }
         }
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 async fn work(
     engine: &Engine,
     run: Run,
-    ticket: &mut Ticket,
-    columns: &mut Option<oneshot::Sender<Result<SchemaRef, Fault>>>,
+    counts: &Counts,
+    columns: &Columns,
     send: &mpsc::Sender<Result<RecordBatch, Fault>>,
 ) -> Result<(), Fault> {
     let limits = engine.config();
     // Its own turn among the user's queries first, so that one user's queue holds up nobody else.
-    let _of_user = engine.turn_of(&run.asked.user).await?;
-    let mut of_all = Some(engine.turn().await?);
+    let user = run.asked.user;
+    // What ends a query must not wait for it.
+    let ends = only_ends_queries(&run.plan)?;
+    let _of_user = match ends {
+        true => None,
+        false => Some(engine.turn_of(&user).await?),
+    };
+    let mut turn = match ends {
+        true => None,
+        false => Some(engine.turn(&user).await?),
+    };
     let state = own_memory(engine, run.state)?;
-    let plan = state.create_physical_plan(&run.plan).await?;
-    let schema = plan.schema();
+    let planned = engine.physical(&user, state, run.plan);
+    let (state, plan) = planned.await?;
+    let plan = counted(plan)?;
+    constants::check(&plan)?;
+    let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;
-    if let Some(columns) = columns.take() {
+    let told = columns.lock().take();
+    if let Some(columns) = told {
         // Nobody waits for the columns any more when the client went away.
         columns
-            .send(Ok(schema))
+            .send(Ok((schema, scans)))
             .map_err(|_| Fault::new(FaultKind::Cancelled, "the client went away"))?;
     }
     let most_bytes = limits.max_result_mb.saturating_mul(1 << 20);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let (rows, bytes) = ticket.so_far();
+        let (rows, bytes) = counts.so_far();
         let rows = rows + batch.num_rows() as u64;
         let bytes = bytes + batch.get_array_memory_size() as u64;
         if rows > limits.max_rows {
@@ -231,7 +279,7 @@ async fn work(
                 ),
             ));
         }
-        ticket.add(
+        counts.add(
             batch.num_rows() as u64,
             batch.get_array_memory_size() as u64,
         );
@@ -241,24 +289,50 @@ async fn work(
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
             Err(mpsc::error::TrySendError::Full(batch)) => {
                 // A client that reads slowly, or an open cursor, leaves the processor to others.
-                drop(of_all.take());
+                drop(turn.take());
                 send.send(batch).await.map_err(|_| gone())?;
-                of_all = Some(engine.turn().await?);
+                turn = Some(engine.turn(&user).await?);
             }
         }
     }
     Ok(())
 }
 
-/// The state with a memory pool that this query has to itself. Whoever asks first gets memory first: a
-/// view like `daily` has hundreds of small sorts, and a pool that shares out fairly would leave each
-/// of them a few hundred kilobytes.
+/// Whether a statement does nothing but end queries of its user, by number or out of the list of
+/// connections.
+fn only_ends_queries(plan: &LogicalPlan) -> Result<bool, Fault> {
+    let (mut ends, mut nothing_else) = (false, true);
+    plan.apply_with_subqueries(|node| {
+        nothing_else &= match node {
+            LogicalPlan::TableScan(scan) => scan.table_name.table() == "pg_stat_activity",
+            LogicalPlan::Projection(_)
+            | LogicalPlan::Filter(_)
+            | LogicalPlan::SubqueryAlias(_)
+            | LogicalPlan::Limit(_)
+            | LogicalPlan::EmptyRelation(_) => true,
+            _ => false,
+        };
+        for expr in node.expressions() {
+            ends |= expr.exists(|expr| {
+                let name = match expr {
+                    Expr::ScalarFunction(function) => function.name(),
+                    _ => "",
+                };
+                Ok(matches!(name, "pg_cancel_backend" | "pg_terminate_backend"))
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(ends && nothing_else)
+}
+
+/// The state with a memory pool that this query has to itself.
 fn own_memory(engine: &Engine, state: SessionState) -> Result<SessionState, Fault> {
     let most = engine.config().query_memory_mb.saturating_mul(1 << 20);
     let named = std::num::NonZeroUsize::new(NAMED).unwrap_or(std::num::NonZeroUsize::MIN);
     let runtime = RuntimeEnvBuilder::from_runtime_env(state.runtime_env())
         .with_memory_pool(Arc::new(TrackConsumersPool::new(
-            GreedyMemoryPool::new(most),
+            QueryMemory::new(most),
             named,
         )))
         .build_arc()?;

@@ -2,7 +2,8 @@
 //!
 //! A restricted user's catalogue is built from filtered tables, and the views are planned over
 //! these. The plain tables are nowhere in it, so no query, prepared statement or function can
-//! reach behind the filter: there is nothing behind it.
+//! reach behind the filter: there is nothing behind it. Nor is a query's own condition computed on
+//! rows of others, whose values its errors would tell ([`super::fenced`]).
 //!
 //! Every table has a rule here ([`RULES`], checked by a test); one without would be left out. What
 //! belongs to a body:
@@ -20,10 +21,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
+use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::logical_expr::{JoinType, LogicalPlanBuilder, col, lit};
 use datafusion::prelude::{Expr, SessionContext};
 
+use super::fenced::Fenced;
 use super::{Fault, FaultKind};
 
 /// How rows of a table belong to a body.
@@ -67,6 +69,7 @@ const RULES: &[(&str, Belongs)] = &[
     ("manual_results", Belongs::Permit),
     ("marks", Belongs::Logger),
     ("mn_bindings", Belongs::Permit),
+    ("officers", Belongs::Body),
     ("operator_actions", Belongs::Hidden),
     ("permit_bindings", Belongs::Permit),
     ("permit_limits", Belongs::Permit),
@@ -85,6 +88,7 @@ const RULES: &[(&str, Belongs)] = &[
     ("rule_outcomes", Belongs::Logger),
     ("rule_params", Belongs::Nobody),
     ("rule_texts", Belongs::Nobody),
+    ("supervision_records", Belongs::Body),
 ];
 
 /// What belongs to some bodies.
@@ -176,7 +180,7 @@ impl Scope {
                 )?
             }
         };
-        Ok(Some(Arc::new(ViewTable::new(plan.build()?, None))))
+        Ok(Some(Arc::new(Fenced::new(plan.build()?))))
     }
 }
 
@@ -198,7 +202,70 @@ async fn kept(frame: datafusion::prelude::DataFrame) -> Result<Arc<MemTable>, Fa
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use arrow::util::pretty::pretty_format_batches;
+
     use super::*;
+
+    /// A table with these columns of text, one row per list of values.
+    fn table(columns: &[&str], rows: &[&[&str]]) -> Arc<MemTable> {
+        let columns = columns.iter().enumerate().map(|(at, name)| {
+            let values = StringArray::from_iter_values(rows.iter().map(|row| row[at]));
+            (*name, Arc::new(values) as ArrayRef)
+        });
+        let rows = RecordBatch::try_from_iter(columns).expect("columns");
+        Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]]).expect("table"))
+    }
+
+    #[tokio::test]
+    async fn a_question_meets_no_rows_of_others_and_does_not_count_them() {
+        let scope = Scope {
+            orgs: ["1".to_owned()].into(),
+            permits: table(&["scope_permit"], &[&["1"]]),
+            loggers: table(&["scope_mn"], &[&["1"]]),
+        };
+        let all = table(
+            &["org_code", "permit_no", "mn"],
+            &[&["1", "1", "1"], &["secret", "secret", "secret"]],
+        );
+        // One table of each kind: by body, by permit, by logger.
+        for name in ["inspections", "permits", "marks"] {
+            let ctx = SessionContext::new();
+            let own = scope.filtered(name, Arc::clone(&all) as _).expect("a rule");
+            ctx.register_table("t", own.expect("not hidden"))
+                .expect("registered");
+            for (text, answer) in [
+                ("SELECT count(*) AS n FROM t", "| 1 "),
+                (
+                    "SELECT count(*) AS n FROM t WHERE CAST(mn AS INT) > 0",
+                    "| 1 ",
+                ),
+                (
+                    "SELECT CAST(permit_no AS INT) AS n FROM t WHERE mn > '0'",
+                    "| 1 ",
+                ),
+                (
+                    "SELECT max(CAST(org_code AS INT)) AS n FROM t LIMIT 1",
+                    "| 1 ",
+                ),
+            ] {
+                let rows = ctx.sql(text).await.expect(text).collect().await;
+                let rows = rows.unwrap_or_else(|error| panic!("{name}: {text}: {error}"));
+                let shown = pretty_format_batches(&rows).expect("text").to_string();
+                assert!(shown.contains(answer), "{name}: {text}: {shown}");
+            }
+            for explain in ["EXPLAIN", "EXPLAIN VERBOSE", "EXPLAIN ANALYZE"] {
+                let text = format!("{explain} SELECT org_code FROM t WHERE mn > '0'");
+                let rows = ctx.sql(&text).await.expect(&text).collect().await;
+                let shown = pretty_format_batches(&rows.expect(&text)).expect("text");
+                let shown = shown.to_string();
+                assert!(shown.contains("OwnRows"), "{name}: {shown}");
+                for below in ["JoinExec", "DataSourceExec", "secret"] {
+                    assert!(!shown.contains(below), "{name}: {shown}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_table_has_a_rule_and_every_rule_a_table_with_its_column() {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use nonsite_analytics::detect;
 use nonsite_analytics::ratio::RatioPolicies;
+use nonsite_analytics::review::{Read, ReadsWanted};
 use nonsite_schemas::time::SystemClock;
 
 use super::catalogue::rules;
@@ -15,6 +17,31 @@ use super::guard::Step;
 use super::log::Asked;
 use super::run::{Answer, Run, Stop};
 use super::*;
+
+/// What two people read.
+#[derive(Debug)]
+struct TwoReaders;
+
+impl ReadLog for TwoReaders {
+    fn reads(&self, wanted: ReadsWanted) -> BoxFuture<'_, Result<Vec<Read>, String>> {
+        let read = |actor: &str| Read {
+            seq: 1,
+            actor: actor.to_owned(),
+            kind: "case".to_owned(),
+            subject: Some("c1".to_owned()),
+            status: 200,
+            ..Read::default()
+        };
+        let all = ["ana", "carol"].map(read).into_iter();
+        let own = all.filter(|read| {
+            wanted
+                .actor
+                .as_ref()
+                .is_none_or(|actor| *actor == read.actor)
+        });
+        std::future::ready(Ok(own.collect())).boxed()
+    }
+}
 
 /// An engine over an empty folder.
 fn engine(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Arc<Engine>) {
@@ -32,6 +59,7 @@ fn engine(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, Arc<Engine>) 
         policies: RatioPolicies::default(),
         rules: rules(&known).expect("rows"),
         users: Users::none(),
+        reads: Some(Arc::new(TwoReaders)),
         clock: Arc::new(SystemClock),
     })
     .expect("threads");
@@ -114,6 +142,7 @@ async fn tables_meta_and_catalogue_can_be_read() {
         "ledger",
         "quarantine",
         "versions",
+        "access_log",
         "comments",
         "query_log",
         "slow_queries",
@@ -138,6 +167,36 @@ async fn tables_meta_and_catalogue_can_be_read() {
     )
     .await;
     assert!(of_column[1].contains("data logger"), "{of_column:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_view_and_column_has_a_comment() {
+    let (_folder, engine) = engine(|_| {});
+    let columns = "SELECT count(*) AS n, min(c.table_name || '.' || c.column_name) AS first
+         FROM information_schema.columns c
+         LEFT JOIN nonsite_meta.comments m
+           ON m.table_schema = c.table_schema AND m.table_name = c.table_name
+          AND m.column_name = c.column_name
+         WHERE c.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, columns).await, ["n,first", "0,"]);
+    let tables = "SELECT count(*) AS n, min(t.table_name) AS first
+         FROM information_schema.tables t
+         LEFT JOIN (SELECT * FROM nonsite_meta.comments WHERE column_name IS NULL) m
+           ON m.table_schema = t.table_schema AND m.table_name = t.table_name
+         WHERE t.table_schema IN ('nonsite', 'nonsite_meta') AND m.comment IS NULL";
+    assert_eq!(rows(&engine, tables).await, ["n,first", "0,"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_of_the_api_are_an_administrators_to_see() {
+    let (_folder, engine) = engine(|_| {});
+    let text = "SELECT actor, subject, status FROM nonsite_meta.access_log ORDER BY actor";
+    let all = rows(&engine, text).await;
+    assert_eq!(all, ["actor,subject,status", "ana,c1,200", "carol,c1,200"]);
+    let answer = ask(&engine, &restricted(), text).await.expect("own rows");
+    let batches = answer.collect().await.expect("own rows");
+    let csv = nonsite_analytics::session::render::csv(&batches).expect("csv");
+    assert_eq!(csv, "actor,subject,status\ncarol,c1,200\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +225,6 @@ async fn nothing_opens_a_file_or_an_address() {
         "SELECT pg_ls_dir('/')".to_owned(),
         "SELECT lo_import('/etc/passwd')".to_owned(),
         "SELECT pg_sleep(100)".to_owned(),
-        "SELECT pg_terminate_backend(1)".to_owned(),
         "SELECT * FROM dblink('host=x', 'SELECT 1')".to_owned(),
         "SELECT * FROM other.public.t".to_owned(),
         "SELECT * FROM datafusion.public.readings".to_owned(),
@@ -307,6 +365,24 @@ async fn a_query_that_needs_too_much_memory_fails_and_the_next_one_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sort_larger_than_its_memory_spills_and_answers() {
+    let (_folder, engine) = engine(|config| config.query_memory_mb = 64);
+    let large = "SELECT max(r) AS n FROM (SELECT row_number() OVER (ORDER BY md5(CAST(value AS VARCHAR))) AS r
+                 FROM generate_series(1, 2000000))";
+    assert_eq!(rows(&engine, large).await, ["n", "2000000"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_query_stands_among_the_slow_ones() {
+    for (slow_ms, there) in [(0, "true"), (3_600_000, "false")] {
+        let (_folder, engine) = engine(|config| config.slow_ms = slow_ms);
+        rows(&engine, "SELECT 41 + 1 AS slow").await;
+        let text = "SELECT count(*) > 0 AS there FROM nonsite_meta.slow_queries WHERE text LIKE '%AS slow'";
+        assert_eq!(rows(&engine, text).await, ["there", there], "{slow_ms}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_query_ends_and_frees_its_turn() {
     let (_folder, engine) = engine(|config| config.queries = 1);
     let stop = Stop::default();
@@ -359,6 +435,38 @@ async fn an_open_answer_does_not_hold_the_turn_of_others() {
     );
     let rest = open.collect().await.expect("goes on");
     assert!(!rest.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_cannot_have_all_turns() {
+    let (_folder, engine) = engine(|config| config.queries = 2);
+    let stop = Stop::default();
+    let asking: Vec<_> = (0..2)
+        .map(|_| {
+            let (engine, stop) = (Arc::clone(&engine), stop.clone());
+            tokio::spawn(async move {
+                match ask_until(&engine, &restricted(), ENDLESS, stop).await {
+                    Ok(answer) => answer.collect().await,
+                    Err(fault) => Err(fault),
+                }
+            })
+        })
+        .collect();
+    let text = "SELECT count(*) AS n FROM nonsite_meta.query_log WHERE \"user\" = 'carol' AND outcome = 'running'";
+    let others = async {
+        // Both of them have asked, and one of them runs.
+        while rows(&engine, text).await != ["n", "2"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        rows(&engine, "SELECT 1 AS n").await
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(300), others).await;
+    assert_eq!(answer.expect("a turn for others"), ["n", "1"]);
+    while asking.iter().any(|asking| !asking.is_finished()) {
+        stop.now();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -415,3 +523,5 @@ async fn a_table_without_versions_says_so() {
         assert!(fault.what.contains(says), "{text}: {fault}");
     }
 }
+
+mod tools;

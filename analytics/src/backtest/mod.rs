@@ -1,8 +1,9 @@
 //! How good the rules are: findings held against faults that are known to be in the data.
 //!
 //! The rules run over a whole store in memory; nothing is written, so parameters can be tried on
-//! real tables. [`truth`] is the list of known faults, [`mod@score`] compares.
+//! real tables. [`truth`] is the list of known faults, [`mod@score`] compares, [`page`](mod@page) tells it.
 
+pub mod page;
 pub mod score;
 pub mod truth;
 
@@ -14,7 +15,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 
 use crate::detect::anomaly::Anomaly;
-use crate::detect::{Catalogue, Config, dry};
+use crate::detect::{Catalogue, Config, Told, dry};
 use crate::session::{self, Error, Session};
 
 pub use score::{Score, score};
@@ -42,7 +43,8 @@ pub struct Judged {
     pub readings_version: i64,
 }
 
-/// Runs all rules over everything in a store at `as_of`, at the end of the data when not given.
+/// Runs all rules over everything in a store at `as_of`, at the end of the data when not given. `told`
+/// hears how far it is.
 ///
 /// # Errors
 /// A store without readings ([`Error::Asked`]); what tables and rules say.
@@ -52,6 +54,7 @@ pub async fn judge(
     session_config: &session::Config,
     catalogue: &Catalogue,
     as_of: Option<i64>,
+    told: Told<'_>,
 ) -> Result<Judged, Error> {
     let session = session::open_tables(store, session_config).await?;
     let [points, days, first, last] = extent(&session).await?;
@@ -62,7 +65,7 @@ pub async fn judge(
     }
     // The hour of the last value has closed.
     let as_of = as_of.unwrap_or((last.div_euclid(HOUR) + 1) * HOUR);
-    let findings = dry::findings(&session, config, catalogue, as_of).await?;
+    let findings = dry::findings(&session, config, catalogue, as_of, told).await?;
     Ok(Judged {
         findings,
         rules: catalogue

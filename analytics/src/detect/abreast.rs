@@ -5,14 +5,17 @@
 //! about is fixed before the first one runs; the state changes in the order of the rules, whichever
 //! was ready first.
 //!
-//! Failure mode: the memory of the session does not suffice for several rules at once. The one that
-//! failed is judged once more with nothing beside it; what fails then fails the run.
+//! Failure modes: the memory of the session does not suffice for several rules at once. The one that
+//! failed is judged once more with nothing beside it; what fails then fails the run. A rule that
+//! fails over these data by its own fault (a division by zero, an outcome nobody knows, a panic)
+//! keeps no other from being judged: all it was to judge is not evaluated ([`RULE_FAILED`]), what it
+//! found before stands, and the report of the run says what is wrong with it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::ahead::{self, Ahead};
+use super::ahead::{self, Ahead, Cause};
 use super::anomaly::Anomaly;
 use super::catalogue::Configured;
 use super::compose::{Outlets, anomaly};
@@ -29,6 +32,9 @@ use super::state::State;
 use super::touched::LoggerDay;
 use crate::session::{Error, Session};
 
+/// Why nothing is evaluated of a rule that cannot be computed.
+pub(super) const RULE_FAILED: &str = "rule_failed";
+
 impl Judging<'_> {
     /// Runs some of the rules over a prepared session.
     pub(super) async fn rules(
@@ -42,7 +48,7 @@ impl Judging<'_> {
     ) -> Result<(), Error> {
         let as_of = self.as_of;
         let version = self.session.version("readings_raw");
-        if matches!(which, Which::Day | Which::Long) {
+        if matches!(which, Which::Day | Which::Long { .. }) {
             plant::prepare(run, self.catalogue.sheets()).await?;
             shared::register(run).await?;
         }
@@ -113,7 +119,9 @@ impl Judging<'_> {
                 state.found(anomaly);
             }
             let (configured, layers) = (asked.configured, asked.layers.as_ref());
-            for id in asked.mine.iter().filter(|id| !ids.contains(*id)) {
+            // A rule that failed has not disproved anything.
+            let decided = told.failed.is_none();
+            for id in asked.mine.iter().filter(|id| decided && !ids.contains(*id)) {
                 let reason = why_withdrawn(state, id, configured, layers, &told.verdicts);
                 state.disproved(id, reason, as_of, version);
             }
@@ -126,6 +134,11 @@ impl Judging<'_> {
             let mut unjudged = told.verdicts.unjudged;
             work.unjudged[asked.n].append(&mut unjudged);
             report.ms += told.ms;
+            if let Some(what) = told.failed {
+                work.failed
+                    .entry(configured.rule.id.clone())
+                    .or_insert(what);
+            }
         }
         work.evidence_ms += millis(began);
         Ok(())
@@ -186,6 +199,8 @@ struct Told {
     /// Findings by set.
     findings: Vec<Vec<Finding>>,
     ms: u64,
+    /// What was wrong with a rule that could not be computed.
+    failed: Option<String>,
 }
 
 /// Judges rules, several at once; what they said, in their order.
@@ -224,13 +239,15 @@ async fn side_by_side(
             };
             let mut said = sorted(&with.rule, &mut rows, sorting).await;
             told.ms += u64::try_from(rows.busy().as_millis()).unwrap_or(u64::MAX);
-            if said.is_err() && rows.failed_for_memory() {
+            let mut cause = rows.cause();
+            if said.is_err() && cause == Some(Cause::Memory) {
                 // The rules beside it had their share of the memory: it is tried again alone.
                 drop(rows);
                 let beside = running.len();
                 running.clear();
                 let mut alone = Ahead::of(run, with, as_of);
                 said = sorted(&with.rule, &mut alone, sorting).await;
+                cause = alone.cause();
                 told.ms += u64::try_from(alone.busy().as_millis()).unwrap_or(u64::MAX);
                 drop(alone);
                 let again = asked.iter().flat_map(Asked::sets);
@@ -247,13 +264,40 @@ async fn side_by_side(
                         .map(|next| Ahead::of(run, next, as_of)),
                 );
             }
-            let mut said = said?;
+            let mut said = match said {
+                Ok(said) => said,
+                // Without a cause the rows came, and say what no rule may.
+                Err(Error::Rule { rule, what }) if matches!(cause, None | Some(Cause::Rule)) => {
+                    tracing::error!(%rule, %what, "a rule failed; the others go on");
+                    told.failed = told.failed.take().or(Some(what));
+                    Verdicts::default()
+                }
+                Err(error) => return Err(error),
+            };
             told.flagged.push(std::mem::take(&mut said.flagged));
             told.verdicts.add(said);
+        }
+        if told.failed.is_some() {
+            told.flagged.iter_mut().for_each(Vec::clear);
+            told.verdicts = not_evaluated(&rule.core);
         }
         all.push(told);
     }
     Ok(all)
+}
+
+/// What is said of a rule that failed over these logger-days: nothing passes.
+fn not_evaluated(core: &BTreeSet<LoggerDay>) -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    let windows = u64::try_from(core.len().max(1)).unwrap_or(u64::MAX);
+    verdicts
+        .not_evaluated
+        .insert(RULE_FAILED.to_owned(), windows);
+    let days = core.iter();
+    verdicts.unjudged = days
+        .map(|(mn, date)| ((mn.clone(), None, *date, RULE_FAILED.to_owned()), 1))
+        .collect();
+    verdicts
 }
 
 /// Whether this run decides about a standing finding.

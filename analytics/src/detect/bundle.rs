@@ -3,13 +3,15 @@
 //! ```text
 //! anomaly.json     the row of table `anomalies` without its evidence
 //! hours.json ...   the parts of the evidence, byte for byte as they were sealed
+//! curve.svg        the series with the limit and the flagged windows
+//! readings.json    every row of its window as it arrived (in an exported copy)
 //! rule.sql         the rule file that ran
 //! versions.json    run, time, table versions, program
 //! extraction.json  who took this copy when, and room for two officers' signatures
 //! SHA256SUMS       one line per file, for `sha256sum --check`; its own SHA-256 stands for the whole
 //! ```
 //!
-//! Everything but `extraction.json` is the same for every copy.
+//! Everything but `extraction.json` is the same for every copy taken the same way.
 
 use std::path::Path;
 
@@ -17,8 +19,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::anomaly::Anomaly;
+use super::curve;
 use super::evidence::beijing;
 use super::evidence::seal::{self, Artefact};
+use super::original;
 use super::record;
 use super::replay::find;
 use crate::session::{self, Error};
@@ -62,6 +66,26 @@ impl Bundle {
         id: &str,
         extraction: &Extraction,
     ) -> Result<Self, Error> {
+        Self::gather(store, config, id, extraction, false).await
+    }
+
+    /// The same with the rows of the finding's window as they arrived, for a copy that stands alone.
+    pub async fn copy(
+        store: &Path,
+        config: &session::Config,
+        id: &str,
+        extraction: &Extraction,
+    ) -> Result<Self, Error> {
+        Self::gather(store, config, id, extraction, true).await
+    }
+
+    async fn gather(
+        store: &Path,
+        config: &session::Config,
+        id: &str,
+        extraction: &Extraction,
+        rows: bool,
+    ) -> Result<Self, Error> {
         let session = session::open_tables(store, config).await?;
         let anomaly = find(&session, id).await?;
         let (mut artefacts, mut faults) =
@@ -102,6 +126,20 @@ impl Bundle {
                 .to_string(),
             )),
             None => faults.push("the run that made it left no record".to_owned()),
+        }
+        let mut points = curve::hours(&evidence);
+        if rows {
+            let original =
+                original::rows_of(store, config, &session, &anomaly, inputs.as_ref()).await?;
+            if let Some(original) = original {
+                artefacts.push(Artefact::new("readings.json", original.text));
+                if points.is_empty() {
+                    points = original.curve;
+                }
+            }
+        }
+        if let Some(picture) = curve::draw(&anomaly, &evidence, &points) {
+            artefacts.push(Artefact::new("curve.svg", picture));
         }
         let signature =
             |role: &str| json!({"role": role, "name": "", "certificate_no": "", "signed_at": ""});

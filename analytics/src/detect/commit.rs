@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 use deltalake::DeltaTable;
 use deltalake::kernel::Transaction;
@@ -27,8 +26,11 @@ use super::outbox::{self, Given, Outbox};
 use super::run::Report;
 use super::touched::{Markers, PERMIT_TABLES};
 use crate::session::{
-    Error, Session, append, ensure, load_at, replace_partitions, rows, transaction,
+    Error, Session, append, ensure, load_at, replace_partitions, replace_partitions_by, rows,
+    transaction,
 };
+
+mod outcomes;
 
 /// Marker of the version of `readings_raw` judged last.
 const READINGS: &str = "nonsite-detect/anomalies";
@@ -149,86 +151,6 @@ impl Writer {
         Ok(alerts)
     }
 
-    /// Replaces what is recorded about the judged logger-days.
-    async fn outcomes(
-        &self,
-        session: &Session,
-        catalogue: &Catalogue,
-        evaluation: &Evaluation,
-        report: &Report,
-        as_of: i64,
-    ) -> Result<(), Error> {
-        let def = tables::rule_outcomes();
-        let mut fresh = Vec::new();
-        for (configured, unjudged) in catalogue.rules().iter().zip(&evaluation.unjudged) {
-            for ((mn, factor, date, why), windows) in unjudged {
-                let row = json!({
-                    "run_id": report.run_id, "rule_id": configured.rule.id,
-                    "rule_version": configured.rule.version, "mn": mn, "factor": factor,
-                    "outcome": "not_evaluated", "why": why, "windows": windows, "as_of": as_of,
-                    "date": date,
-                });
-                if let Value::Object(row) = row {
-                    fresh.push(row);
-                }
-            }
-        }
-        let judged = evaluation.core.iter().chain(&evaluation.core_long);
-        let dates: BTreeSet<i32> = judged.map(|(_, date)| *date).collect();
-        if dates.is_empty() {
-            return Ok(());
-        }
-        session.put("judged", day_batch(&evaluation.core)?)?;
-        session.put("judged_long", day_batch(&evaluation.core_long)?)?;
-        let long: Vec<String> = catalogue
-            .rules()
-            .iter()
-            .filter(|configured| configured.rule.long())
-            .map(|configured| format!("'{}'", configured.rule.id))
-            .collect();
-        let long = if long.is_empty() {
-            "false".to_owned()
-        } else {
-            format!("o.rule_id IN ({})", long.join(", "))
-        };
-        let list: Vec<String> = dates
-            .iter()
-            .map(|date| format!("arrow_cast({date}, 'Date32')"))
-            .collect();
-        let kept = format!(
-            "SELECT o.* FROM rule_outcomes o
-             LEFT ANTI JOIN (
-               SELECT mn, date, false AS long FROM judged
-               UNION ALL
-               SELECT mn, date, true AS long FROM judged_long
-             ) j ON j.mn = o.mn AND j.date = o.date AND j.long = ({long})
-             WHERE o.date IN ({})
-             ORDER BY o.date, o.rule_id, o.mn, o.factor, o.why",
-            list.join(", ")
-        );
-        let batches = session.rows("outcomes of other loggers", &kept).await?;
-        let mut all = objects(&batches)?;
-        // Rows about no logger (permits) are judged anew by every run.
-        all.retain(|row| row.get("mn").and_then(Value::as_str) != Some(""));
-        if all.is_empty() && fresh.is_empty() && session.version(def.name) < 0 {
-            return Ok(());
-        }
-        let stray: BTreeSet<i64> = fresh
-            .iter()
-            .filter_map(|row| row.get("date")?.as_i64())
-            .filter(|date| !dates.contains(&i32::try_from(*date).unwrap_or(i32::MIN)))
-            .collect();
-        fresh.retain(|row| {
-            row.get("date")
-                .and_then(Value::as_i64)
-                .is_none_or(|d| !stray.contains(&d))
-        });
-        all.extend(fresh);
-        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
-        let table = ensure(&self.store, &def).await?;
-        replace_partitions(&table, &def, &partitions, batch(&def, &all)?, Vec::new()).await
-    }
-
     /// Replaces the rows of the judged logger-days in a table by logger and day.
     async fn by_day(
         &self,
@@ -242,43 +164,37 @@ impl Writer {
         if dates.is_empty() {
             return Ok(());
         }
-        session.put("judged", day_batch(&evaluation.core)?)?;
-        let list: Vec<String> = dates
-            .iter()
-            .map(|date| format!("arrow_cast({date}, 'Date32')"))
-            .collect();
-        let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
-        // By position: the columns that were cast bear the names of those they came from.
-        let places: Vec<String> = ["date", "mn", "factor"]
-            .iter()
-            .filter_map(|name| def.schema.index_of(name).ok())
-            .map(|at| (at + 1).to_string())
-            .collect();
-        let kept = format!(
-            "SELECT {} FROM {} m
-             LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
-             WHERE m.date IN ({})
-             ORDER BY {}",
-            columns.join(", "),
-            def.name,
-            list.join(", "),
-            places.join(", ")
-        );
-        let mut all = session.rows(what, &kept).await?;
-        all.extend(fresh.iter().cloned());
-        let rows: usize = all.iter().map(RecordBatch::num_rows).sum();
-        if rows == 0 && session.version(def.name) < 0 {
+        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
+        let mut all = Vec::new();
+        if session.version(def.name) >= 0 {
+            session.put("judged", day_batch(&evaluation.core)?)?;
+            let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+            // By position: the columns that were cast bear the names of those they came from.
+            let places: Vec<String> = ["date", "mn", "factor"]
+                .iter()
+                .filter_map(|name| def.schema.index_of(name).ok())
+                .map(|at| (at + 1).to_string())
+                .collect();
+            let kept = format!(
+                "SELECT {} FROM {} m
+                 LEFT ANTI JOIN judged j ON j.mn = m.mn AND j.date = m.date
+                 WHERE m.date IN ({})
+                 ORDER BY {}",
+                columns.join(", "),
+                def.name,
+                listed(&dates),
+                places.join(", ")
+            );
+            all = session.rows(what, &kept).await?;
+        } else if fresh.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(());
         }
-        let typed = all
-            .into_iter()
-            .map(|batch| RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec()))
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(|batches| concat_batches(&def.schema, &batches))
-            .map_err(|error| Error::query(what)(error.into()))?;
-        let partitions: Vec<String> = dates.iter().map(|date| date_text(*date)).collect();
         let table = ensure(&self.store, def).await?;
-        replace_partitions(&table, def, &partitions, typed, Vec::new()).await
+        let all = all.iter().chain(fresh).map(|batch| {
+            RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
+                .map_err(|error| Error::query(what)(error.into()))
+        });
+        replace_partitions_by(&table, def, &partitions, all, Vec::new()).await
     }
 
     async fn runs(
@@ -374,6 +290,15 @@ fn batch(def: &TableDef, rows: &[Map<String, Value>]) -> Result<RecordBatch, Err
 
 fn objects(batches: &[RecordBatch]) -> Result<Vec<Map<String, Value>>, Error> {
     rows::objects(batches).map_err(|error| Error::query("stored rows")(error.into()))
+}
+
+/// Days as a list of a query.
+fn listed(dates: &BTreeSet<i32>) -> String {
+    let list: Vec<String> = dates
+        .iter()
+        .map(|date| format!("arrow_cast({date}, 'Date32')"))
+        .collect();
+    list.join(", ")
 }
 
 /// A Beijing day as a partition value.

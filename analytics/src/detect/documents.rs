@@ -201,7 +201,7 @@ pub(super) async fn reopened(
 }
 
 /// The days with readings within spans of days, both ends included.
-async fn with_readings(
+pub(super) async fn with_readings(
     session: &Session,
     spans: &BTreeSet<(String, i32, i32)>,
 ) -> Result<BTreeSet<LoggerDay>, Error> {

@@ -8,7 +8,8 @@ use nonsite_schemas::time::{beijing_day, beijing_day_start};
 
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
-use super::evaluate::evaluate;
+use super::evaluate::{Told, evaluate, evaluate_telling};
+use super::screen;
 use super::state::State;
 use super::touched::{Touched, days};
 use crate::session::{Error, Session};
@@ -22,10 +23,15 @@ pub(crate) async fn findings(
     config: &Config,
     catalogue: &Catalogue,
     as_of: i64,
+    told: Told<'_>,
 ) -> Result<Vec<Anomaly>, Error> {
-    let days = days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
+    let days = match screen::logger_days(session).await? {
+        Some(days) => days,
+        None => days(session, "SELECT DISTINCT mn, date FROM readings_raw").await?,
+    };
     let all = Touched::everything(days);
-    let evaluation = evaluate(session, catalogue, config, &all, State::default(), as_of).await?;
+    let state = State::default();
+    let evaluation = evaluate_telling(session, catalogue, config, &all, state, as_of, told).await?;
     Ok(evaluation.state.open().cloned().collect())
 }
 

@@ -5,10 +5,8 @@
 //! share one state, so that "everything" and "only what is new" end in the same anomalies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::record_batch::RecordBatch;
 
@@ -38,6 +36,10 @@ pub(super) struct Evaluation {
     pub(super) state: State,
     pub(super) rules: Vec<RuleReport>,
     pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
+    /// Rules that failed over these data, with what was wrong first.
+    pub(super) failed: BTreeMap<String, String>,
+    /// What the passes settled.
+    pub(super) looked: Vec<Looked>,
     pub(super) core: BTreeSet<LoggerDay>,
     /// Days judged by the rules that look back over many days.
     pub(super) core_long: BTreeSet<LoggerDay>,
@@ -59,10 +61,17 @@ impl Evaluation {
     /// Nothing was judged; time alone may confirm what stands.
     pub(super) fn idle(catalogue: &Catalogue, mut state: State, as_of: i64) -> Self {
         state.mature(as_of);
+        Self::empty(catalogue, state)
+    }
+
+    /// Nothing is judged yet.
+    fn empty(catalogue: &Catalogue, state: State) -> Self {
         Self {
             state,
             rules: reports(catalogue),
             unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
+            failed: BTreeMap::new(),
+            looked: Vec::new(),
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
             masses: Vec::new(),
@@ -76,23 +85,17 @@ impl Evaluation {
 }
 
 impl Evaluation {
-    /// Takes over what the screens settled: the windows that were counted, and the days that no rule
-    /// of the day has to judge.
-    fn settle<'a>(&mut self, looked: &Looked, days: impl Iterator<Item = &'a LoggerDay>) {
+    /// Takes over the windows that the screens settled.
+    fn settle(&mut self, looked: &Looked) {
         for (rule, settled) in &looked.settled {
             let report = &mut self.rules[*rule];
             report.passed += settled.passed;
             report.settled += looked.days_settled(*rule);
-            for (subject, windows) in &settled.unjudged {
-                let count = report.not_evaluated.entry(subject.3.clone()).or_default();
-                *count += u64::try_from(*windows).unwrap_or_default();
-                *self.unjudged[*rule].entry(subject.clone()).or_default() += windows;
+            for (why, windows) in looked.not_evaluated(*rule) {
+                *report.not_evaluated.entry(why.to_owned()).or_default() += windows;
             }
         }
-        self.core.extend(days.cloned());
-        self.masses.extend(looked.masses.iter().cloned());
-        self.means.extend(looked.means.iter().cloned());
-        self.screen = (looked.rows, looked.ms);
+        self.screen = (self.screen.0 + looked.rows, self.screen.1 + looked.ms);
     }
 }
 
@@ -113,7 +116,14 @@ pub(super) fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Judges logger-days, stretch by stretch.
+/// Hears how far a judgement is: what is judged, how many parts of it are done, and of how many.
+pub type Told<'a> = &'a (dyn Fn(&'static str, usize, usize) + Sync);
+
+/// For nobody who listens.
+pub(super) const UNTOLD: Told<'static> = &|_, _, _| {};
+
+/// Judges logger-days, stretch by stretch. For who looks at what rules say, not for a run: a rule
+/// that fails over these data is an error.
 pub(super) async fn evaluate(
     session: &Session,
     catalogue: &Catalogue,
@@ -122,19 +132,36 @@ pub(super) async fn evaluate(
     state: State,
     as_of: i64,
 ) -> Result<Evaluation, Error> {
+    evaluate_telling(session, catalogue, config, touched, state, as_of, UNTOLD).await
+}
+
+/// The same for who wants to hear how far it is.
+pub(super) async fn evaluate_telling(
+    session: &Session,
+    catalogue: &Catalogue,
+    config: &Config,
+    touched: &Touched,
+    state: State,
+    as_of: i64,
+    told: Told<'_>,
+) -> Result<Evaluation, Error> {
     let layers = Layers::load(session).await?;
     let runs = Judging {
         session,
         catalogue,
         layers: &layers,
         as_of,
+        told,
     };
     let memory = &mut Memory::default();
     let mut work = runs
         .touched(touched, config.logger_days, state, memory)
         .await?;
     runs.whole(touched, &config.suspension, &mut work).await?;
-    Ok(work)
+    match work.failed.pop_first() {
+        Some((rule, what)) => Err(Error::Rule { rule, what }),
+        None => Ok(work),
+    }
 }
 
 /// Which rules are judged over a prepared session.
@@ -142,8 +169,13 @@ pub(super) async fn evaluate(
 pub(super) enum Which {
     /// Those that look back a day at most.
     Day,
-    /// Those that look back over many days.
-    Long,
+    /// Those that look back over many days: more than `after`, at most `up_to`.
+    Long {
+        /// Days that are not enough.
+        after: i32,
+        /// Days that are enough.
+        up_to: i32,
+    },
     /// Those that the clock alone can make fire.
     Clock,
     /// Those of a stage that is judged whole.
@@ -160,7 +192,10 @@ impl Which {
     pub(super) fn has(self, rule: &Rule) -> bool {
         match self {
             Self::Day => rule.stage == Stage::Rows && !rule.long(),
-            Self::Long => rule.long(),
+            Self::Long { after, up_to } => {
+                let days = rule.lookback_days();
+                rule.long() && after < days && days <= up_to
+            }
             Self::Clock => rule.clock,
             Self::Whole { stage, daily } => rule.stage == stage && (daily || !rule.daily),
         }
@@ -173,6 +208,7 @@ pub(super) struct Judging<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) layers: &'a Layers,
     pub(super) as_of: i64,
+    pub(super) told: Told<'a>,
 }
 
 impl Judging<'_> {
@@ -185,19 +221,7 @@ impl Judging<'_> {
         memory: &mut Memory,
     ) -> Result<Evaluation, Error> {
         let (session, catalogue, as_of) = (self.session, self.catalogue, self.as_of);
-        let mut work = Evaluation {
-            state,
-            rules: reports(catalogue),
-            unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
-            core: BTreeSet::new(),
-            core_long: BTreeSet::new(),
-            masses: Vec::new(),
-            means: Vec::new(),
-            screen: (0, 0),
-            inputs_ms: 0,
-            rules_ms: 0,
-            evidence_ms: 0,
-        };
+        let mut work = Evaluation::empty(catalogue, state);
         // A silence may begin where a day with data ends, so the day after is judged with it.
         let days: BTreeSet<LoggerDay> = touched
             .days
@@ -210,24 +234,22 @@ impl Judging<'_> {
         }
         let all = screen::bits(catalogue.rules(), |c| c.rule.stage == Stage::Rows);
         let by_day = screen::bits(catalogue.rules(), |c| Which::Day.has(&c.rule));
-        let asked = screen::Asked {
-            session,
-            catalogue,
-            layers: self.layers,
-            open: work.state.open().collect(),
-            as_of,
-            rules: if touched.full { all } else { by_day },
-        };
-        let looked = screen::look(&asked, &days).await?.unwrap_or_default();
+        let rules = if touched.full { all } else { by_day };
+        let mut looked = self.look(&days, rules, &mut work).await?;
         let left = looked.left(&days, by_day);
-        work.settle(&looked, days.difference(&left));
+        work.core.extend(days.difference(&left).cloned());
+        work.masses.extend(looked.masses.iter().cloned());
+        work.means.extend(looked.means.iter().cloned());
         memory.hear(&looked.heard);
-        let stretches = stretches(&left, most);
-        let last = stretches.len() - 1;
+        // By the hour three times as many fill the memory: their hours are as many as their readings.
+        let stretches = stretches(&left, most.saturating_mul(looked.lightness().min(3)));
+        let count = stretches.len();
+        let last = count - 1;
         for (at, stretch) in stretches.into_iter().enumerate() {
+            (self.told)("days", at, count);
             let core = extended(stretch, &work.state, catalogue);
             let preparing = Instant::now();
-            let run = inputs::prepare(session, &core, known, as_of).await?;
+            let run = inputs::prepare(session, &core, known, Some(&looked), as_of).await?;
             work.inputs_ms += millis(preparing);
             memory.learn(&run, as_of).await?;
             work.core.extend(core.iter().cloned());
@@ -251,40 +273,30 @@ impl Judging<'_> {
         if touched.full {
             memory.is_whole();
         }
-        if let Some(lookback) = long::lookback(catalogue) {
-            let days = long::days(touched, lookback, as_of);
-            let units = if days.is_empty() {
-                BTreeMap::new()
-            } else {
-                long::units(session).await?
-            };
-            let days = long::with_units(days, &units);
-            let days = long::extended(days, &work.state, catalogue);
-            // Portions hold whole units with all their factors by the hour over many days.
-            let by_days = all & !by_day;
-            let left = if touched.full {
-                looked.left(&days, by_days)
-            } else {
-                days.clone()
-            };
-            work.core_long.extend(days.difference(&left).cloned());
-            let looked = touched.full.then_some(&looked);
-            let reported = screen::dates(session).await?;
-            let most = most.div_ceil(2);
-            let portions = long::portions(&left, &units, lookback, reported.as_ref(), most);
-            let last = portions.len().saturating_sub(1);
-            for (at, core) in portions.into_iter().enumerate() {
-                let preparing = Instant::now();
-                let run = inputs::prepare_long(session, catalogue, &core, lookback, as_of).await?;
-                work.inputs_ms += millis(preparing);
-                yearly(session, &run, &work.core, &work.masses).await?;
-                self.rules(&run, Which::Long, &core, at == last, looked, &mut work)
-                    .await?;
-                work.core_long.extend(core);
-            }
-        }
+        self.backward(touched, most, &mut looked, &mut work).await?;
+        work.looked.push(looked);
         work.state.mature(as_of);
         Ok(work)
+    }
+
+    /// What the screens of some rules say about logger-days; its counts are taken over.
+    pub(super) async fn look(
+        &self,
+        days: &BTreeSet<LoggerDay>,
+        rules: u128,
+        work: &mut Evaluation,
+    ) -> Result<Looked, Error> {
+        let asked = screen::Asked {
+            session: self.session,
+            catalogue: self.catalogue,
+            layers: self.layers,
+            open: work.state.open().collect(),
+            as_of: self.as_of,
+            rules,
+        };
+        let looked = screen::look(&asked, days).await?.unwrap_or_default();
+        work.settle(&looked);
+        Ok(looked)
     }
 
     /// The rules of the clock over the logger-days named. What other rules said about these days
@@ -299,7 +311,7 @@ impl Judging<'_> {
             return Ok(());
         }
         let core = extended(days.clone(), &work.state, self.catalogue);
-        let run = inputs::prepare(self.session, &core, None, self.as_of).await?;
+        let run = inputs::prepare(self.session, &core, None, None, self.as_of).await?;
         memory.learn(&run, self.as_of).await?;
         self.rules(&run, Which::Clock, &core, false, None, work)
             .await?;
@@ -316,8 +328,10 @@ pub(super) async fn prepared(
     as_of: i64,
 ) -> Result<Session, Error> {
     let run = match long::lookback(catalogue) {
-        Some(lookback) => inputs::prepare_long(session, catalogue, core, lookback, as_of).await?,
-        None => inputs::prepare(session, core, None, as_of).await?,
+        Some(lookback) => {
+            inputs::prepare_long(session, catalogue, core, lookback, None, as_of).await?
+        }
+        None => inputs::prepare(session, core, None, None, as_of).await?,
     };
     let masses = run.rows("masses of the judged days", FRESH).await?;
     yearly(session, &run, core, &masses).await?;
@@ -328,7 +342,7 @@ pub(super) async fn prepared(
 }
 
 /// Table `daily_masses` of a run: the judged days as they are now, all others as stored.
-async fn yearly(
+pub(super) async fn yearly(
     session: &Session,
     run: &Session,
     judged: &BTreeSet<LoggerDay>,
@@ -346,26 +360,20 @@ pub(super) async fn as_now(
     judged: &BTreeSet<LoggerDay>,
     fresh: &[RecordBatch],
 ) -> Result<(), Error> {
-    session.put("judged_days", inputs::day_batch(judged)?)?;
-    let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
-    let sql = format!(
-        "SELECT {} FROM {} m
-         LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
-        columns.join(", "),
-        def.name
-    );
-    let mut all = session.rows(def.name, &sql).await?;
-    all.extend(fresh.iter().cloned());
-    let mut columns = Vec::new();
-    for batch in all {
-        columns.push(
-            RecordBatch::try_new(Arc::clone(&def.schema), batch.columns().to_vec())
-                .map_err(|error| Error::query(def.name)(error.into()))?,
+    let mut all = Vec::new();
+    if session.may_hold(def.name) {
+        session.put("judged_days", inputs::day_batch(judged)?)?;
+        let columns: Vec<String> = def.schema.fields().iter().map(stored).collect();
+        let sql = format!(
+            "SELECT {} FROM {} m
+             LEFT ANTI JOIN judged_days j ON j.mn = m.mn AND j.date = m.date",
+            columns.join(", "),
+            def.name
         );
+        all = session.rows(def.name, &sql).await?;
     }
-    let all = concat_batches(&def.schema, &columns)
-        .map_err(|error| Error::query(def.name)(error.into()))?;
-    run.put(def.name, all)
+    all.extend(fresh.iter().cloned());
+    run.put_all(def.name, &def.schema, all)
 }
 
 /// A column of a stored table `m` as its definition has it: texts come back in another encoding.

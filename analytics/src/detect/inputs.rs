@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::catalogue::Catalogue;
 use super::long;
+use super::screen::Looked;
 use super::touched::{LoggerDay, days};
 use crate::session::{Error, Session};
 use crate::views;
@@ -38,30 +39,33 @@ pub(super) fn with_margin(core: &BTreeSet<LoggerDay>) -> BTreeSet<LoggerDay> {
 }
 
 /// Opens a session cut down to the days and fills the shared tables. `known` are all logger-days
-/// with data, if the caller has them.
+/// with data, if the caller has them; `looked` knows how many readings there are.
 pub(super) async fn prepare(
     session: &Session,
     core: &BTreeSet<LoggerDay>,
     known: Option<&BTreeSet<LoggerDay>>,
+    looked: Option<&Looked>,
     as_of: i64,
 ) -> Result<Session, Error> {
     let scope = with_margin(core);
-    let run = fill(session, core, &scope).await?;
+    let run = fill(session, core, &scope, looked).await?;
     refresh(&run, "daily", &[]).await?;
     silences(&run, &scope, known, as_of).await?;
     Ok(run)
 }
 
 /// The same for rules that look back over `lookback` days; what none of them reads is left out.
+/// `looked` knows how many readings there are.
 pub(super) async fn prepare_long(
     session: &Session,
     catalogue: &Catalogue,
     core: &BTreeSet<LoggerDay>,
     lookback: i32,
+    looked: Option<&Looked>,
     as_of: i64,
 ) -> Result<Session, Error> {
     let scope = long::with_lookback(core, lookback);
-    let run = fill(session, core, &scope).await?;
+    let run = fill(session, core, &scope, looked).await?;
     let reads = |name: &str| {
         let mut long = catalogue.rules().iter().filter(|c| c.rule.long());
         long.any(|configured| configured.rule.sql.contains(name))
@@ -139,10 +143,14 @@ async fn fill(
     session: &Session,
     core: &BTreeSet<LoggerDay>,
     scope: &BTreeSet<LoggerDay>,
+    looked: Option<&Looked>,
 ) -> Result<Session, Error> {
     let first = scope.iter().map(|(_, date)| *date).min().unwrap_or(0);
     let last = scope.iter().map(|(_, date)| *date).max().unwrap_or(-1);
     let run = session.scoped(day_batch(scope)?, first..=last).await?;
+    if looked.is_some_and(|looked| looked.holds(scope.len())) {
+        run.hold_readings().await?;
+    }
     run.put("core", day_batch(core)?)?;
     permits(session, &run).await?;
     let tables = ["series_hours", "hour_companions", "hourly"];

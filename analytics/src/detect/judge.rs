@@ -16,6 +16,7 @@ use datafusion::logical_expr::{cast, col, lit};
 use futures::{Stream, StreamExt};
 use nonsite_schemas::time::beijing_day;
 
+use super::ahead::{Cause, Failed};
 use super::catalogue::Configured;
 use super::once;
 use super::params::{BAD_OVERRIDE, Part, Take};
@@ -136,7 +137,9 @@ pub(super) async fn judge(
     ask: &BTreeSet<WindowKey>,
     part: Option<&Part<'_>>,
 ) -> Result<Verdicts, Error> {
-    let (rows, _held) = query(run, configured, as_of).await?;
+    let (rows, _held) = query(run, configured, as_of)
+        .await
+        .map_err(|failed| failed.error)?;
     let rows = rows.map(|batch| batch.map_err(|error| fault(&configured.rule.id, &error)));
     let sorting = Sorting {
         core,
@@ -153,10 +156,18 @@ pub(super) async fn query(
     run: &Session,
     configured: &Configured,
     as_of: i64,
-) -> Result<(SendableRecordBatchStream, Vec<MemoryReservation>), Error> {
+) -> Result<(SendableRecordBatchStream, Vec<MemoryReservation>), Failed> {
     let rule = &configured.rule;
-    let query = rule.query(&configured.values, as_of)?;
-    let fault = |error: DataFusionError| fault(&rule.id, &error);
+    let query = rule
+        .query(&configured.values, as_of)
+        .map_err(|error| Failed {
+            error,
+            cause: Cause::Rule,
+        })?;
+    let fault = |error: DataFusionError| Failed {
+        cause: Cause::of(&error),
+        error: fault(&rule.id, &error),
+    };
     let (frame, held) = once::frame(run, &query).await.map_err(fault)?;
     let told = |name: &str| frame.schema().has_column_with_unqualified_name(name);
     let mut typed = Vec::with_capacity(COLUMNS.len() + 1);
@@ -413,7 +424,7 @@ pub async fn test_rules(
 ) -> Result<Vec<(String, Result<(), Error>)>, Error> {
     let session = crate::session::in_memory(Vec::new(), &crate::session::Config::default()).await?;
     let none = BTreeSet::new();
-    let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
+    let run = super::inputs::prepare(&session, &none, Some(&none), None, 0).await?;
     super::plant::prepare(&run, catalogue.sheets()).await?;
     super::shared::register(&run).await?;
     super::whole::bench(&run).await?;

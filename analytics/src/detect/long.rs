@@ -66,21 +66,63 @@ pub(super) fn days(touched: &Touched, lookback: i32, as_of: i64) -> BTreeSet<Log
     found
 }
 
-/// Which unit a logger belongs to, by the permit documents: loggers of one unit are judged together,
-/// because some rules compare them.
+/// Which unit a logger belongs to, by the permit documents and the bindings filed beside them, as
+/// `mn_outlets` has both: loggers of one unit are judged together, because some rules compare them. A
+/// logger that was bound under two permits makes one unit of them.
 pub(super) async fn units(session: &Session) -> Result<BTreeMap<String, String>, Error> {
-    let batches = session
-        .rows(
-            "units of loggers",
-            "SELECT mn, max(permit_no) AS permit_no FROM permit_bindings WHERE doc_valid
-             GROUP BY mn ORDER BY mn",
-        )
-        .await?;
+    // The columns are computed because the two tables comment them differently, which a union refuses.
+    let sql = "SELECT DISTINCT mn, permit_no FROM (
+                 SELECT concat(mn, '') AS mn, concat(permit_no, '') AS permit_no
+                 FROM permit_bindings WHERE doc_valid
+                 UNION ALL
+                 SELECT concat(mn, '') AS mn, concat(permit_no, '') AS permit_no
+                 FROM mn_bindings WHERE doc_valid
+               ) WHERE permit_no <> '' ORDER BY mn, permit_no";
+    let batches = session.rows("units of loggers", sql).await?;
     let rows = rows::objects(&batches).map_err(|error| Error::query("units")(error.into()))?;
-    Ok(rows
+    Ok(joined(rows.iter().filter_map(|row| {
+        Some((rows::text(row, "mn")?, rows::text(row, "permit_no")?))
+    })))
+}
+
+/// Loggers with their unit: permits that share a logger, directly or by way of others, are one.
+fn joined(bindings: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let mut permits: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (mn, permit) in bindings {
+        permits.entry(mn).or_default().insert(permit);
+    }
+    let mut units: BTreeMap<&str, &str> = permits
+        .values()
+        .flatten()
+        .map(|permit| (permit.as_str(), permit.as_str()))
+        .collect();
+    loop {
+        let mut changed = false;
+        for together in permits.values() {
+            let Some(least) = together.iter().map(|permit| units[permit.as_str()]).min() else {
+                continue;
+            };
+            for permit in together {
+                if let Some(unit) = units
+                    .get_mut(permit.as_str())
+                    .filter(|unit| **unit != least)
+                {
+                    *unit = least;
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    permits
         .iter()
-        .filter_map(|row| Some((rows::text(row, "mn")?, rows::text(row, "permit_no")?)))
-        .collect())
+        .filter_map(|(mn, together)| {
+            let permit = together.first()?;
+            Some((mn.clone(), units[permit.as_str()].to_owned()))
+        })
+        .collect()
 }
 
 /// Adds the same days of the other loggers of each unit.
@@ -231,6 +273,62 @@ mod tests {
             days(&touched, 15, clock(10, 12)),
             set(&[("A", 2), ("A", 9)])
         );
+    }
+
+    #[test]
+    fn permits_that_share_a_logger_are_one_unit() {
+        let bindings = [
+            ("A", "1"),
+            ("B", "2"),
+            ("C", "2"),
+            ("C", "3"),
+            ("D", "3"),
+            ("E", "4"),
+        ];
+        let found = joined(
+            bindings
+                .iter()
+                .map(|(mn, permit)| ((*mn).to_owned(), (*permit).to_owned())),
+        );
+        let expected = [("A", "1"), ("B", "2"), ("C", "2"), ("D", "2"), ("E", "4")];
+        assert_eq!(
+            found,
+            expected
+                .iter()
+                .map(|(mn, unit)| ((*mn).to_owned(), (*unit).to_owned()))
+                .collect()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_binding_filed_beside_permits_counts_like_one_of_a_permit() {
+        use crate::fixtures::{PERMIT_NO, Permit, at, permits, table};
+        use nonsite_schemas::tables;
+        use serde_json::json;
+
+        let mut given = permits(&[Permit::of("A", "a21026", 50.0)]);
+        let filed = |mn: &str, permit_no: &str, valid: bool| {
+            json!({
+                "binding_id": mn, "version": 1, "recorded_at": at("2025-01-01 00:00"), "mn": mn,
+                "permit_no": permit_no, "outlet_uid": format!("{permit_no}DA002"),
+                "outlet_code": "DA002", "valid_from": at("2025-01-01 00:00"), "doc_valid": valid,
+                "kafka_topic": "b",
+            })
+        };
+        let rows = vec![
+            filed("B", PERMIT_NO, true),
+            filed("C", "91370500MA3C000000001P", true),
+            filed("D", PERMIT_NO, false),
+        ];
+        given.push(("mn_bindings", table(&tables::mn_bindings(), rows)));
+        let session = crate::session::in_memory(given, &crate::session::Config::default())
+            .await
+            .expect("session");
+        let found = units(&session).await.expect("units");
+        assert_eq!(found["A"], PERMIT_NO);
+        assert_eq!(found["B"], PERMIT_NO);
+        assert_ne!(found["C"], PERMIT_NO);
+        assert_eq!(found.get("D"), None, "a document with faults binds nothing");
     }
 
     #[test]

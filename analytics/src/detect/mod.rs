@@ -21,10 +21,12 @@
 mod abreast;
 mod ahead;
 pub mod anomaly;
+mod backward;
 pub mod bundle;
 pub mod catalogue;
 mod commit;
 mod compose;
+mod curve;
 mod documents;
 pub(crate) mod dry;
 mod episode;
@@ -41,6 +43,7 @@ mod marks;
 pub mod masses;
 pub mod means;
 mod once;
+mod original;
 mod outbox;
 pub mod page;
 pub mod params;
@@ -62,6 +65,7 @@ mod whole;
 
 pub use catalogue::{Catalogue, Config};
 pub use dry::{Again, Rerun, since};
+pub use evaluate::Told;
 pub use judge::{COLUMNS as RULE_COLUMNS, test_rules};
 pub use quiet::Memory;
 pub(crate) use rise::base;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalogue::{Catalogue, Configured};
 use super::golden;
+use super::rule::Rule;
 use super::stage::Stage;
 
 /// The catalogue as Markdown: one section per rule, those that are off by default included.
@@ -47,6 +48,24 @@ fn judged(configured: &Configured) -> &'static str {
     }
 }
 
+/// What becomes of a rule's findings when the time for marking and back-filling is over.
+fn second_phase(rule: &Rule) -> &'static str {
+    match rule.stage {
+        Stage::Rows if rule.clock => {
+            "told as it lasts; provisional until 12:00 of the next day, and judged again then and after \
+             12:00 of the eighth"
+        }
+        Stage::Rows => {
+            "provisional until 12:00 of the next day; judged again then with the marks that were set, \
+             and after 12:00 of the eighth day with what was back-filled"
+        }
+        Stage::Tables => "judged whole in every run; what no longer holds is withdrawn",
+        Stage::Floods | Stage::Findings => {
+            "judged whole in every run; follows the findings it rests on, and falls with them"
+        }
+    }
+}
+
 fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
     let rule = &configured.rule;
     let _ = write!(
@@ -61,6 +80,16 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         rule.reason_zh,
         rule.basis.trim_end_matches('.')
     );
+    if let Some(scope) = &rule.scope {
+        let _ = write!(
+            out,
+            "\nScope: industry {}; outlet {}; factor {}.\n",
+            scope.industry, scope.outlet, scope.factor
+        );
+    }
+    if let Some(day) = rule.effective_from {
+        let _ = write!(out, "\nIn use since {day}; owner: {}.\n", rule.owner);
+    }
     for (name, sentence) in &rule.reason {
         let _ = write!(out, "\nAs `{name}`: {} {}\n", sentence.en, sentence.zh);
     }
@@ -99,6 +128,7 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
         .get(&rule.id)
         .map(|text| golden::reasons(text))
         .unwrap_or_default();
+    facts.push(format!("second phase: {}", second_phase(rule)));
     if !why.is_empty() {
         let why: Vec<String> = why.iter().map(|why| format!("`{why}`")).collect();
         facts.push(format!("not evaluated, among others: {}", why.join(", ")));
@@ -109,10 +139,13 @@ fn section(out: &mut String, catalogue: &Catalogue, configured: &Configured) {
     }
     out.push_str("\n| parameter | default | bounds | unit | meaning |\n|---|---|---|---|---|\n");
     for (name, param) in &rule.params {
+        let mut default = param.default.real().to_string();
+        for (seconds, value) in &param.by_cadence {
+            let _ = write!(default, "; {} at one value in {seconds} s", value.real());
+        }
         let _ = writeln!(
             out,
-            "| `{name}` | {} | {} to {} | {} | {} |",
-            param.default.real(),
+            "| `{name}` | {default} | {} to {} | {} | {} |",
             param.min.real(),
             param.max.real(),
             param.unit,

@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -121,6 +122,21 @@ pub struct Episode {
     pub lowest: bool,
 }
 
+/// Kinds of outlet a rule can be about; `unit` is none: the unit as a whole.
+pub const OUTLETS: [&str; 4] = ["any", "gas", "water", "unit"];
+
+/// What a rule is about, for those who read it; which rows it judges is the query's to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Industries, or `any`.
+    pub industry: String,
+    /// Kind of outlet, see [`OUTLETS`].
+    pub outlet: String,
+    /// Factors, or `any`.
+    pub factor: String,
+}
+
 /// One sentence about a finding in both languages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +146,10 @@ pub struct Sentence {
     /// English.
     pub en: String,
 }
+
+/// Parts of the evidence a rule may list: hours around the finding, minute values of the worst window,
+/// the limit with the rule's granularity, the hourly limits of the worst window.
+pub const EVIDENCE: [&str; 4] = ["hours", "minutes", "limit", "limit_hour"];
 
 /// What a sentence may fill in.
 const PLACEHOLDERS: [&str; 12] = [
@@ -165,6 +185,16 @@ pub struct Rule {
     pub severity: Severity,
     /// Legal or technical basis.
     pub basis: String,
+    /// Beijing day from which on this version is used. This and the two keys below are asked of every
+    /// file ([`super::validate`]); texts that were recorded before they existed read without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<NaiveDate>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
     /// What one window is: realtime, minute, hour, day.
     pub granularity: String,
     /// Hours before a window that are needed to judge it, at most [`LONGEST_LOOKBACK_H`]. Over 24
@@ -184,7 +214,7 @@ pub struct Rule {
     /// Whether it runs unless the configuration says so.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// What belongs into the evidence: hours, minutes, limit.
+    /// What belongs into the evidence, see [`EVIDENCE`].
     #[serde(default)]
     pub evidence: Vec<String>,
     /// Exemption codes the rule considers.
@@ -285,9 +315,10 @@ impl Rule {
         }
         rule.check_sentences().map_err(fault)?;
         for part in &rule.evidence {
-            if !["hours", "minutes", "limit"].contains(&part.as_str()) {
+            if !EVIDENCE.contains(&part.as_str()) {
                 return Err(fault(format!(
-                    "unknown evidence `{part}`; known: hours, minutes, limit"
+                    "unknown evidence `{part}`; known: {}",
+                    EVIDENCE.join(", ")
                 )));
             }
         }

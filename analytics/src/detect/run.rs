@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::abreast::RULE_FAILED;
 use super::anomaly::Anomaly;
 use super::catalogue::{Catalogue, Config};
 use super::commit;
-use super::evaluate::{Evaluation, Judging, millis};
+use super::evaluate::{Evaluation, Judging, UNTOLD, millis};
 use super::evidence::beijing;
 use super::flood::{self, Floods};
 use super::params::Layers;
@@ -145,6 +146,7 @@ pub async fn run_again(
             catalogue,
             layers: &layers,
             as_of,
+            told: UNTOLD,
         };
         let most = config.logger_days;
         runs.touched(&touched, most, state, memory).await?
@@ -159,6 +161,7 @@ pub async fn run_again(
             catalogue,
             layers: &layers,
             as_of,
+            told: UNTOLD,
         };
         runs.quiet(&due, memory, &mut evaluation).await?;
     }
@@ -167,6 +170,7 @@ pub async fn run_again(
         catalogue,
         layers: &layers,
         as_of,
+        told: UNTOLD,
     };
     runs.whole(&touched, &config.suspension, &mut evaluation)
         .await?;
@@ -188,7 +192,7 @@ pub async fn run_again(
         withdrawn: evaluation.state.withdrawn().len(),
         open: evaluation.state.open().count(),
         suspended: suspended.into_iter().collect(),
-        problems: layers.problems(catalogue),
+        problems: problems(&layers, catalogue, &evaluation),
         floods: Floods::of(
             evaluation.state.open(),
             flood::decisions(&session, as_of).await?,
@@ -222,6 +226,18 @@ pub async fn run_again(
     report.phases = phases;
     report.ms = millis(began);
     Ok(report)
+}
+
+/// What an operator has to mend: overrides that cannot be used, rules that failed.
+fn problems(layers: &Layers, catalogue: &Catalogue, evaluation: &Evaluation) -> Vec<String> {
+    let mut problems = layers.problems(catalogue);
+    problems.extend(evaluation.failed.iter().map(|(rule, what)| {
+        format!(
+            "rule {rule} failed; what it was to judge is not evaluated ({RULE_FAILED}), and what it found \
+             before stands: {what}"
+        )
+    }));
+    problems
 }
 
 /// A number that changes with the rules, their parameters and the units readings are taken to be

@@ -2,7 +2,8 @@
 //! or by the passing of time.
 //!
 //! Causes, each found without reading more than it names:
-//! - files added to `readings_raw` since the version judged last (compaction does not count);
+//! - files added to `readings_raw` since the version judged last (compaction does not count), and the
+//!   same days of loggers whose production is watched by a meter under another logger;
 //! - new permit documents: all days of the loggers that permits or filings bind to their outlets;
 //! - other new documents (marks, tickets, samples, ...): the days they speak about ([`documents`]);
 //! - the clock: hours that closed since the last run, days that may no longer be marked (12:00 of the
@@ -151,6 +152,7 @@ pub(super) async fn find(
         });
     };
     let mut found = in_files(session, &added).await?;
+    found.extend(watched_by(session, &found).await?);
     found.extend(of_permits(session, markers).await?);
     let params_changed = markers.params.unwrap_or(-1) < session.version("rule_params");
     if params_changed {
@@ -274,6 +276,54 @@ async fn in_files(session: &Session, adds: &[Add]) -> Result<BTreeSet<LoggerDay>
         found.extend(days(session, &sql).await?);
     }
     Ok(found)
+}
+
+/// Loggers whose production a point filed under another logger watches. More than rules ask for: levels
+/// and times of the points do not count.
+const WATCHES: &str = "
+    WITH filed AS (
+      SELECT mn, permit_no, unnest(outlets) AS outlet
+      FROM (
+        SELECT concat(mn, '') AS mn, concat(permit_no, '') AS permit_no,
+               string_to_array(outlets, ',') AS outlets
+        FROM process_points
+        WHERE role = 'production' AND outlets IS NOT NULL
+      )
+    )
+    SELECT DISTINCT f.mn AS watch_mn, b.mn
+    FROM filed f
+    JOIN {loggers} b
+      ON b.outlet_uid = CASE WHEN starts_with(f.outlet, f.permit_no) THEN f.outlet
+                             ELSE concat(f.permit_no, f.outlet) END
+    WHERE f.mn <> b.mn";
+
+/// The days of other loggers that these days' values say something about: whether their production ran.
+async fn watched_by(
+    session: &Session,
+    found: &BTreeSet<LoggerDay>,
+) -> Result<BTreeSet<LoggerDay>, Error> {
+    if found.is_empty() || session.version("process_points") < 0 {
+        return Ok(BTreeSet::new());
+    }
+    let sql = WATCHES.replace("{loggers}", documents::LOGGERS);
+    let batches = session.rows("watched production", &sql).await?;
+    let mut watched: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in objects(&batches)? {
+        if let (Some(by), Some(mn)) = (rows::text(&row, "watch_mn"), rows::text(&row, "mn")) {
+            watched.entry(by).or_default().push(mn);
+        }
+    }
+    if watched.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let others: BTreeSet<(String, i32, i32)> = found
+        .iter()
+        .filter_map(|(mn, date)| Some((watched.get(mn)?, date)))
+        .flat_map(|(loggers, date)| loggers.iter().map(|mn| (mn.clone(), *date)))
+        .filter(|day| !found.contains(day))
+        .map(|(mn, date)| (mn, date, date))
+        .collect();
+    documents::with_readings(session, &others).await
 }
 
 /// The table at the version this session reads.

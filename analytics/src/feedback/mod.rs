@@ -113,8 +113,11 @@ impl Feedback {
     }
 
     /// What a case says about the rule, once it says anything. A case that others were merged into
-    /// counts once, for the finding that opened it.
+    /// counts once, for the finding that opened it. A reported clue says nothing of any rule.
     pub fn of_case(case: &Case) -> Option<Self> {
+        if case.source_system.is_some() {
+            return None;
+        }
         Some(Self {
             anomaly_id: case.anomaly_id.clone(),
             rule_id: case.rule_id.clone(),

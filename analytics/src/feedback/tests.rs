@@ -7,7 +7,7 @@ use nonsite_schemas::time::ManualClock;
 
 use super::*;
 use crate::detect::{Catalogue, Config};
-use crate::review::{self, Filter, Finding, Service, Severity};
+use crate::review::{self, Filter, Finding, Service, Severity, SourceSystem};
 use crate::session::{self, open_tables};
 
 const DAY: i64 = 86_400_000_000;
@@ -221,6 +221,9 @@ async fn findings_of_a_suspended_rule_open_no_case_and_cases_tell_verdicts() {
     assert_eq!(Feedback::of_case(&case), None, "not verified yet");
     case.rule_match = Some("mismatch".to_owned());
     case.true_cause = Some("calibration".to_owned());
+    let mut reported = case.clone();
+    reported.source_system = Some(SourceSystem::Complaint);
+    assert_eq!(Feedback::of_case(&reported), None, "no rule found it");
     let told = Feedback::of_case(&case).expect("a verdict");
     assert_eq!(
         (

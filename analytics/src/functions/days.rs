@@ -1,4 +1,4 @@
-//! `day_start(date)` and `day_of(instant)`: between Beijing days and instants.
+//! `day_start(date)`, `day_of(instant)` and `beijing_time(instant)`: between Beijing days and instants.
 //!
 //! Days of the domain are Beijing days, instants are UTC; writing the eight hours out in every rule
 //! is where they get lost.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Date32Type};
+use arrow::datatypes::{DataType, Date32Type, TimeUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -18,15 +18,19 @@ use super::columns::{instant, instants, primitive};
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 
-/// Both functions.
+/// All of them.
 pub(super) fn all() -> Vec<ScalarUDF> {
-    [(Turn::DayStart, DataType::Date32), (Turn::DayOf, instant())]
-        .into_iter()
-        .map(|(turn, argument)| {
-            let signature = Signature::exact(vec![argument], Volatility::Immutable);
-            ScalarUDF::from(Days { turn, signature })
-        })
-        .collect()
+    [
+        (Turn::DayStart, DataType::Date32),
+        (Turn::DayOf, instant()),
+        (Turn::BeijingTime, instant()),
+    ]
+    .into_iter()
+    .map(|(turn, argument)| {
+        let signature = Signature::exact(vec![argument], Volatility::Immutable);
+        ScalarUDF::from(Days { turn, signature })
+    })
+    .collect()
 }
 
 /// Which way.
@@ -36,6 +40,9 @@ enum Turn {
     DayStart,
     /// `day_of(instant)`: the Beijing day of an instant.
     DayOf,
+    /// `beijing_time(instant)`: what a clock in Beijing shows at an instant, for reports and for
+    /// hours of the day.
+    BeijingTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -49,6 +56,7 @@ impl ScalarUDFImpl for Days {
         match self.turn {
             Turn::DayStart => "day_start",
             Turn::DayOf => "day_of",
+            Turn::BeijingTime => "beijing_time",
         }
     }
 
@@ -60,6 +68,7 @@ impl ScalarUDFImpl for Days {
         Ok(match self.turn {
             Turn::DayStart => instant(),
             Turn::DayOf => DataType::Date32,
+            Turn::BeijingTime => DataType::Timestamp(TimeUnit::Microsecond, None),
         })
     }
 
@@ -80,6 +89,11 @@ impl ScalarUDFImpl for Days {
                 let days: Date32Array = instants(&columns[0])?.unary(beijing_day);
                 Arc::new(days)
             }
+            Turn::BeijingTime => {
+                let shown: TimestampMicrosecondArray = instants(&columns[0])?
+                    .unary(|micros| micros.wrapping_add(BEIJING_OFFSET_MICROS));
+                Arc::new(shown)
+            }
         };
         Ok(ColumnarValue::Array(answer))
     }
@@ -98,7 +112,8 @@ mod tests {
             &format!(
                 "SELECT arrow_cast(day_start(DATE '2025-06-01'), 'Int64') AS start,
                         day_of(arrow_cast({noon}, 'Timestamp(Microsecond, Some(\"UTC\"))')) = DATE '2025-06-01' AS same,
-                        day_start(CAST(NULL AS DATE)) IS NULL AS none"
+                        day_start(CAST(NULL AS DATE)) IS NULL AS none,
+                        beijing_time(day_start(DATE '2025-06-01')) = TIMESTAMP '2025-06-01 00:00:00' AS shown"
             ),
         )
         .await;
@@ -107,5 +122,6 @@ mod tests {
             (&rows[0]["same"], &rows[0]["none"]),
             (&true.into(), &true.into())
         );
+        assert_eq!(rows[0]["shown"], true);
     }
 }

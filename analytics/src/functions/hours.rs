@@ -17,6 +17,7 @@ use super::columns::{instant, instants, list_type, lists, number, primitive, tex
 use super::fold::{Cursor, Fold};
 use super::marks::{Class, Mark};
 use super::series;
+use super::validity::VALID_SECONDS;
 
 mod columns;
 #[cfg(test)]
@@ -26,8 +27,6 @@ use columns::{columns, fields};
 
 /// Microseconds per hour.
 const HOUR: i64 = 3_600_000_000;
-/// Seconds of valid minutes that make an hour valid: 45 minutes.
-const VALID_SECONDS: i64 = 45 * 60;
 /// Sampling interval assumed for a day with a single real-time value: 1 minute.
 const USUAL_SAMPLING_S: i64 = 60;
 /// Interval assumed when a day has a single minute value without a stated length: 10 minutes, the

@@ -2,8 +2,9 @@
 //!
 //! [`series`] holds the checks as plain functions; the rest makes them available in queries:
 //! aggregates that walk a series once ([`hours`], [`walks`], [`patterns`], [`shape`], [`copies`],
-//! [`stretches`], [`contacts`]), window functions ([`windows`], [`trailing`]), and scalar functions
-//! ([`scalars`], [`days`], [`units`]). `docs/sql.md` lists them.
+//! [`stretches`], [`contacts`]) or the spread of values ([`robust`]), window functions ([`windows`], [`trailing`],
+//! [`rows`]), and scalar functions ([`scalars`], [`names`], [`days`], [`units`], [`validity`]). `docs/sql.md`
+//! lists them.
 
 pub mod check;
 mod columns;
@@ -12,13 +13,17 @@ mod copies;
 mod days;
 mod fold;
 mod hours;
+mod names;
 mod patterns;
+mod robust;
+mod rows;
 mod scalars;
 pub mod series;
 mod shape;
 mod stretches;
-mod trailing;
+pub(crate) mod trailing;
 pub mod units;
+mod validity;
 mod walks;
 mod windows;
 
@@ -44,10 +49,15 @@ pub fn register(ctx: &SessionContext, units: &Arc<units::Units>) {
     ctx.register_udaf(fold::aggregate(shape::CompareSeries));
     ctx.register_udaf(fold::aggregate(copies::CopiedDays));
     ctx.register_udaf(fold::aggregate(stretches::RunsWhere));
-    for function in windows::all().into_iter().chain(trailing::all()) {
+    ctx.register_udaf(fold::aggregate(robust::Mad));
+    ctx.register_udaf(fold::aggregate(robust::TheilSen));
+    ctx.register_udf(robust::deviations());
+    let windows = windows::all().into_iter().chain(trailing::all());
+    for function in windows.chain(rows::all()) {
         ctx.register_udwf(function);
     }
     let scalars = scalars::all().into_iter().chain(days::all());
+    let scalars = scalars.chain(validity::all()).chain([names::factor_name()]);
     for function in scalars.chain(units::all(units)) {
         ctx.register_udf(function);
     }

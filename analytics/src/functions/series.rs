@@ -126,7 +126,10 @@ pub fn missing_times(times: &[i64], start: i64, step: i64) -> Vec<i64> {
         if !present.contains(&due) {
             missing.push(due);
         }
-        due += step;
+        let Some(next) = due.checked_add(step) else {
+            break;
+        };
+        due = next;
     }
     missing
 }

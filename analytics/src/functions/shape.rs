@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::datatypes::{DataType, Fields, Float64Type};
 use datafusion::common::Result;
+use nonsite_history::shape::{correlation, different, lag1, mean, spread};
 
 use super::columns::{instant, instants, primitive};
 use super::fold::{Cursor, Fold};
@@ -47,31 +48,6 @@ fn sorted(mut series: Vec<Pair>) -> Vec<Pair> {
     series
 }
 
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let count = values.len() as f64;
-    values.sum::<f64>() / count
-}
-
-/// Correlation of two equally long series; not a number when either is constant.
-fn correlation(pairs: &[(f64, f64)]) -> f64 {
-    let (mean_a, mean_b) = (
-        mean(pairs.iter().map(|pair| pair.0)),
-        mean(pairs.iter().map(|pair| pair.1)),
-    );
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (a, b) in pairs {
-        let (a, b) = (a - mean_a, b - mean_b);
-        ab += a * b;
-        aa += a * a;
-        bb += b * b;
-    }
-    if aa > 0.0 && bb > 0.0 {
-        ab / (aa.sqrt() * bb.sqrt())
-    } else {
-        f64::NAN
-    }
-}
-
 /// The fold behind `describe_series`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct DescribeSeries;
@@ -95,22 +71,16 @@ fn described(series: &[f64]) -> (i64, [f64; 5], i64) {
         return (0, [f64::NAN; 5], 0);
     }
     let average = mean(series.iter().copied());
-    let spread = mean(series.iter().map(|value| (value - average).powi(2))).sqrt();
-    let next: Vec<(f64, f64)> = series.windows(2).map(|pair| (pair[0], pair[1])).collect();
-    let lag1 = if next.is_empty() {
-        f64::NAN
-    } else {
-        correlation(&next)
-    };
+    let spread = spread(series, average);
+    let lag1 = lag1(series);
     let mut ordered = series.to_vec();
-    ordered.sort_unstable_by(f64::total_cmp);
+    let different = different(&mut ordered);
     let (least, most) = (ordered[0], ordered[ordered.len() - 1]);
-    ordered.dedup();
     let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
     (
         count(series.len()),
         [average, spread, least, most, lag1],
-        count(ordered.len()),
+        count(different),
     )
 }
 
@@ -234,7 +204,7 @@ impl Fold for CompareSeries {
                 let off = mean(pairs.iter().map(|(a, b)| (a - b).abs()));
                 let size = mean(pairs.iter().map(|(a, b)| f64::midpoint(a.abs(), b.abs())));
                 let count = i64::try_from(pairs.len()).unwrap_or(i64::MAX);
-                (count, correlation(&pairs), off / size)
+                (count, correlation(pairs.iter().copied()), off / size)
             })
             .collect();
         let columns = vec![
@@ -265,7 +235,7 @@ mod tests {
     #[test]
     fn two_series_correlate() {
         let pairs: Vec<(f64, f64)> = (0..9).map(|i| (f64::from(i), 3.0 * f64::from(i))).collect();
-        assert!((correlation(&pairs) - 1.0).abs() < 1e-12);
-        assert!(correlation(&[(1.0, 2.0), (1.0, 3.0)]).is_nan());
+        assert!((correlation(pairs.iter().copied()) - 1.0).abs() < 1e-12);
+        assert!(correlation([(1.0, 2.0), (1.0, 3.0)].into_iter()).is_nan());
     }
 }

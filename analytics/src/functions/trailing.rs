@@ -21,7 +21,7 @@ use super::columns::primitive;
 
 /// What is made of a window's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Of {
+pub(crate) enum How {
     Sum,
     Count,
     Min,
@@ -31,7 +31,7 @@ enum Of {
 
 /// All trailing functions.
 pub(super) fn all() -> Vec<WindowUDF> {
-    [Of::Sum, Of::Count, Of::Min, Of::Max, Of::Median]
+    [How::Sum, How::Count, How::Min, How::Max, How::Median]
         .into_iter()
         .map(|of| {
             let arguments = vec![DataType::Float64, DataType::Date32, DataType::Int64];
@@ -43,18 +43,18 @@ pub(super) fn all() -> Vec<WindowUDF> {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Trailing {
-    of: Of,
+    of: How,
     signature: Signature,
 }
 
 impl WindowUDFImpl for Trailing {
     fn name(&self) -> &str {
         match self.of {
-            Of::Sum => "trailing_sum",
-            Of::Count => "trailing_count",
-            Of::Min => "trailing_min",
-            Of::Max => "trailing_max",
-            Of::Median => "trailing_median",
+            How::Sum => "trailing_sum",
+            How::Count => "trailing_count",
+            How::Min => "trailing_min",
+            How::Max => "trailing_max",
+            How::Median => "trailing_median",
         }
     }
 
@@ -75,7 +75,7 @@ impl WindowUDFImpl for Trailing {
 }
 
 #[derive(Debug)]
-struct Walk(Of);
+struct Walk(How);
 
 impl PartitionEvaluator for Walk {
     fn evaluate_all(&mut self, columns: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
@@ -96,7 +96,7 @@ impl PartitionEvaluator for Walk {
 }
 
 /// One answer per row; `dates` are sorted.
-fn trailing(values: &[Option<f64>], dates: &[i64], length: i64, of: Of) -> Vec<Option<f64>> {
+fn trailing(values: &[Option<f64>], dates: &[i64], length: i64, of: How) -> Vec<Option<f64>> {
     let mut first = 0;
     let mut answers = Vec::with_capacity(values.len());
     let mut window = Vec::new();
@@ -106,17 +106,21 @@ fn trailing(values: &[Option<f64>], dates: &[i64], length: i64, of: Of) -> Vec<O
         }
         window.clear();
         window.extend(values[first..=at].iter().flatten().copied());
-        let answer = match of {
-            Of::Count => Some(window.len() as f64),
-            _ if window.is_empty() => None,
-            Of::Sum => Some(window.iter().sum()),
-            Of::Min => window.iter().copied().reduce(f64::min),
-            Of::Max => window.iter().copied().reduce(f64::max),
-            Of::Median => Some(median(&mut window)),
-        };
-        answers.push(answer);
+        answers.push(of_window(&mut window, of));
     }
     answers
+}
+
+/// What a window's values come to, oldest first; a median sorts them.
+pub(crate) fn of_window(window: &mut [f64], how: How) -> Option<f64> {
+    match how {
+        How::Count => Some(window.len() as f64),
+        _ if window.is_empty() => None,
+        How::Sum => Some(window.iter().sum()),
+        How::Min => window.iter().copied().reduce(f64::min),
+        How::Max => window.iter().copied().reduce(f64::max),
+        How::Median => Some(median(window)),
+    }
 }
 
 /// Median of at least one value; sorts them.
@@ -139,12 +143,15 @@ mod tests {
         let values = [Some(1.0), Some(5.0), None, Some(2.0)];
         let dates = [10, 11, 12, 14];
         let of = |of| trailing(&values, &dates, 3, of);
-        assert_eq!(of(Of::Sum), [Some(1.0), Some(6.0), Some(6.0), Some(2.0)]);
-        assert_eq!(of(Of::Count), [Some(1.0), Some(2.0), Some(2.0), Some(1.0)]);
-        assert_eq!(of(Of::Max), [Some(1.0), Some(5.0), Some(5.0), Some(2.0)]);
-        assert_eq!(of(Of::Median), [Some(1.0), Some(3.0), Some(3.0), Some(2.0)]);
+        assert_eq!(of(How::Sum), [Some(1.0), Some(6.0), Some(6.0), Some(2.0)]);
+        assert_eq!(of(How::Count), [Some(1.0), Some(2.0), Some(2.0), Some(1.0)]);
+        assert_eq!(of(How::Max), [Some(1.0), Some(5.0), Some(5.0), Some(2.0)]);
         assert_eq!(
-            trailing(&[None, Some(3.0)], &[1, 2], 1, Of::Min),
+            of(How::Median),
+            [Some(1.0), Some(3.0), Some(3.0), Some(2.0)]
+        );
+        assert_eq!(
+            trailing(&[None, Some(3.0)], &[1, 2], 1, How::Min),
             [None, Some(3.0)]
         );
     }

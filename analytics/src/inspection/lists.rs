@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use chrono::NaiveDate;
+
 use super::Error;
 use super::draw::{Listed, Officer};
+use super::roster;
 
 /// Units: columns `id`, and if wanted `name` and `weight`.
 ///
@@ -53,6 +56,49 @@ pub fn officers(path: &Path) -> Result<Vec<Officer>, Error> {
                 officer_id: row[0].clone(),
                 certificate_no: row[1].clone(),
                 avoids: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+/// The roster: columns `officer_id` and `org_code`, and where they are known `name`, `certificate_no`,
+/// `valid_from`, `valid_to` and `left_on` (days, YYYY-MM-DD). An officer without a certificate is on it all
+/// the same.
+///
+/// # Errors
+/// [`Error::Asked`], naming the file, the line and what is wrong.
+pub fn roster(path: &Path) -> Result<Vec<roster::Told>, Error> {
+    let table = Table::read(
+        path,
+        &["officer_id", "org_code"],
+        &[
+            "name",
+            "certificate_no",
+            "valid_from",
+            "valid_to",
+            "left_on",
+        ],
+    )?;
+    let text = |cell: &str| Some(cell.to_owned()).filter(|cell| !cell.is_empty());
+    let day = |line: u64, name: &str, cell: &str| -> Result<Option<NaiveDate>, Error> {
+        if cell.is_empty() {
+            return Ok(None);
+        }
+        let what = format!("{name} `{cell}` is no day, write YYYY-MM-DD");
+        cell.parse().map(Some).map_err(|_| table.fault(line, &what))
+    };
+    table
+        .rows
+        .iter()
+        .map(|(line, row)| {
+            Ok(roster::Told {
+                officer_id: row[0].clone(),
+                org_code: row[1].clone(),
+                name: text(&row[2]),
+                certificate_no: text(&row[3]),
+                valid_from: day(*line, "valid_from", &row[4])?,
+                valid_to: day(*line, "valid_to", &row[5])?,
+                left_on: day(*line, "left_on", &row[6])?,
             })
         })
         .collect()
@@ -177,5 +223,17 @@ mod tests {
         assert!(said(unknown.unwrap_err()).contains("`z` is not on the list"));
         let bare = officers(&write("o.csv", "officer_id,certificate_no\na,\n"));
         assert!(said(bare.unwrap_err()).contains("certificate"));
+        let listed = roster(&write(
+            "r.csv",
+            "officer_id,org_code,certificate_no,valid_to\na,B1,C1,2026-12-31\nb,B1,,\n",
+        ))
+        .unwrap();
+        assert_eq!(listed[0].valid_to, "2026-12-31".parse().ok());
+        assert_eq!(
+            (listed[1].certificate_no.clone(), listed[1].valid_to),
+            (None, None)
+        );
+        let soon = roster(&write("r.csv", "officer_id,org_code,valid_to\na,B1,soon\n"));
+        assert!(said(soon.unwrap_err()).contains("line 2: valid_to `soon`"));
     }
 }

@@ -6,8 +6,11 @@
 //!   answer as a suggestion; officers decide;
 //! - [`record`]: whether an act answers its checklist;
 //! - [`stored`]: the records that are stored, in every version;
+//! - [`answers`]: what was answered, item by item;
 //! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk;
-//! - [`audits`]: the audits themselves.
+//! - [`audits`]: the audits themselves;
+//! - [`supervision`]: special supervision, samplings of case files, evaluations of the year;
+//! - [`roster`]: the officers and their certificates.
 //!
 //! Invariants:
 //! - a drawing follows from its list, its seed and its rules alone, and every drawing that was kept
@@ -15,6 +18,7 @@
 //! - a suggestion never is an answer: without data there is none, and what was suggested is kept
 //!   beside what was answered.
 
+pub mod answers;
 pub mod audits;
 pub mod casebook;
 pub mod checklist;
@@ -28,8 +32,12 @@ pub mod lists;
 pub mod permit;
 pub mod record;
 pub mod reports;
+pub mod roster;
 pub mod sample;
 pub mod stored;
+pub mod supervision;
+mod words;
 
 pub use config::{Config, EmissionBasis};
 pub use error::Error;
+pub use words::Said;

@@ -31,6 +31,8 @@ pub struct Reviewer {
     pub return_percent: String,
     /// Median time from taking it up (claim, else submission) to the decision, minutes.
     pub median_minutes: f64,
+    /// The same of approvals alone; nothing when there was none.
+    pub approval_minutes: Option<f64>,
     /// Decisions within three minutes.
     pub hasty: u64,
 }
@@ -158,20 +160,28 @@ fn reviewers(decisions: &[(&Step, i64)]) -> Vec<Reviewer> {
         .map(|(reviewer, own)| {
             let decisions = own.len() as u64;
             let returns = own.iter().filter(|(returned, _)| *returned).count() as u64;
-            let mut times: Vec<i64> = own.iter().map(|(_, took)| *took).collect();
-            times.sort_unstable();
-            let middle = (times[(times.len() - 1) / 2] + times[times.len() / 2]) as f64 / 2.0;
+            let approvals = own.iter().filter(|(returned, _)| !returned);
             let hundredths = (returns * 20_000 + decisions) / (decisions * 2);
             Reviewer {
                 reviewer: reviewer.to_owned(),
                 decisions,
                 returns,
                 return_percent: format!("{}.{:02}", hundredths / 100, hundredths % 100),
-                median_minutes: middle / 60e6,
+                median_minutes: median(own.iter().map(|(_, took)| *took)).unwrap_or_default(),
+                approval_minutes: median(approvals.map(|(_, took)| *took)),
                 hasty: own.iter().filter(|(_, took)| *took < HASTY).count() as u64,
             }
         })
         .collect()
+}
+
+/// The middle of some times (microseconds), in minutes; nothing of none.
+fn median(times: impl Iterator<Item = i64>) -> Option<f64> {
+    let mut times: Vec<i64> = times.collect();
+    times.sort_unstable();
+    let upper = *times.get(times.len() / 2)?;
+    let lower = times[(times.len() - 1) / 2];
+    Some((lower + upper) as f64 / 2.0 / 60e6)
 }
 
 fn reuse(cases: &[CaseFile]) -> Vec<Reuse> {
@@ -327,6 +337,8 @@ mod tests {
         assert_eq!(rev.return_percent, "20.00");
         // 1, 5, 20, 50 and 60 minutes.
         assert!((rev.median_minutes - 20.0).abs() < 1e-9);
+        // Without the return after 20.
+        assert_eq!(rev.approval_minutes, Some((5.0 + 50.0) / 2.0));
         assert!(population(&cases, |case| case.case_id == "fast").list.len() == 1);
     }
 

@@ -128,7 +128,8 @@ pub struct Version {
 }
 
 impl Wanted {
-    fn query(&self) -> String {
+    /// `more`: further columns, each after a comma.
+    fn query(&self, more: &str) -> String {
         let mut terms = vec!["place = 1".to_owned()];
         for (column, wanted) in [
             ("org_code", &self.org),
@@ -175,7 +176,7 @@ impl Wanted {
             most => format!(" LIMIT {most}"),
         };
         format!(
-            "SELECT {COLUMNS} FROM (SELECT *, row_number() OVER (PARTITION BY act_id \
+            "SELECT {COLUMNS}{more} FROM (SELECT *, row_number() OVER (PARTITION BY act_id \
              ORDER BY {NEWEST}) AS place FROM inspections) WHERE {} \
              ORDER BY recorded_us DESC, act_id{limit}",
             terms.join(" AND ")
@@ -188,8 +189,17 @@ impl Wanted {
 /// # Errors
 /// [`Error::Tables`] when the table cannot be read.
 pub async fn list(session: &Session, wanted: &Wanted) -> Result<Vec<Stored>, Error> {
-    let found = ask(session, "records of acts", &wanted.query()).await?;
+    let found = ask(session, "records of acts", &wanted.query("")).await?;
     Ok(found.iter().map(stored).collect())
+}
+
+/// The same with their answers and documents.
+///
+/// # Errors
+/// [`Error::Tables`] when the table cannot be read; [`Error::Asked`] when a stored document is none.
+pub async fn newest(session: &Session, wanted: &Wanted) -> Result<Vec<Version>, Error> {
+    let found = ask(session, "records of acts", &wanted.query(", document")).await?;
+    found.iter().map(version).collect()
 }
 
 /// Every version of an act, the first one first; empty when no such act is stored. A record that was

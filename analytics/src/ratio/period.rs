@@ -21,7 +21,7 @@ pub enum PeriodError {
     /// The text is neither a date nor an instant.
     #[error(
         "`{0}` is not a time: write a Beijing day (2026-06-30, meaning its end), a Beijing time \
-         (2026-06-30 18:00:00) or an instant with its zone (2026-06-30T10:00:00Z)"
+         (2026-06-30 18:00, with or without seconds) or an instant with its zone (2026-06-30T10:00:00Z)"
     )]
     NotATime(String),
     /// The year is outside the calendar.
@@ -117,7 +117,8 @@ pub(super) fn date_of(micros: i64) -> NaiveDate {
 }
 
 /// Reads `--as-of`: a Beijing day stands for its last microsecond, a time without zone is Beijing
-/// time, a time with a zone is what it says. Result in microseconds UTC.
+/// time (to the second, or to the minute as times are shown; `24:00` is the end of its day), a time with a
+/// zone is what it says. Result in microseconds UTC.
 ///
 /// # Errors
 /// [`PeriodError::NotATime`] for anything else.
@@ -130,11 +131,17 @@ pub fn parse_as_of(text: &str) -> Result<i64, PeriodError> {
         "%Y-%m-%d %H:%M:%S",
         "%Y-%m-%dT%H:%M:%S",
         "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
         "%Y%m%d%H%M%S",
     ] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
             return Ok(time.and_utc().timestamp_micros() - BEIJING_OFFSET_MICROS);
         }
+    }
+    // The end of a day, as deadlines are shown.
+    let ending = text.strip_suffix(" 24:00");
+    if let Some(date) = ending.and_then(|day| day.parse::<NaiveDate>().ok()) {
+        return Ok(beijing_day_start(day_number(date) + 1));
     }
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.timestamp_micros())
@@ -163,6 +170,20 @@ mod tests {
             parse_as_of("soon").unwrap_err(),
             PeriodError::NotATime("soon".to_owned())
         );
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_shown() {
+        let noon = parse_as_of("2026-06-30 12:00:00").unwrap();
+        for shown in ["2026-06-30 12:00", "2026-06-30T12:00", " 2026-06-30 12:00 "] {
+            assert_eq!(parse_as_of(shown).unwrap(), noon, "{shown}");
+        }
+        assert_eq!(
+            parse_as_of("2026-06-30 24:00").unwrap(),
+            parse_as_of("2026-07-01 00:00").unwrap()
+        );
+        assert!(parse_as_of("2026-06-31 24:00").is_err());
+        assert!(parse_as_of("2026-06-30 24:01").is_err());
     }
 
     #[test]

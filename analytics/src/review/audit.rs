@@ -176,6 +176,7 @@ impl Beside {
                 name: file.name.clone(),
                 sha256: file.sha256.clone(),
                 picture: facts.picture.clone(),
+                kind: file.kind.map(|kind| kind.code().to_owned()),
                 at: event.at,
             })
         });

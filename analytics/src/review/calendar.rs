@@ -12,10 +12,14 @@ use chrono::{Datelike, NaiveDate};
 use nonsite_schemas::time::{beijing_day, beijing_day_start};
 use serde::{Deserialize, Serialize};
 
+use crate::ratio::{PeriodError, parse_as_of};
+
 /// Days since 1970-01-01 as chrono counts them from the common era.
 const EPOCH_FROM_CE: i32 = 719_163;
 /// Microseconds in an hour.
 pub(super) const HOUR: i64 = 3_600 * 1_000_000;
+/// Microseconds in a minute.
+const MINUTE: i64 = HOUR / 60;
 
 /// How far ahead the usual deadlines reach, days; the next year's days off are known by then.
 const REACH_DAYS: i32 = 30;
@@ -100,6 +104,21 @@ pub(super) fn parse_day(text: &str) -> Option<i32> {
         .map(|date| date.num_days_from_ce() - EPOCH_FROM_CE)
 }
 
+/// When something happened, as somebody writes it down by `now` (microseconds UTC). Times are shown to the
+/// minute: one that is written so and lies in the minute of `earliest` is no earlier than that. A day stands
+/// for its end, and today for now.
+///
+/// # Errors
+/// [`PeriodError`] for what is no time.
+pub(super) fn said_at(text: &str, earliest: i64, now: i64) -> Result<i64, PeriodError> {
+    let said = parse_as_of(text)?;
+    if parse_day(text) == Some(beijing_day(now)) {
+        return Ok(now);
+    }
+    let shown_as_earliest = said == earliest.div_euclid(MINUTE) * MINUTE;
+    Ok(if shown_as_earliest { earliest } else { said })
+}
+
 fn date_of(day: i32) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(day.checked_add(EPOCH_FROM_CE)?)
 }
@@ -132,6 +151,21 @@ mod tests {
             holidays: (1..=7).map(date).collect(),
             workdays: BTreeSet::from([date(10)]),
         }
+    }
+
+    #[test]
+    fn what_is_shown_to_the_minute_can_be_written_so() {
+        let sent = at("2026-03-02 10:00") + 37_000_000;
+        let now = at("2026-03-02 15:20");
+        let said = |text: &str| said_at(text, sent, now).unwrap();
+        assert_eq!(said(&beijing_text(sent)), sent, "in the minute it was sent");
+        assert_eq!(said("2026-03-02 10:00:12"), sent - 25_000_000);
+        assert_eq!(said("2026-03-02 09:59"), at("2026-03-02 09:59"));
+        assert_eq!(said("2026-03-02 12:30"), at("2026-03-02 12:30"));
+        assert_eq!(said("2026-03-02"), now, "today");
+        assert_eq!(said("2026-03-01"), at("2026-03-02 00:00") - 1);
+        assert!(said("2026-03-03") > now);
+        assert!(said_at("soon", sent, now).is_err());
     }
 
     #[test]

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use super::error::Error;
 use super::parts::{Severity, UnitKind};
 use super::penalty::Procedure;
+use super::reported::SourceSystem;
 use super::store::StoreError;
+use super::terms::{ClockTerms, Terms};
 
 /// The first of two signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,9 @@ pub struct RunningClock {
     /// It passed and nothing happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overdue: bool,
+    /// What it was started under; clocks from before that was recorded have the workflow's own lengths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<ClockTerms>,
 }
 
 /// A deadline that waits while another one runs. Instants are microseconds UTC.
@@ -51,6 +56,9 @@ pub struct HeldDeadline {
     /// When the holder has to be reminded, while that lies ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_at: Option<i64>,
+    /// What it was started under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
 }
 
 /// What the enterprise plans to do under an order.
@@ -64,6 +72,19 @@ pub struct Plan {
     pub due: String,
     /// When it was made, microseconds UTC.
     pub at: i64,
+}
+
+/// The approval of a visit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitApproval {
+    /// Number of the approval form.
+    pub form: String,
+    /// Who approved.
+    pub by: String,
+    /// When, microseconds UTC.
+    pub at: i64,
+    /// The team that was approved, comma list.
+    pub team: String,
 }
 
 /// What a check of the look-back came to.
@@ -124,6 +145,12 @@ pub struct Case {
     pub severity: Severity,
     /// Past the marking deadline.
     pub confirmed: bool,
+    /// Where the clue comes from, when no rule found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_system: Option<SourceSystem>,
+    /// Its number there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ref: Option<String>,
     /// What the finding is about: outlet, else logger, else permit.
     pub subject: String,
     /// Permit of the unit.
@@ -174,6 +201,10 @@ pub struct Case {
     pub clock_from: i64,
     /// Deadline of the state.
     pub due_at: Option<i64>,
+    /// What the deadline was started under; one from before that was recorded has the workflow's own
+    /// lengths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// When the engine has to look at the case again.
     pub timer_at: Option<i64>,
     /// The deadline passed and nothing happened.
@@ -207,6 +238,9 @@ pub struct Case {
     /// What the enterprise plans to do under the present order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// The approval of the visit that is on its way or was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_approval: Option<VisitApproval>,
     /// It ended as a reminder and nobody ever decided on it: a finding that turns out to be confirmed
     /// is a clue all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -214,6 +248,9 @@ pub struct Case {
     /// Files the holder of the state added since the case came into it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files_added: u32,
+    /// How many of these are videos.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub videos_added: u32,
     /// How often rectification was returned under the present order.
     pub return_count: u32,
     /// How often the present order was extended.

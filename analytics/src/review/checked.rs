@@ -1,7 +1,8 @@
 //! "Already checked" (已查): what was looked at on the same outlet of late, before anybody asks again.
 //!
-//! Told wherever a clue is decided on: finished cases of the outlet, acts of the workflow, and acts of
-//! the inspection system. It refuses nothing; a person decides whether another order is due.
+//! Told wherever a clue is decided on: cases of the outlet that were decided on or closed, acts of the
+//! workflow, and acts of the inspection system. It refuses nothing; a person decides whether another order
+//! is due.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +26,11 @@ pub struct Checked {
     pub kind: &'static str,
     /// Id of the case or act.
     pub id: String,
-    /// When the case was closed or the act completed, microseconds UTC.
+    /// When the case was decided on or closed, or the act completed, microseconds UTC.
     pub at: i64,
     /// Rule of the case; mode and method of the act.
     pub what: String,
-    /// Feedback on the clue, or conclusion of the act.
+    /// Feedback on the clue, with its state until it is closed; or conclusion of the act.
     pub result: String,
     /// Body in charge.
     pub org_code: Option<String>,
@@ -38,7 +39,7 @@ pub struct Checked {
 }
 
 impl Service {
-    /// Cases closed and acts completed on a case's outlet in the last `checked_days`, the latest first.
+    /// Cases decided or closed and acts completed on a case's outlet in the last `checked_days`, the latest first.
     /// Without a session (or without its table) the queue alone answers.
     ///
     /// # Errors
@@ -61,7 +62,7 @@ impl Service {
                 continue;
             }
             if other.case_id != case.case_id
-                && let Some(checked) = closed(&other, &case)
+                && let Some(checked) = self.decided(&other, &case)
             {
                 found.insert(("case", checked.id.clone()), checked);
             }
@@ -105,18 +106,28 @@ impl Service {
     }
 }
 
-fn closed(other: &Case, case: &Case) -> Option<Checked> {
-    // A clue that became part of another is not a check of its own.
-    let at = other.closed_at.filter(|_| other.parent_id.is_none())?;
-    Some(Checked {
-        kind: "case",
-        id: other.case_id.clone(),
-        at,
-        what: other.rule_id.clone(),
-        result: other.rule_match.clone().unwrap_or_default(),
-        org_code: other.org_code.clone(),
-        same_outlet: other.subject == case.subject,
-    })
+impl Service {
+    /// Another case as a check, when it is closed, or decided on and not on file yet.
+    fn decided(&self, other: &Case, case: &Case) -> Option<Checked> {
+        // A clue that became part of another is not a check of its own.
+        if other.parent_id.is_some() {
+            return None;
+        }
+        // Of a penalty that was decided the clocks that run since then tell when.
+        let since = other.clocks.iter().map(|clock| clock.from).min();
+        let decided = (self.desk.is_decided(other) || other.state == "look_back")
+            .then(|| since.unwrap_or(other.entered_at));
+        let state = other.closed_at.is_none().then_some(other.state.as_str());
+        Some(Checked {
+            kind: "case",
+            id: other.case_id.clone(),
+            at: other.closed_at.or(decided)?,
+            what: other.rule_id.clone(),
+            result: words(&[other.rule_match.as_deref(), state]),
+            org_code: other.org_code.clone(),
+            same_outlet: other.subject == case.subject,
+        })
+    }
 }
 
 /// The last version of every act on a unit.

@@ -9,9 +9,11 @@ use super::calendar::{HOUR, beijing_text, parse_day};
 use super::case::{Case, RunningClock};
 use super::desk::{Desk, Moved};
 use super::error::Error;
+use super::machine::Machine;
 use super::parts::{ClockDef, Transition};
 use super::recheck::Rechecked;
 use super::step::{Actor, Input};
+use super::terms::ClockTerms;
 
 impl Desk {
     /// Starts, prolongs and stops the clocks that a way concerns; what belongs to another state ends.
@@ -41,9 +43,10 @@ impl Desk {
                 name: def.name.clone(),
                 from: effective_at,
                 due_at,
-                remind_at: remind_at(def.remind_hours, due_at, effective_at),
+                remind_at: remind_at(before_end(def.remind_hours), due_at, effective_at),
                 extensions: 0,
                 overdue: false,
+                terms: Some(ClockTerms::of(&self.machine, def)),
             });
         }
         Ok(())
@@ -88,13 +91,22 @@ impl Desk {
         way: &Transition,
         name: &str,
     ) -> Result<(), Error> {
-        let def = self.machine.clocks().iter().find(|def| def.name == name);
         let running = after.clocks.iter_mut().find(|clock| clock.name == name);
-        let (Some(def), Some(clock)) = (def, running) else {
+        let Some(clock) = running else {
             let why = format!("clock `{name}` does not run");
             return Err(self.refused(before, &way.action, why));
         };
-        let Some(days) = def.extensions.get(clock.extensions as usize) else {
+        // A clock from before its terms were recorded was started under the workflow's own.
+        let own = Machine::built_in();
+        let def = own.clocks().iter().find(|def| def.name == name);
+        let terms = clock
+            .terms
+            .clone()
+            .or_else(|| def.map(|def| ClockTerms::of(own, def)));
+        let (extensions, remind_hours) = terms.map_or((Vec::new(), None), |terms| {
+            (terms.extensions, terms.remind_hours)
+        });
+        let Some(days) = extensions.get(clock.extensions as usize) else {
             let why = format!(
                 "clock `{name}` was prolonged {} times, more is not possible",
                 clock.extensions
@@ -105,7 +117,7 @@ impl Desk {
         // From the day the clock ended on: its end is the beginning of the next one.
         clock.due_at = self.calendar.after_days(clock.due_at - 1, *days);
         clock.overdue = false;
-        clock.remind_at = remind_at(def.remind_hours, clock.due_at, clock.from);
+        clock.remind_at = remind_at(before_end(remind_hours), clock.due_at, clock.from);
         Ok(())
     }
 
@@ -191,8 +203,13 @@ impl Desk {
     }
 }
 
-/// When to remind of an end, if that lies after the start.
-pub(super) fn remind_at(hours: Option<u32>, due: i64, from: i64) -> Option<i64> {
-    let at = due - i64::from(hours?) * HOUR;
+/// When to remind of an end, that long before it (microseconds), if that lies after the start.
+pub(super) fn remind_at(before_end: Option<i64>, due: i64, from: i64) -> Option<i64> {
+    let at = due - before_end?;
     (at > from).then_some(at)
+}
+
+/// Hours in microseconds.
+fn before_end(hours: Option<u32>) -> Option<i64> {
+    hours.map(|hours| i64::from(hours) * HOUR)
 }

@@ -1,15 +1,19 @@
 //! When a state has to be left: which rule applies, from when it runs, and when it ends.
 
 use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::wire::inspection::Mode;
 
-use super::calendar::{HOUR, parse_day};
+use super::calendar::{parse_day, said_at};
 use super::case::{Case, HeldDeadline};
 use super::clocks::remind_at;
 use super::desk::{Desk, Moved};
 use super::error::Error;
 use super::guard::Guard;
+use super::machine::Machine;
 use super::parts::{Counts, DeadlineRule, Severity, Transition};
 use super::step::{Actor, Input};
+use super::terms::Terms;
+use super::visit;
 
 /// What takes an S1 on-site without anybody deciding.
 const ESCALATE_S1: &str = "escalate_s1";
@@ -30,6 +34,7 @@ impl Desk {
                 from: before.clock_from,
                 due_at,
                 remind_at: before.remind_at,
+                terms: before.terms.clone(),
             }),
             _ => None,
         };
@@ -38,6 +43,7 @@ impl Desk {
         {
             after.clock_from = held.from;
             after.due_at = Some(held.due_at);
+            after.terms.clone_from(&held.terms);
             after.overdue = false;
             // Of what ended in the meantime nobody has to be reminded any more.
             after.remind_at = held.remind_at.filter(|_| held.due_at > effective_at);
@@ -47,6 +53,7 @@ impl Desk {
             after.clock_from = clock_from;
             after.due_at = None;
             after.overdue = false;
+            after.terms = None;
             return Ok(());
         };
         // A case that came into its state under an earlier workflow has laid nothing aside.
@@ -76,10 +83,17 @@ impl Desk {
         after.due_at = Some(due);
         after.overdue = false;
         after.remind_at = reminder(rule, due, clock_from);
+        after.terms = Terms::of(&self.machine, &after.state);
         Ok(())
     }
 
-    /// The clock of an answer starts at delivery, which may lie before it was recorded.
+    fn is_visit(&self, state: &str) -> bool {
+        let state = self.machine.state(state);
+        state.is_some_and(|state| state.act == Some(Mode::Onsite))
+    }
+
+    /// The clock of an answer starts at delivery, that of a visit's papers at its end; both may lie before
+    /// they were recorded.
     fn clock_start(
         &self,
         before: &Case,
@@ -87,10 +101,17 @@ impl Desk {
         input: &Input,
         effective_at: i64,
     ) -> Result<i64, Error> {
+        if way.to != before.state && self.is_visit(&way.to) {
+            // A guard of the way made sure that it can be read.
+            let ended = visit::ended(input, before.opened_at, effective_at)
+                .ok()
+                .flatten();
+            return Ok(ended.map_or(effective_at, |ended| ended.min(effective_at)));
+        }
         let Some(text) = input.get("delivered_at") else {
             return Ok(effective_at);
         };
-        let at = crate::ratio::parse_as_of(text)
+        let at = said_at(text, before.entered_at, effective_at)
             .map_err(|error| self.refused(before, &way.action, error.to_string()))?;
         if at < before.entered_at || at > effective_at {
             let why =
@@ -100,23 +121,39 @@ impl Desk {
         Ok(at)
     }
 
+    /// The rule that a deadline of the case's state would be set by now.
     pub(super) fn rule_of<'m>(&'m self, case: &Case) -> Option<&'m DeadlineRule> {
         self.machine
             .state(&case.state)?
             .deadline
             .iter()
-            .find(|rule| {
-                (rule.severity.is_empty() || rule.severity.contains(&case.severity))
-                    && rule.unit.is_none_or(|unit| unit == case.unit_kind)
-            })
+            .find(|rule| rule.fits(case.severity, case.unit_kind))
+    }
+
+    /// The rule that the running deadline goes by: with the lengths it was started under, which for a
+    /// case from before they were recorded are the workflow's own.
+    fn running_rule(&self, case: &Case) -> Option<DeadlineRule> {
+        let rule = self.rule_of(case)?;
+        let own;
+        let terms = match &case.terms {
+            Some(terms) => terms,
+            None => {
+                own = Terms::of(Machine::built_in(), &case.state)?;
+                &own
+            }
+        };
+        let length = terms.length_for(case.severity, case.unit_kind)?;
+        Some(rule.with(length))
     }
 
     fn length(&self, rule: &DeadlineRule, from: i64) -> i64 {
+        if let Some(length) = rule.by_the_clock() {
+            return from + length;
+        }
         // The machine's check makes sure that exactly one length is given.
-        match (rule.hours, rule.days, rule.working_days) {
-            (Some(hours), _, _) => from + i64::from(hours) * HOUR,
-            (_, Some(days), _) => self.calendar.after_days(from, days),
-            (_, _, Some(days)) => self.calendar.after_working_days(from, days),
+        match (rule.days, rule.working_days) {
+            (Some(days), _) => self.calendar.after_days(from, days),
+            (_, Some(days)) => self.calendar.after_working_days(from, days),
             _ => self.calendar.after_working_days(from, 0),
         }
     }
@@ -129,22 +166,22 @@ impl Desk {
             return;
         }
         case.severity = severity;
-        let (Some(rule), Some(due)) = (self.rule_of(case), case.due_at) else {
+        let (Some(rule), Some(due)) = (self.running_rule(case), case.due_at) else {
             return;
         };
         if rule.order || (case.overdue && rule.timer.is_none()) {
             return;
         }
-        let from_start = self.length(rule, case.clock_from);
+        let from_start = self.length(&rule, case.clock_from);
         let end = match from_start > now {
             true => from_start,
-            false => self.length(rule, now),
+            false => self.length(&rule, now),
         };
         let shorter = if case.overdue { end } else { end.min(due) };
         case.due_at = Some(shorter);
         case.overdue = false;
         case.remind_at =
-            reminder(rule, shorter, case.clock_from).filter(|_| case.remind_at.is_some());
+            reminder(&rule, shorter, case.clock_from).filter(|_| case.remind_at.is_some());
         self.arm(case);
     }
 
@@ -169,6 +206,6 @@ impl Desk {
 fn reminder(rule: &DeadlineRule, due: i64, from: i64) -> Option<i64> {
     match rule.remind_first {
         true => Some(from),
-        false => remind_at(rule.remind_hours, due, from),
+        false => remind_at(rule.reminded_before(), due, from),
     }
 }

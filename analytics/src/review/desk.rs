@@ -4,6 +4,8 @@
 //! function, so every property of the workflow can be tested without a store, and every store
 //! behaves the same.
 
+use std::sync::Arc;
+
 use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Plan, Signature};
 use super::error::{Error, Refusal};
@@ -14,13 +16,14 @@ use super::penalty::Procedure;
 use super::review_row::SIGNATURE_VOID;
 use super::settings::Config;
 use super::step::{Actor, Input, NextStep};
+use super::visit;
 use nonsite_schemas::time::beijing_day_start;
 use nonsite_schemas::wire::inspection::Mode;
 
 /// The rules at work: machine, calendar and settings.
 #[derive(Debug, Clone)]
 pub(super) struct Desk {
-    pub(super) machine: &'static Machine,
+    pub(super) machine: Arc<Machine>,
     pub(super) calendar: Calendar,
     pub(super) rule_owners: std::collections::BTreeMap<String, String>,
 }
@@ -41,7 +44,7 @@ pub(super) struct Moved {
 impl Desk {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            machine: Machine::built_in(),
+            machine: Arc::new(Machine::built_in().clone()),
             calendar: config.calendar(),
             rule_owners: config.rule_owners.clone(),
         }
@@ -289,13 +292,15 @@ impl Desk {
         after.signature = None;
         if way.to != case.state {
             after.procedure = Procedure::default();
+            let state = self.machine.state(&way.to);
             // What is brought back from a visit is evidence of the visit.
-            let visited = self
-                .machine
-                .state(&way.to)
-                .is_some_and(|state| state.act == Some(Mode::Onsite));
-            let brought = if visited { input.attachments.len() } else { 0 };
-            after.files_added = u32::try_from(brought).unwrap_or(u32::MAX);
+            let visited = state.is_some_and(|state| state.act == Some(Mode::Onsite));
+            let brought = if visited { &input.attachments[..] } else { &[] };
+            after.files_added = u32::try_from(brought.len()).unwrap_or(u32::MAX);
+            after.videos_added = visit::videos(brought);
+            after.visit_approval = after
+                .visit_approval
+                .filter(|_| state.is_some_and(|state| state.approved));
         }
         if let Some(fact) = way.notes {
             fact.note(&mut after, actor, input, effective_at);

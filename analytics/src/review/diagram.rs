@@ -121,11 +121,18 @@ fn deadlines(state: &State) -> String {
 }
 
 fn deadline(rule: &DeadlineRule) -> String {
-    let length = match (rule.hours, rule.days, rule.working_days) {
-        (Some(hours), _, _) => format!("{hours} h"),
-        (_, Some(days), _) => format!("{days} d"),
-        (_, _, Some(days)) => format!("{days} working days"),
-        _ => "the same day".to_owned(),
+    let lengths = [
+        (rule.minutes, "min"),
+        (rule.hours, "h"),
+        (rule.days, "d"),
+        (rule.working_days, "working days"),
+    ];
+    let given = lengths
+        .into_iter()
+        .find_map(|(count, unit)| Some((count?, unit)));
+    let length = match given {
+        Some((count, unit)) => format!("{count} {unit}"),
+        None => "the same day".to_owned(),
     };
     let mut text = String::new();
     if !rule.severity.is_empty() {
@@ -151,6 +158,9 @@ fn deadline(rule: &DeadlineRule) -> String {
     }
     if let Some(hours) = rule.remind_hours {
         let _ = write!(text, " (reminded {hours} h before)");
+    }
+    if let Some(minutes) = rule.remind_minutes {
+        let _ = write!(text, " (reminded {minutes} min before)");
     }
     if rule.remind_first {
         text.push_str(" (reminded at once)");

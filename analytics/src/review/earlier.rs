@@ -109,7 +109,7 @@ impl Home {
         Ok(store)
     }
 
-    async fn bench(self) -> Bench {
+    pub(super) async fn bench(self) -> Bench {
         let store = self.open().await.unwrap();
         Bench {
             schema: self.schema,
@@ -139,6 +139,8 @@ pub(super) struct Era {
     pub(super) look_back: bool,
     /// Clocks run side by side, and hashes cover what was read from files.
     clocks: bool,
+    /// Every version of a case is kept, and hashes say so.
+    pub(super) versions: bool,
 }
 
 impl Era {
@@ -146,6 +148,7 @@ impl Era {
         Self {
             look_back: home.schema.is_some() || steps > 1,
             clocks: steps >= home.before_versions(),
+            versions: steps > home.before_versions(),
         }
     }
 }
@@ -238,6 +241,7 @@ fn history(era: &Era, packaged: bool) -> Vec<Row> {
                 "file" => vec![Attachment {
                     name: "pump.jpg".to_owned(),
                     sha256: "ab".repeat(32),
+                    kind: None,
                     facts: None,
                 }],
                 _ => Vec::new(),
@@ -251,9 +255,10 @@ fn history(era: &Era, packaged: bool) -> Vec<Row> {
                 .map_or(GENESIS.to_owned(), |before| before.event.hash.clone()),
             hash: String::new(),
         };
-        event.hash = match era.clocks {
-            true => event.second_hash(),
-            false => event.first_hash(),
+        event.hash = match (era.versions, era.clocks) {
+            (true, _) => event.expected_hash(),
+            (false, true) => event.second_hash(),
+            (false, false) => event.first_hash(),
         };
         rows.push(Row { event, document });
     }
@@ -268,11 +273,25 @@ fn or_null(text: Option<&str>) -> String {
     text.map_or("NULL".to_owned(), quoted)
 }
 
-/// The same as statements: the case as its last row left it, and the rows.
-fn inserted(rows: &[Row]) -> String {
+/// The same as statements: its versions where they were kept, the case as its last row left it, and the
+/// rows.
+fn inserted(era: &Era, rows: &[Row]) -> String {
     let last = rows.last().unwrap();
     let case: Case = serde_json::from_str(&last.document).unwrap();
-    let mut sql = format!(
+    // A version and the row that tells of it are there at once or not at all.
+    let mut sql = "BEGIN;".to_owned();
+    for Row { event, document } in rows.iter().filter(|_| era.versions) {
+        sql += &format!(
+            "INSERT INTO review_case_versions (case_id, version, seq, document, sha256) \
+             VALUES ('{}', {}, {}, {}, '{}');",
+            event.case_id,
+            event.case_version,
+            event.seq,
+            quoted(document),
+            event.case_sha256,
+        );
+    }
+    sql += &format!(
         "INSERT INTO review_cases (case_id, anomaly_id, version, state, is_open, severity, subject, \
          rule_group, org_code, due_at, timer_at, opened_at, document) \
          VALUES ('{}', 'anomaly-old', {}, '{}', TRUE, 'S2', 'outlet-old', 'exceedance', '370522', \
@@ -307,14 +326,15 @@ fn inserted(rows: &[Row]) -> String {
             at = event.at,
         );
     }
-    sql
+    sql + "COMMIT;"
 }
 
 /// A database of an earlier program, opened by today's.
 pub(super) async fn upgraded(home: Home, steps: usize, packaged: bool) -> (Bench, Vec<Row>) {
-    let rows = history(&Era::of(&home, steps), packaged);
+    let era = Era::of(&home, steps);
+    let rows = history(&era, packaged);
     home.as_of(steps).await;
-    home.run(&inserted(&rows)).await;
+    home.run(&inserted(&era, &rows)).await;
     assert_eq!(home.version().await, steps as i64);
     let known = home.steps().len() as i64;
     let store = home.open().await.unwrap();

@@ -131,6 +131,10 @@ impl Event {
                 if form != Form::First {
                     parts.insert("facts", json!(file.facts));
                 }
+                // Rows from before files had kinds name none.
+                if let Some(kind) = file.kind {
+                    parts.insert("kind", json!(kind));
+                }
                 parts
             })
             .collect();

@@ -7,17 +7,22 @@ use super::calendar::parse_day;
 use super::case::Case;
 use super::desk::Desk;
 use super::error::{Error, Refusal};
+use super::evidence::misnamed;
 use super::parts::Transition;
+use super::penalty::fen;
 use super::step::Input;
 
 /// Fields that hold a day.
-const DAYS: [&str; 5] = [
+const DAYS: [&str; 6] = [
     "due",
     "measure_date",
     "hearing_day",
     "plan_due",
     "violation_end",
+    "paid_on",
 ];
+/// Of them those on which something was done.
+const DONE: [&str; 2] = ["measure_date", "paid_on"];
 
 impl Desk {
     /// Whether an action carries what its way asks for, in a form that can be kept and read.
@@ -52,6 +57,9 @@ impl Desk {
         if let Some(name) = input.unwritable() {
             return wrong(format!("`{name}` holds control characters"));
         }
+        if let Some(why) = misnamed(&input.attachments) {
+            return wrong(why);
+        }
         for day in DAYS {
             if let Some(text) = input.get(day)
                 && parse_day(text).is_none()
@@ -61,10 +69,19 @@ impl Desk {
                 ));
             }
         }
-        if let Some(text) = input.get("measure_date")
-            && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
+        for day in DONE {
+            if let Some(text) = input.get(day)
+                && parse_day(text).is_some_and(|day| day > beijing_day(effective_at))
+            {
+                return wrong(format!("field `{day}`: {text} lies in the future"));
+            }
+        }
+        if let Some(text) = input.get("fine")
+            && fen(text).is_none()
         {
-            return wrong(format!("field `measure_date`: {text} lies in the future"));
+            return wrong(format!(
+                "field `fine`: `{text}` is no amount in yuan, write 12000 or 12000.50"
+            ));
         }
         if let Some(text) = input.get("record")
             && let Err(why) = Record::from_json(text)

@@ -9,6 +9,7 @@ use super::parts::Severity;
 use super::penalty;
 use super::review_row;
 use super::step::{Actor, Input};
+use super::visit;
 use nonsite_schemas::time::beijing_day_start;
 
 /// Rectification returned this often goes on-site.
@@ -36,6 +37,14 @@ pub enum Guard {
     TwoOfficers,
     /// The visit was approved, or is urgent (S1: papers may follow).
     ApprovedOrS1,
+    /// The visit was approved.
+    VisitApproved,
+    /// The visit was not approved.
+    VisitUnapproved,
+    /// A video of the visit was handed in, or a reason says why there is none.
+    VisitFilmed,
+    /// The visit is recorded on its day, or a reason says why not.
+    RecordedSameDay,
     /// At least one file is attached, with the action or before it.
     HasEvidence,
     /// The checklist is complete and nothing on it fails.
@@ -66,6 +75,8 @@ pub enum Guard {
     HasPlan,
     /// A file goes with the action, or a reason says why there is none.
     HasProof,
+    /// A file proves the answer, or a reason says why there is none.
+    AnswerProven,
     /// The violation ended less than two years ago, or there is a reason for five.
     NotTimeBarred,
     /// The rule was silent for long enough since the measures, or somebody says why that is waived.
@@ -119,6 +130,12 @@ impl Guard {
             Self::NotHandler => "not by somebody who handled the case",
             Self::TwoOfficers => "two different officers are named",
             Self::ApprovedOrS1 => "the visit is approved (S1: papers may follow)",
+            Self::VisitApproved => "the visit is approved, for S1 afterwards",
+            Self::VisitUnapproved => "the visit is not approved",
+            Self::VisitFilmed => "a video of the visit is attached, or `no_video` says why not",
+            Self::RecordedSameDay => {
+                "recorded on the day of the visit, or `late_record` says why not"
+            }
             Self::HasEvidence => "evidence is attached",
             Self::EveryItemPasses => "every item of the checklist passes or does not apply",
             Self::AnItemFails => "an item of the checklist fails, with its reason",
@@ -140,6 +157,7 @@ impl Guard {
                 "the plan, or `owner` and `plan_due`, says who is responsible and by when"
             }
             Self::HasProof => "a proof is attached, or `no_proof` says why there is none",
+            Self::AnswerProven => "a file proves it, or `no_proof` says why there is none",
             Self::NotTimeBarred => {
                 "the violation ended less than two years ago (with `limitation`: five)"
             }
@@ -214,11 +232,11 @@ impl Guard {
                     ),
                 )
             }
-            Self::ApprovedOrS1 => hold(
-                case.severity == Severity::S1 || at.input.get("approval").is_some(),
-                "field `approval` is missing: a visit needs its approval form (except for S1)"
-                    .to_owned(),
-            ),
+            Self::ApprovedOrS1
+            | Self::VisitApproved
+            | Self::VisitUnapproved
+            | Self::VisitFilmed
+            | Self::RecordedSameDay => visit::check(self, at),
             Self::ChecksDone => hold(
                 case.check_at.is_none(),
                 "a check of the look-back waits to be run".to_owned(),
@@ -244,6 +262,13 @@ impl Guard {
                 !at.input.attachments.is_empty() || at.input.get("no_proof").is_some(),
                 "延期理由缺证明材料 / nothing proves the reason: attach it, or say in `no_proof` why \
                  there is none"
+                    .to_owned(),
+            ),
+            Self::AnswerProven => hold(
+                !at.input.attachments.is_empty()
+                    || case.files_added > 0
+                    || at.input.get("no_proof").is_some(),
+                "反馈缺附件 / no file proves the answer: hand it in, or say in `no_proof` why there is none"
                     .to_owned(),
             ),
             Self::NotTimeBarred => not_time_barred(at),

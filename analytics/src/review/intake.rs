@@ -226,7 +226,7 @@ impl Service {
     }
 
     /// Reminder, part of an open case, or a clue of its own.
-    async fn sort(
+    pub(super) async fn sort(
         &self,
         tx: &mut dyn Tx,
         case: Case,
@@ -335,6 +335,8 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         rule_group: finding.rule_group.clone(),
         severity: finding.severity,
         confirmed: finding.confirmed,
+        source_system: None,
+        source_ref: None,
         subject,
         permit_no: finding.permit_no.clone(),
         unit_name: finding.unit_name.clone(),
@@ -359,6 +361,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         entered_at: now,
         clock_from: now,
         due_at: None,
+        terms: None,
         timer_at: None,
         overdue: false,
         remind_at: None,
@@ -367,10 +370,12 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         procedure: Procedure::default(),
         order_length: None,
         files_added: 0,
+        videos_added: 0,
         measured_from: None,
         checks: Vec::new(),
         check_at: None,
         plan: None,
+        visit_approval: None,
         only_reminded: false,
         look_back_until: None,
         return_count: 0,

@@ -11,7 +11,7 @@ use super::calendar::beijing_text;
 use super::case::{Case, CheckResult, LookBackCheck};
 use super::desk::{Desk, Moved};
 use super::error::Error;
-use super::machine::RELAPSE;
+use super::machine::{Machine, RELAPSE};
 use super::recheck::{Rechecked, Verdict};
 use super::service::Service;
 use super::step::{Actor, Input};
@@ -26,8 +26,11 @@ impl Desk {
 
     /// The check whose turn it is, by its day.
     fn check_day(&self, case: &Case) -> Option<u32> {
-        let state = self.machine.state(&case.state)?;
-        state.checks.get(case.checks.len()).copied()
+        let checks = match &case.terms {
+            Some(terms) => &terms.checks,
+            None => &Machine::built_in().state(&case.state)?.checks,
+        };
+        checks.get(case.checks.len()).copied()
     }
 
     /// Whether the next thing that happens to a case is a check.

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::parts::{ClockDef, FieldDef, ItemDef, Role, State, Transition};
+use super::terms;
 
 const BUILT_IN: &str = include_str!("machine.toml");
 
@@ -55,6 +56,8 @@ pub struct Machine {
     items: Vec<ItemDef>,
     clocks: Vec<ClockDef>,
     by_name: BTreeMap<String, usize>,
+    /// Version and SHA-256 of the set of lengths.
+    lengths: (String, String),
 }
 
 impl Machine {
@@ -81,7 +84,9 @@ impl Machine {
             .enumerate()
             .map(|(index, state)| (state.name.clone(), index))
             .collect();
+        let sha256 = terms::sha256_of(&text.version, &text.state, &text.clock);
         let machine = Self {
+            lengths: (text.version.clone(), sha256),
             version: text.version,
             initial: text.initial,
             states: text.state,
@@ -98,6 +103,29 @@ impl Machine {
     /// Version written into every audit row.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Version and SHA-256 (hex) of the set of lengths its clocks have: the workflow's own, or those of
+    /// an operator's file.
+    pub fn lengths(&self) -> (&str, &str) {
+        (&self.lengths.0, &self.lengths.1)
+    }
+
+    /// The same workflow with other lengths, under a version of their own.
+    ///
+    /// # Errors
+    /// [`MachineError`] when they do not fit together.
+    pub(super) fn with_lengths(
+        &self,
+        version: &str,
+        change: impl FnOnce(&mut [State], &mut [ClockDef]),
+    ) -> Result<Self, MachineError> {
+        let mut machine = self.clone();
+        change(&mut machine.states, &mut machine.clocks);
+        machine.check()?;
+        let sha256 = terms::sha256_of(version, &machine.states, &machine.clocks);
+        machine.lengths = (version.to_owned(), sha256);
+        Ok(machine)
     }
 
     /// State a case begins in.
@@ -235,6 +263,7 @@ impl Machine {
         };
         for rule in &state.deadline {
             let lengths = [
+                rule.minutes.is_some(),
                 rule.hours.is_some(),
                 rule.days.is_some(),
                 rule.working_days.is_some(),
@@ -243,7 +272,12 @@ impl Machine {
             if lengths.iter().filter(|given| **given).count() != 1 {
                 return unsound("a deadline has exactly one length".to_owned());
             }
-            if rule.remind_first && rule.remind_hours.is_some() {
+            let reminders = [
+                rule.remind_first,
+                rule.remind_hours.is_some(),
+                rule.remind_minutes.is_some(),
+            ];
+            if reminders.iter().filter(|given| **given).count() > 1 {
                 return unsound("a deadline is reminded of once".to_owned());
             }
             if let Some(timer) = &rule.timer {

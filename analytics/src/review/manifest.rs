@@ -66,6 +66,7 @@ mod tests {
         let file = |name: &str, digit: &str| Attachment {
             name: name.to_owned(),
             sha256: digit.repeat(64),
+            kind: None,
             facts: None,
         };
         let files = [file("泵.jpg", "a"), file("report.pdf", "b")];

@@ -30,7 +30,7 @@ use crate::session::{append, ensure, rows, transaction};
 const PAGE: u32 = 10_000;
 /// Markers: position in the audit chain.
 pub(super) const EVENTS: &str = "nonsite-review/events";
-const CASES: &str = "nonsite-review/cases";
+pub(super) const CASES: &str = "nonsite-review/cases";
 
 /// What a mirror pass wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -134,7 +134,7 @@ pub(super) fn event_row(event: &Event) -> Map<String, Value> {
     }))
 }
 
-fn case_row(case: &Case) -> Map<String, Value> {
+pub(super) fn case_row(case: &Case) -> Map<String, Value> {
     object(json!({
         "case_id": case.case_id, "version": case.version, "state": case.state,
         "parent_id": case.parent_id, "anomaly_id": case.anomaly_id, "rule_id": case.rule_id,
@@ -147,6 +147,7 @@ fn case_row(case: &Case) -> Map<String, Value> {
         "rule_match": case.rule_match, "true_cause": case.true_cause,
         "look_back_until": case.look_back_until,
         "opened_at": case.opened_at, "updated_at": case.updated_at, "closed_at": case.closed_at,
+        "source_system": case.source_system, "source_ref": case.source_ref,
     }))
 }
 

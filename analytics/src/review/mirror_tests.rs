@@ -1,25 +1,30 @@
 //! The mirror writes every row once: again, at the same time, cut off anywhere, and after the queue was put
-//! back.
+//! back. Tables of earlier programs get the columns they lack.
 
 use std::future::poll_fn;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
-use nonsite_schemas::tables;
+use deltalake::kernel::Transaction;
+use nonsite_schemas::tables::{self, TableDef};
 
 use super::behaviour::config;
-use super::mirror::{EVENTS, Mirrored};
+use super::mirror::{CASES, EVENTS, Mirrored, case_row};
 use super::parts::{Role, Severity};
-use super::testing::Bench;
+use super::reported::{Clue, SourceSystem};
+use super::step::Input;
+use super::testing::{Bench, finding, person};
 use super::{Error, Filter};
+use crate::session::{append, ensure, rows};
 
 /// One number out of the mirror.
 async fn number(store: &Path, sql: &str) -> i64 {
     let settings = crate::session::Config::default();
     let session = crate::session::open(store, &settings).await.unwrap();
     let batches = session.read(sql).await.unwrap();
-    let rows = crate::session::rows::objects(&batches).unwrap();
+    let rows = rows::objects(&batches).unwrap();
     rows[0]["n"].as_i64().unwrap()
 }
 
@@ -176,6 +181,71 @@ async fn a_queue_that_ends_before_its_mirror_is_an_error(bench: Bench) {
     );
 }
 
+/// Where the source of a clue stands in a case.
+const SOURCE: [&str; 2] = ["source_system", "source_ref"];
+
+async fn where_a_clue_comes_from_is_mirrored(bench: Bench) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path();
+    // The table of a program that did not have the columns, with a row of it.
+    let def = tables::review_cases();
+    let columns: Vec<usize> = (0..def.schema.fields().len())
+        .filter(|at| !SOURCE.contains(&def.schema.field(*at).name().as_str()))
+        .collect();
+    let earlier = TableDef {
+        schema: Arc::new(def.schema.project(&columns).unwrap()),
+        ..def
+    };
+    let old = bench.open("m-0", Severity::S3).await;
+    let mut row = case_row(&bench.service.show(&old).await.unwrap().case);
+    for column in SOURCE {
+        row.remove(column);
+    }
+    let table = ensure(store, &earlier).await.unwrap();
+    let batch = rows::batch(&earlier.schema, &[row]).unwrap();
+    let chain = bench.service.audit(None).await.unwrap().rows;
+    let mark = Transaction::new(CASES, chain);
+    append(&table, &earlier, batch, vec![mark]).await.unwrap();
+
+    bench.open("m-1", Severity::S3).await;
+    let found = finding("m-2", Severity::S3);
+    let clue = Clue {
+        source_system: SourceSystem::Complaint,
+        source_ref: "12345-m".to_owned(),
+        severity: Severity::S3,
+        permit_no: found.permit_no,
+        unit_name: found.unit_name,
+        org_code: found.org_code,
+        outlet_uid: found.outlet_uid,
+        mn: found.mn,
+        factor: None,
+        from: found.window_start,
+        to: found.window_end,
+        text: "夜间有异味 / a smell at night".to_owned(),
+    };
+    let analyst = person("ana", Role::Analyst);
+    let nothing = Input::default();
+    let reported = bench.service.report(&clue, &analyst, &nothing);
+    let reported = reported.await.unwrap();
+    let mirrored = bench.service.mirror(store).await.unwrap();
+    let chain = bench.service.audit(None).await.unwrap().rows;
+    assert_eq!(mirrored.events as i64, chain);
+    let count = async |condition: &str| {
+        let sql = format!("SELECT count(*) AS n FROM review_cases WHERE {condition}");
+        number(store, &sql).await
+    };
+    assert_eq!(
+        count("source_system = 'complaint' AND source_ref = '12345-m'").await,
+        reported.version
+    );
+    let (old, by_rule) = (1, 2);
+    assert_eq!(
+        count("source_system IS NULL AND source_ref IS NULL").await,
+        old + by_rule
+    );
+    assert_eq!(count("true").await, old + by_rule + reported.version);
+}
+
 /// Every test once per store.
 macro_rules! on_both {
     ($($test:ident),* $(,)?) => {
@@ -203,4 +273,5 @@ on_both! {
     mirrors_at_the_same_time_double_nothing,
     a_pass_that_is_cut_off_is_made_up_for,
     a_queue_that_ends_before_its_mirror_is_an_error,
+    where_a_clue_comes_from_is_mirrored,
 }

@@ -20,6 +20,8 @@
 //!   of the moment it passed, before anything else happens to the case.
 //! - **W5** One anomaly is one case, however often it is taken in.
 //! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
+//! - **W7** Nothing is decided by one person alone or by the program: dismissing, and approving from S2 on,
+//!   takes two signatures; behind any other decision there are two persons all the same.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
@@ -38,6 +40,7 @@ mod checklist;
 mod claims;
 mod clocks;
 mod deadline;
+mod deadline_file;
 mod desk;
 mod diagram;
 mod dossier;
@@ -57,10 +60,12 @@ mod package;
 mod parts;
 mod penalty;
 mod postgres;
+mod reads;
 mod recheck;
 mod registry;
 mod relapse;
 mod relational;
+mod reported;
 mod review_row;
 mod rise;
 mod service;
@@ -71,7 +76,9 @@ mod stats;
 mod step;
 mod store;
 mod stored;
+mod terms;
 mod tick;
+mod visit;
 
 #[cfg(test)]
 mod behaviour;
@@ -92,6 +99,8 @@ mod properties;
 #[cfg(test)]
 mod properties_ends;
 #[cfg(test)]
+mod properties_persons;
+#[cfg(test)]
 mod tampering;
 #[cfg(test)]
 mod testing;
@@ -102,12 +111,15 @@ mod versions_tests;
 #[cfg(test)]
 mod walk;
 
+pub use crate::detect::dry::{Again, Rerun};
 pub use act::{ActView, Record, Target};
 pub use audit::AuditReport;
 pub use bundle::{Bundle, Bundles, DocumentDef, Printed, Serving, Table};
 pub use calendar::{Calendar, beijing_text};
 pub use caller::{Begun, Caller, Request, Scope};
-pub use case::{Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature};
+pub use case::{
+    Case, CheckResult, HeldDeadline, LookBackCheck, Plan, RunningClock, Signature, VisitApproval,
+};
 pub use checked::Checked;
 pub use checklist::{Answer, Verdict};
 pub use diagram::{document, mermaid};
@@ -118,7 +130,7 @@ pub use dossier::{
 pub use error::{Error, FileFault, Refusal};
 pub use event::{ChainFault, Event};
 pub(crate) use evidence::near;
-pub use evidence::{CaseFile, FileFacts, Incoming, Kept, SeenBefore};
+pub use evidence::{CaseFile, EvidenceKind, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
 pub use machine::{Machine, MachineError};
@@ -126,13 +138,15 @@ pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;
 pub use package::Package;
 pub use parts::{
-    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Role, Severity, State, Transition,
-    UnitKind,
+    ClockDef, Counts, DeadlineRule, FieldDef, FourEyes, ItemDef, Law, Role, Severity, State,
+    Transition, UnitKind,
 };
-pub use penalty::{Fact, Hearing, LegalReview, Procedure};
+pub use penalty::{Fact, Hearing, LatePayment, LegalReview, Procedure, late_payment, yuan};
 pub use postgres::PostgresStore;
+pub use reads::{Read, ReadsWanted};
 pub use recheck::{Recheck, Rechecked, TableRecheck, Verdict as RecheckVerdict, WithoutTables};
 pub use registry::{Registered, Registry, TableRegistry, WithoutPermits};
+pub use reported::{Clue, SourceSystem};
 pub use review_row::Reviewed;
 pub use service::{Service, Shown};
 pub use settings::{Body, Config};
@@ -144,4 +158,5 @@ pub use store::{
     ActRow, Answered, FileRow, Filter, Order, Place, SendIntent, SentRow, Store, StoreError, Tx,
     VersionRow,
 };
+pub use terms::{ClockTerms, Length, Terms};
 pub use tick::Fired;

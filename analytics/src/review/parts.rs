@@ -24,7 +24,7 @@ pub enum Role {
     Officer,
     /// Reviewer of rectification; never somebody who handled the case.
     Reviewer,
-    /// Holder of the power to approve extensions.
+    /// Holder of the power to approve visits and extensions.
     Approver,
     /// Legal section.
     Legal,
@@ -136,6 +136,8 @@ pub struct DeadlineRule {
     pub severity: Vec<Severity>,
     /// Applies to this kind of unit only.
     pub unit: Option<UnitKind>,
+    /// Minutes from the start of the clock.
+    pub minutes: Option<u32>,
     /// Hours from the start of the clock.
     pub hours: Option<u32>,
     /// Calendar days, ending with the last one, moved to the next working day.
@@ -150,8 +152,26 @@ pub struct DeadlineRule {
     pub timer: Option<String>,
     /// How many hours before the end the holder of the state is reminded.
     pub remind_hours: Option<u32>,
+    /// The same in minutes.
+    pub remind_minutes: Option<u32>,
     /// The holder is reminded as soon as the clock starts, and not again.
     pub remind_first: bool,
+    /// What the law lets the length be.
+    pub law: Option<Law>,
+}
+
+/// What the law lets a length be, in the unit of that length.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Law {
+    /// Not shorter than this.
+    #[serde(default)]
+    pub least: Option<u32>,
+    /// Not longer than this.
+    #[serde(default)]
+    pub most: Option<u32>,
+    /// The law.
+    pub basis: String,
 }
 
 /// A state of a case.
@@ -175,12 +195,18 @@ pub struct State {
     /// act.
     #[serde(default)]
     pub act: Option<Mode>,
+    /// The approval of a visit still holds here.
+    #[serde(default)]
+    pub approved: bool,
     /// Deadlines; the first that fits applies.
     #[serde(default)]
     pub deadline: Vec<DeadlineRule>,
     /// Calendar days after which the rule that fired is run again, in order.
     #[serde(default)]
     pub checks: Vec<u32>,
+    /// It was decided on, and what is left is paper: what is found now is a clue of its own.
+    #[serde(default)]
+    pub decided: bool,
     /// Coming to it writes the hash of everything that was handed in.
     #[serde(default)]
     pub manifest: bool,
@@ -254,7 +280,7 @@ pub struct Transition {
     /// Possible only while this clock runs.
     #[serde(default)]
     pub during: Option<String>,
-    /// What it notes about the penalty procedure.
+    /// What it notes about the visit or the penalty procedure.
     #[serde(default)]
     pub notes: Option<Fact>,
     /// The message it sends.
@@ -300,6 +326,9 @@ pub struct ClockDef {
     /// When it passes a right is gone and nobody is late.
     #[serde(default)]
     pub lapses: bool,
+    /// What the law lets its length be; what it lets it be prolonged by are its own extensions.
+    #[serde(default)]
+    pub law: Option<Law>,
     /// What has to happen by its end.
     pub text: String,
 }

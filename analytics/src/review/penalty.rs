@@ -7,14 +7,16 @@
 //! while `payment` runs nothing was paid. What no clock tells is noted on the case ([`Procedure`]) by
 //! the steps that the workflow says so of ([`Fact`]), and ends with the state.
 
-use nonsite_schemas::time::beijing_day_start;
+use nonsite_schemas::time::{beijing_day, beijing_day_start};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{beijing_text, parse_day};
 use super::case::Case;
+use super::desk::Moved;
 use super::guard::{Guard, Situation};
 use super::parts::Severity;
 use super::step::{Actor, Input};
+use super::visit;
 
 /// Runs until something was decided.
 const DECISION: &str = "decision";
@@ -28,6 +30,14 @@ const SERVICE: &str = "service";
 const PAYMENT: &str = "payment";
 /// Runs until the paid case is on file.
 const ARCHIVE: &str = "archive";
+/// The action that ends the time of payment.
+const PAY: &str = "pay";
+/// Field with the days by which a payment was late.
+pub(super) const LATE_DAYS: &str = "late_days";
+/// Field with what they added to the fine, yuan.
+pub(super) const LATE_FINE: &str = "late_fine";
+/// What each day of late payment adds to a fine, percent of it (行政处罚法 art. 72).
+const LATE_PERCENT: i128 = 3;
 
 /// How far a hearing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +82,9 @@ pub struct Procedure {
     /// The lawyer's review, as long as what was reviewed is what there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_review: Option<LegalReview>,
+    /// The fine that was decided, fen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fine_fen: Option<i64>,
 }
 
 impl Procedure {
@@ -81,7 +94,7 @@ impl Procedure {
     }
 }
 
-/// What a step notes about the procedure.
+/// What a step notes about the procedure, or about the visit that may lead to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
@@ -103,6 +116,10 @@ pub enum Fact {
     MoreEvidence,
     /// The evidence is there.
     Evidence,
+    /// The visit was approved.
+    VisitApproval,
+    /// A fine was decided.
+    Fine,
 }
 
 impl Fact {
@@ -144,6 +161,8 @@ impl Fact {
                 done.evidence_wanted = None;
                 done.legal_review = None;
             }
+            Self::Fine => done.fine_fen = input.get("fine").and_then(fen),
+            Self::VisitApproval => visit::note(case, actor, input, at),
         }
     }
 }
@@ -195,9 +214,7 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
         Guard::Heard => heard(at),
         Guard::LegallyReviewed => legally_reviewed(at),
         Guard::Undecided => hold(
-            [SERVICE, PAYMENT, ARCHIVE]
-                .iter()
-                .all(|clock| !case.clock_runs(clock)),
+            !is_decided(case),
             "已作出处罚决定 / a penalty was decided already",
         ),
         Guard::DecidedAndServed => {
@@ -211,13 +228,88 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
                 "处罚决定书尚未送达 / the decision was not served yet (serve_decision)",
             )
         }
-        Guard::PaidOrReason => hold(
-            !case.clock_runs(PAYMENT) || at.input.get("unpaid").is_some(),
-            "罚款尚未缴纳 / the fine was not paid (pay); if it will not be, say in `unpaid` why",
-        ),
+        Guard::PaidOrReason => {
+            let unpaid = at.input.get("unpaid");
+            hold(
+                !case.clock_runs(PAYMENT) || unpaid.is_some(),
+                "罚款尚未缴纳 / the fine was not paid (pay); if it will not be, say in `unpaid` why",
+            )?;
+            hold(
+                !(case.clock_runs(PAYMENT) && unpaid == Some("no_fine") && done.fine_fen.is_some()),
+                "决定书载明罚款 / the decision names a fine: it was not paid for another reason than `no_fine`",
+            )
+        }
         // Conditions of other parts of the workflow are checked where they are named.
         _ => Ok(()),
     }
+}
+
+/// What late payment adds to a fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LatePayment {
+    /// Days after the last one on which it was in time.
+    pub days: i32,
+    /// What they add, fen; nothing when the fine is not known.
+    pub added_fen: Option<i64>,
+}
+
+/// What a payment on a Beijing day (days since 1970-01-01) would add; nothing while it is in time, or when
+/// no payment is waited for.
+pub fn late_payment(case: &Case, day: i32) -> Option<LatePayment> {
+    let clock = case.clocks.iter().find(|clock| clock.name == PAYMENT)?;
+    let days = day.saturating_sub(beijing_day(clock.due_at - 1));
+    (days > 0).then(|| LatePayment {
+        days,
+        added_fen: case.procedure.fine_fen.map(|fine| added(fine, days)),
+    })
+}
+
+/// The part of the fine that so many days add, to the fen; never more than the fine.
+fn added(fine: i64, days: i32) -> i64 {
+    let added = i128::from(fine) * LATE_PERCENT * i128::from(days) / 100;
+    i64::try_from(added).unwrap_or(fine).min(fine)
+}
+
+/// Adds to the row of a late payment by how much it was late.
+pub(super) fn write(before: Option<&Case>, moved: &mut Moved) {
+    let Some(before) = before.filter(|_| moved.action == PAY) else {
+        return;
+    };
+    let said = moved.input.get("paid_on").and_then(parse_day);
+    let day = said.unwrap_or_else(|| beijing_day(moved.effective_at));
+    if let Some(late) = late_payment(before, day) {
+        let fields = &mut moved.input.fields;
+        fields.insert(LATE_DAYS.to_owned(), late.days.to_string());
+        if let Some(fen) = late.added_fen {
+            fields.insert(LATE_FINE.to_owned(), yuan(fen));
+        }
+    }
+}
+
+/// Reads an amount in yuan, with two decimals at most, as fen.
+pub(super) fn fen(text: &str) -> Option<i64> {
+    let (yuan, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str, most: usize| {
+        (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if !digits(yuan, 12) || !digits(rest, 2) {
+        return None;
+    }
+    let yuan: i64 = yuan.parse().ok()?;
+    let fen: i64 = format!("{rest:0<2}").parse().ok()?;
+    Some(yuan * 100 + fen).filter(|fen| *fen > 0)
+}
+
+/// An amount of fen in yuan, `12000.50`.
+pub fn yuan(fen: i64) -> String {
+    format!("{}.{:02}", fen / 100, fen % 100)
+}
+
+/// Whether a penalty was decided and its case is not on file yet.
+pub(super) fn is_decided(case: &Case) -> bool {
+    [SERVICE, PAYMENT, ARCHIVE]
+        .iter()
+        .any(|clock| case.clock_runs(clock))
 }
 
 /// Whether a hearing was asked for that is neither held nor waived.
@@ -304,5 +396,41 @@ fn legally_reviewed(at: &Situation<'_>) -> Result<(), String> {
             false,
             "重大处罚决定须先经法制审核 / a major decision needs a legal review first (legal_review)",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_to_the_fen() {
+        for (text, expected) in [
+            ("12000", Some(1_200_000)),
+            ("12000.5", Some(1_200_050)),
+            ("0.01", Some(1)),
+            ("0", None),
+            ("", None),
+            ("12,000", None),
+            ("12000.", None),
+            (".5", None),
+            ("1.005", None),
+            ("-5", None),
+            ("1e6", None),
+            ("9999999999999", None),
+        ] {
+            assert_eq!(fen(text), expected, "{text}");
+        }
+        assert_eq!(yuan(1_200_050), "12000.50");
+    }
+
+    #[test]
+    fn a_late_fine_grows_by_3_percent_a_day_up_to_itself() {
+        assert_eq!(added(1_000_000, 1), 30_000);
+        assert_eq!(added(1_000_000, 33), 990_000);
+        assert_eq!(added(1_000_000, 34), 1_000_000);
+        assert_eq!(added(99_999_999_999_999, i32::MAX), 99_999_999_999_999);
+        // Whole fen.
+        assert_eq!(added(50, 1), 1);
     }
 }

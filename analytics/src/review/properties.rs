@@ -19,7 +19,7 @@ use super::testing::{Bench, finding, monday};
 use super::walk::{Move, Walk, any_beginning, any_move, any_start, led};
 
 /// Pairs of states that no case may ever pass directly.
-const NEVER: [(&str, &str); 7] = [
+const NEVER: [(&str, &str); 8] = [
     ("dispatched", "closed"),
     ("submitted", "closed"),
     ("submitted", "look_back"),
@@ -27,6 +27,7 @@ const NEVER: [(&str, &str); 7] = [
     ("rectify", "approved"),
     ("filing", "closed"),
     ("to_onsite", "rectify"),
+    ("onsite_approval", "onsite_done"),
 ];
 
 /// W1 and W4 of one change: only ways of the machine, in allowed roles, with the persons and papers
@@ -70,6 +71,17 @@ fn on_the_ways(case: &Case, moved: &Moved) -> Result<(), TestCaseError> {
         }
         if ["dispatch", "verify"].contains(&moved.action.as_str()) {
             prop_assert!(case.severity > Severity::S1, "an S1 goes on-site");
+        }
+        if moved.action == "onsite" && case.severity > Severity::S1 {
+            prop_assert!(case.visit_approval.is_some(), "nobody approved the visit");
+        }
+        if from == "onsite_done" && to != from {
+            prop_assert!(case.visit_approval.is_some(), "the papers are missing");
+            prop_assert!(moved.case.visit_approval.is_none(), "of another visit");
+        }
+        if moved.action == "refuse_onsite" {
+            prop_assert!(case.severity > Severity::S1 || from == "onsite_done");
+            prop_assert!(case.visit_approval.is_none() && moved.case.visit_approval.is_none());
         }
         if moved.action == "close" && from == "look_back" {
             prop_assert_eq!(case.checks.len(), 2, "both checks were run");

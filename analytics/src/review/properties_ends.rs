@@ -69,6 +69,12 @@ fn willing(desk: &Desk, case: &Case, far: &BTreeMap<&str, usize>, turn: usize, n
         .filter(|way| way.to != case.state && way.roles != [Role::Engine])
         .collect();
     ways.sort_by_key(|way| far[way.to.as_str()]);
+    // Some papers are missing: a visit's approval comes after it.
+    let papers = desk
+        .machine
+        .from(&case.state)
+        .filter(|way| way.to == case.state);
+    ways.extend(papers.filter(|way| way.action == "approve_onsite"));
     for way in ways {
         // Somebody new each time: nobody reviews or countersigns what they did before.
         let role = way.roles.iter().find(|role| **role != Role::Engine);
@@ -120,6 +126,7 @@ fn these_states_wait_for_people() {
             "verify_off",
             "rectify",
             "submitted",
+            "onsite_approval",
             "to_onsite",
             "onsite_done",
             "returned",

@@ -30,7 +30,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 32] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 34] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -63,6 +63,8 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 32] = [
     registry::POSITIVE_LIST,
     registry::PERMIT_VERSION,
     registry::NOT_KNOWN,
+    super::penalty::LATE_DAYS,
+    super::penalty::LATE_FINE,
 ];
 
 /// Hours of normal operation a rule has to be silent for.

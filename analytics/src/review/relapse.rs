@@ -5,6 +5,12 @@
 //! the new finding merged into it. What began before the measures is the old trouble, told late, and
 //! merges quietly. A look-back that ends in silence closes the case (a timer of the machine).
 //!
+//! What was decided on takes in nothing more. A dismissal, a decision not to punish, a transfer and a
+//! penalty speak of what was known then, and nobody would look at what is added to them; so a finding
+//! that comes afterwards is a clue of its own, with the decision shown as already checked. An approval
+//! answers the old trouble, but only up to the severity it was given for: what turns out to be worse is
+//! a clue of its own as well.
+//!
 //! Order after downtime: a finding from inside the look-back goes before its end even when both are
 //! applied on the same day; and when the end was applied first, the closed case is reopened, because
 //! the relapse was there. Either way the same state comes out.
@@ -13,6 +19,7 @@ use super::calendar::beijing_text;
 use super::case::Case;
 use super::desk::Desk;
 use super::error::Error;
+use super::penalty;
 use super::service::Service;
 use super::step::{Actor, Input};
 use super::store::Tx;
@@ -50,6 +57,14 @@ fn overlap(one: &Case, other: &Case) -> bool {
     one.window_start < end(other) && other.window_start < end(one)
 }
 
+impl Desk {
+    /// Whether a case was decided on, so that what is found now is no part of it.
+    pub(super) fn is_decided(&self, case: &Case) -> bool {
+        let state = self.machine.state(&case.state);
+        state.is_some_and(|state| state.decided) || penalty::is_decided(case)
+    }
+}
+
 impl Service {
     /// Looks for the case a finding belongs to, after deadlines that passed took effect on it. A
     /// conflict names a case whose look-back has to be checked first.
@@ -60,7 +75,8 @@ impl Service {
         now: i64,
     ) -> Result<Parent, Error> {
         let began = case.window_start;
-        let open = tx.open_cases_on(&case.subject, &case.case_id).await?;
+        let mut open = tx.open_cases_on(&case.subject, &case.case_id).await?;
+        open.retain(|other| !self.desk.is_decided(other));
         if let Some(mut open) = one_cause(open, case) {
             if open.state == "look_back" && open.is_relapse(began) {
                 return Ok(Parent::Relapsed(open));
@@ -72,11 +88,12 @@ impl Service {
                 let moves = self.desk.expire(&open)?;
                 open = self.record(tx, &open, moves, now).await?;
             }
-            if self
+            let is_open = self
                 .machine()
                 .state(&open.state)
-                .is_some_and(|state| !state.is_final)
-            {
+                .is_some_and(|state| !state.is_final);
+            let worse_than_approved = open.state == "look_back" && case.severity < open.severity;
+            if is_open && !worse_than_approved {
                 return Ok(Parent::Open(open));
             }
         }

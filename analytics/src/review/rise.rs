@@ -32,8 +32,9 @@ impl Service {
         let Some(case) = tx.case(&Case::id_of(&finding.anomaly_id)).await? else {
             return Ok(false);
         };
-        // A reminder is no clue yet: it is raised once it is confirmed.
+        // A reminder is no clue yet: it is raised once it is confirmed. What was decided stays decided.
         let apart = case.state == "reminded"
+            || self.desk.is_decided(&case)
             || self
                 .machine()
                 .state(&case.state)
@@ -93,7 +94,8 @@ impl Service {
         let open = self
             .machine()
             .state(&parent.state)
-            .is_some_and(|state| !state.is_final);
+            .is_some_and(|state| !state.is_final)
+            && !self.desk.is_decided(&parent);
         if !open || parent.severity <= wanted {
             return Ok(());
         }

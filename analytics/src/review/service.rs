@@ -18,6 +18,7 @@ use super::event::{Event, GENESIS};
 use super::machine::Machine;
 use super::marks;
 use super::parts::Role;
+use super::penalty;
 use super::postgres::PostgresStore;
 use super::recheck::{Recheck, WRITTEN_BY_THE_PROGRAM, WithoutTables};
 use super::registry::{Registry, WithoutPermits};
@@ -69,13 +70,14 @@ impl Service {
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let config = &config.with_calendar_file()?;
         config.validate()?;
+        let machine = config.machine()?;
         let bundles = Bundles::load(config.bundles.as_deref())?;
         let patience = Duration::from_secs(u64::from(config.busy_timeout_s));
         let store: Arc<dyn Store> = match config.postgres() {
             Some(address) => Arc::new(PostgresStore::open(address, patience).await?),
             None => Arc::new(SqliteStore::open(&config.database, patience).await?),
         };
-        let mut service = Self::on(store, config, clock);
+        let mut service = Self::on(store, config, clock).with_machine(machine);
         service.bundles = Arc::new(bundles);
         Ok(service)
     }
@@ -93,6 +95,17 @@ impl Service {
             recheck: Arc::new(WithoutTables),
             registry: Arc::new(WithoutPermits),
         }
+    }
+
+    /// The same queue with other lengths of its deadlines ([`Config::machine`]); the workflow's own until
+    /// then.
+    pub(super) fn with_machine(mut self, machine: Machine) -> Self {
+        let desk = Desk {
+            machine: Arc::new(machine),
+            ..Desk::clone(&self.desk)
+        };
+        self.desk = Arc::new(desk);
+        self
     }
 
     /// The same queue, which runs rules again by these means: for approvals and for the checks of the
@@ -137,8 +150,8 @@ impl Service {
     }
 
     /// The workflow.
-    pub fn machine(&self) -> &'static Machine {
-        self.desk.machine
+    pub fn machine(&self) -> &Machine {
+        &self.desk.machine
     }
 
     /// Takes an action on a case. Deadlines that have passed take effect first, so that nobody gains
@@ -373,6 +386,7 @@ impl Service {
         let acts = self.make_acts(tx, before, &mut moved, now).await?;
         self.seal_files(tx, before, &mut moved).await?;
         marks::write(before, &mut moved, now);
+        penalty::write(before, &mut moved);
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx
@@ -415,6 +429,7 @@ impl Service {
                     name: file.name.clone(),
                     sha256: file.sha256.clone(),
                     picture: facts.picture.clone(),
+                    kind: file.kind.map(|kind| kind.code().to_owned()),
                     at: now,
                 })
                 .await?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::case::Case;
 use super::error::Error;
+use super::machine::Machine;
 use super::parts::UnitKind;
 
 /// An enforcement body, as its acts name it.
@@ -35,6 +36,8 @@ pub struct Config {
     pub evidence_max_mb: u32,
     /// File of public holidays and make-up days, see `docs/review.md`.
     pub calendar: Option<PathBuf>,
+    /// File of deadlines that are longer or shorter than the workflow's own, see `docs/review.md`.
+    pub deadlines: Option<PathBuf>,
     /// Further weekdays off (public holidays), `YYYY-MM-DD`.
     pub holidays: BTreeSet<NaiveDate>,
     /// Weekend days worked instead (调休), `YYYY-MM-DD`.
@@ -74,6 +77,7 @@ impl Default for Config {
             evidence_dir: PathBuf::from("data/evidence"),
             evidence_max_mb: 200,
             calendar: None,
+            deadlines: None,
             holidays: BTreeSet::new(),
             workdays: BTreeSet::new(),
             claim_hours: 8,
@@ -186,6 +190,20 @@ impl Config {
             all.workdays.extend(file.workdays);
         }
         Ok(all)
+    }
+
+    /// The workflow with the lengths of the file of deadlines.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming the file, the line and what is wrong there.
+    pub fn machine(&self) -> Result<Machine, Error> {
+        match &self.deadlines {
+            None => Ok(Machine::built_in().clone()),
+            Some(path) => super::deadline_file::load(path).map_err(|problem| Error::Config {
+                key: "deadlines",
+                problem,
+            }),
+        }
     }
 
     /// The calendar of the deadlines.

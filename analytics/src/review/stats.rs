@@ -4,7 +4,7 @@
 //! it rests on. What is not decided yet is told apart and counts neither way. Times are those at
 //! which things took effect; a decision belongs to the Beijing day on which it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonsite_schemas::time::beijing_day;
 use serde::Serialize;
@@ -352,27 +352,32 @@ fn lasting<'e>(events: &[&'e Event]) -> Seen<'e> {
     seen
 }
 
-/// Every action after which a bundle is due, once per bundle; that very day it may still come.
+/// Every action for which a bundle is due, once per bundle; that very day it may still come. What was
+/// served on entering is recorded before the visit is.
 fn served<'e>(events: &[&'e Event], bundles: &[Bundle], as_of: i64) -> Seen<'e> {
     let mut seen = Seen::default();
-    for (index, event) in events.iter().enumerate() {
+    let mut used = BTreeSet::new();
+    for event in events {
         let day = beijing_day(event.effective_at);
         for bundle in bundles
             .iter()
             .filter(|bundle| bundle.when.contains(&event.action))
         {
-            let hit = events[index..].iter().find(|later| {
-                later.action == "serve"
-                    && later.fields.get("bundle") == Some(&bundle.kind)
-                    && beijing_day(later.effective_at) == day
+            let hit = events.iter().find(|other| {
+                other.action == "serve"
+                    && other.fields.get("bundle") == Some(&bundle.kind)
+                    && beijing_day(other.effective_at) == day
+                    && !used.contains(&other.seq)
             });
             match hit {
                 Some(hit) => {
+                    // One service is of one action.
+                    used.insert(hit.seq);
                     let took = Some(event.effective_at.min(hit.effective_at));
-                    seen.decided.push((hit, true, took));
+                    seen.decided.push((*hit, true, took));
                 }
                 None if day == beijing_day(as_of) => seen.undecided += 1,
-                None => seen.decided.push((event, false, None)),
+                None => seen.decided.push((*event, false, None)),
             }
         }
     }

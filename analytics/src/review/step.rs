@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::FileFacts;
+use super::evidence::{EvidenceKind, FileFacts};
 use super::parts::Role;
 
 /// Who acts, and in which capacity.
@@ -42,9 +42,20 @@ pub struct Attachment {
     pub name: String,
     /// SHA-256 of the content, hex.
     pub sha256: String,
+    /// What it shows, as whoever hands it in says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<EvidenceKind>,
     /// What was read from it when it was kept; rows of earlier versions have name and hash alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<Box<FileFacts>>,
+}
+
+impl Attachment {
+    /// The same file, said to show this.
+    pub fn showing(mut self, kind: Option<EvidenceKind>) -> Self {
+        self.kind = kind;
+        self
+    }
 }
 
 /// What an action carries.

@@ -9,6 +9,7 @@ use super::case::Case;
 use super::event::Event;
 use super::machine::Machine;
 use super::parts::Severity;
+use super::reads::{Read, ReadsWanted};
 
 /// A failure of the database.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +191,8 @@ pub struct FileRow {
     pub sha256: String,
     /// What the picture looks like, hex; `None` when nothing can be said.
     pub picture: Option<String>,
+    /// What it shows, as whoever handed it in said.
+    pub kind: Option<String>,
     /// When it was handed in, microseconds UTC.
     pub at: i64,
 }
@@ -318,6 +321,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn acts_between(&self, after: i64, until: i64) -> Result<Vec<ActRow>, StoreError>;
     /// The index of files of the rows after `after` up to `until`, in order.
     async fn files_between(&self, after: i64, until: i64) -> Result<Vec<FileRow>, StoreError>;
+    /// Appends to the log of reads; its position is given here. Takes no lock of the queue.
+    async fn note_read(&self, read: &Read) -> Result<(), StoreError>;
+    /// Rows of the log of reads, the latest first.
+    async fn reads(&self, wanted: &ReadsWanted) -> Result<Vec<Read>, StoreError>;
 }
 
 /// A writing transaction.

@@ -4,6 +4,7 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::case::Case;
 use super::event::Event;
+use super::reads::Read;
 use super::store::{ActRow, Answered, FileRow, SendIntent, StoreError, VersionRow};
 
 /// Id and document of a case's row.
@@ -156,6 +157,7 @@ where
         name: row.try_get("name")?,
         sha256: row.try_get("sha256")?,
         picture: row.try_get("picture")?,
+        kind: row.try_get("kind")?,
         at: row.try_get("at")?,
     })
 }
@@ -194,6 +196,31 @@ where
         marks: row.try_get("marks")?,
         until: row.try_get("held_until")?,
         at: row.try_get("at")?,
+    })
+}
+
+/// A row of the log of reads.
+pub(super) fn read<R>(row: &R) -> Result<Read, sqlx::Error>
+where
+    R: Row,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    for<'i> &'i str: ColumnIndex<R>,
+{
+    Ok(Read {
+        seq: row.try_get("seq")?,
+        at: row.try_get("at")?,
+        actor: row.try_get("actor")?,
+        role: row.try_get("role")?,
+        org_code: row.try_get("org_code")?,
+        client: row.try_get("client")?,
+        operation: row.try_get("operation")?,
+        kind: row.try_get("kind")?,
+        subject: row.try_get("subject")?,
+        part: row.try_get("part")?,
+        query: row.try_get("query")?,
+        status: row.try_get("status")?,
     })
 }
 

@@ -208,8 +208,8 @@ fn tamperings() -> Vec<String> {
         "INSERT INTO review_acts SELECT 99, 'put-in', 1, case_id, document, sha256, at \
          FROM review_acts",
         "DELETE FROM review_files",
-        "INSERT INTO review_files SELECT 2, 0, case_id, name, sha256, picture, at \
-         FROM review_files",
+        "INSERT INTO review_files (seq, position, case_id, name, sha256, picture, at) \
+         SELECT 2, 0, case_id, name, sha256, picture, at FROM review_files",
     ];
     all.extend(others.map(str::to_owned));
     all

@@ -10,6 +10,7 @@ use super::calendar::HOUR;
 use super::case::Case;
 use super::dossier::CODES;
 use super::error::Error;
+use super::evidence::EvidenceKind;
 use super::intake::Finding;
 use super::machine::Machine;
 use super::parts::{Role, Severity};
@@ -83,12 +84,15 @@ pub(super) fn papers() -> Input {
         ("owner", "manager, 13800000000"),
         ("plan_due", "2026-03-03"),
         ("minutes", "minutes-1"),
+        ("samples", "S-1, station"),
+        ("no_video", "recorder broken"),
         ("evidence_list", "hourly values, photo"),
         ("list", "case file, evidence"),
         ("measure_date", "2026-03-02"),
         ("promise", "manager"),
         ("opinion", "complete"),
         ("facts", "limit exceeded"),
+        ("case_form", "form-1"),
         ("case_no", "case-1"),
         ("decision", "decision-1"),
         ("major", "no"),
@@ -101,6 +105,7 @@ pub(super) fn papers() -> Input {
     input.attachments.push(Attachment {
         name: "pump.jpg".to_owned(),
         sha256: "ab".repeat(32),
+        kind: Some(EvidenceKind::After),
         facts: None,
     });
     input

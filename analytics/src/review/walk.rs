@@ -131,7 +131,11 @@ pub(super) fn led(desk: &Desk, beginning: usize, start: (Severity, bool), now: i
     if actions.is_empty() {
         return detected(start, now);
     }
-    let mut case = detected((Severity::S3, true), now);
+    led_along(desk, detected((Severity::S3, true), now), actions, now)
+}
+
+/// A case after these actions.
+pub(super) fn led_along(desk: &Desk, mut case: Case, actions: &[&str], now: i64) -> Case {
     for action in actions {
         let role = desk.machine.way(&case.state, action).unwrap().roles[0];
         let actor = match role {

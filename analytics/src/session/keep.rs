@@ -26,6 +26,19 @@ impl Session {
         self.keep(name, schema, parts)
     }
 
+    /// Reads the rows of a scoped session once and keeps them, because most of what a run prepares
+    /// begins with them.
+    pub(crate) async fn hold_readings(&self) -> Result<(), Error> {
+        self.materialise("readings_raw", "SELECT * FROM readings_raw")
+            .await?;
+        // It was planned over the files.
+        let view = "readings";
+        self.ctx
+            .deregister_table(view)
+            .map_err(Error::query(view))?;
+        crate::views::register(&self.ctx, &[view]).await
+    }
+
     /// The same for a query that groups by logger, one thread per range of loggers: `bounds` are
     /// the loggers at which the second and every further range begins.
     ///

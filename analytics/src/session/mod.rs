@@ -15,32 +15,44 @@
 //! Failure modes: an unreadable folder or log ([`Error::Store`], [`Error::Table`]).
 
 mod error;
+mod files;
 mod keep;
+mod readings;
 pub mod render;
 pub mod rows;
+mod sift;
 mod store;
 pub mod travel;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
+use datafusion::execution::cache::cache_manager::{CacheManagerConfig, FileMetadataCache};
+use datafusion::execution::cache::default_cache::DefaultCache;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake::DeltaTable;
 use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use nonsite_schemas::copies;
 use nonsite_schemas::tables::{self, TableDef};
 use serde::{Deserialize, Serialize};
 
 use crate::functions::units::Units;
 pub use error::Error;
 pub(crate) use keep::{plain, recast};
+pub(crate) use readings::Readings;
 pub use store::present;
-pub(crate) use store::{append, ensure, load, load_at, replace_partitions, transaction};
+pub(crate) use store::{
+    append, ensure, load, load_at, replace_partitions, replace_partitions_by, transaction,
+};
 
 /// `[session]`: what one query may use.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,6 +140,11 @@ impl Session {
     /// Version of a table this session reads; -1 when the table does not exist yet.
     pub fn version(&self, table: &str) -> i64 {
         self.versions.get(table).copied().unwrap_or(-1)
+    }
+
+    /// Whether a table may have rows; those of a session in memory have no version.
+    pub(crate) fn may_hold(&self, table: &str) -> bool {
+        self.store.as_os_str().is_empty() || self.version(table) >= 0
     }
 
     /// Versions of all tables that exist.
@@ -284,9 +301,24 @@ impl Session {
 
     /// Registers rows under `name`, replacing a table or view of that name.
     pub(crate) fn put(&self, name: &str, batch: RecordBatch) -> Result<(), Error> {
+        self.put_all(name, &batch.schema(), vec![batch])
+    }
+
+    /// The same for any number of batches of these columns.
+    pub(crate) fn put_all(
+        &self,
+        name: &str,
+        schema: &SchemaRef,
+        batches: Vec<RecordBatch>,
+    ) -> Result<(), Error> {
         let what = format!("table `{name}`");
+        let batches = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Error::query(&what)(error.into()))?;
         let table =
-            MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(Error::query(&what))?;
+            MemTable::try_new(Arc::clone(schema), vec![batches]).map_err(Error::query(&what))?;
         self.ctx
             .deregister_table(name)
             .map_err(Error::query(&what))?;
@@ -296,6 +328,17 @@ impl Session {
         Ok(())
     }
 }
+
+/// Memory for footers and page indexes of data files; beyond it, those not asked for longest are read
+/// again when they are needed.
+const FOOTER_BYTES: usize = 256 << 20;
+
+/// Footers and page indexes of data files. Files never change, and sessions come and go with every
+/// commit, so the process keeps one cache for all of them.
+static FOOTERS: LazyLock<Arc<FileMetadataCache>> = LazyLock::new(|| {
+    let cache = DefaultCache::new(FOOTER_BYTES).with_name("footers of data files");
+    Arc::new(cache)
+});
 
 /// Every table a session knows.
 fn all_tables() -> Vec<TableDef> {
@@ -327,8 +370,12 @@ pub fn context(config: &Config) -> Result<SessionContext, Error> {
     // Comments of columns are metadata, and over a union of tables that comment a column differently
     // the two planners do not agree on what becomes of them: grouping by it would be refused.
     settings.execution.skip_physical_aggregate_schema_check = true;
+    let caches = CacheManagerConfig::default()
+        .with_file_metadata_cache(Some(Arc::clone(&FOOTERS)))
+        .with_metadata_cache_limit(FOOTER_BYTES);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_limit(config.memory_mb.saturating_mul(1 << 20), 1.0)
+        .with_cache_manager(caches)
         .build_arc()
         .map_err(Error::query("memory limit"))?;
     let ctx = SessionContext::new_with_config_rt(options, runtime);
@@ -390,15 +437,11 @@ async fn open_at(
                     .update_datafusion_session(&ctx.state())
                     .map_err(Error::table(def.name))?;
                 let state = table.snapshot().map_err(Error::table(def.name))?;
-                let config = DeltaScanConfig::new_from_session(&ctx.state())
-                    .with_wrap_partition_values(false);
-                let scan = DeltaScanNext::new(state.snapshot().clone(), config)
-                    .map_err(Error::query(format!("table `{}`", def.name)))?;
                 versions.insert(
                     def.name.to_owned(),
                     i64::try_from(state.version()).unwrap_or(i64::MAX),
                 );
-                ctx.register_table(def.name, Arc::new(scan))
+                ctx.register_table(def.name, provider(&ctx, &def, &table).await?)
             }
             None => {
                 let empty = MemTable::try_new(Arc::clone(&def.schema), vec![vec![]])
@@ -414,6 +457,26 @@ async fn open_at(
         versions,
         units: config.units()?,
     })
+}
+
+/// A version of a table as a query reads it.
+async fn provider(
+    ctx: &SessionContext,
+    def: &TableDef,
+    table: &DeltaTable,
+) -> Result<Arc<dyn TableProvider>, Error> {
+    let state = table.snapshot().map_err(Error::table(def.name))?;
+    let config = DeltaScanConfig::new_from_session(&ctx.state()).with_wrap_partition_values(false);
+    let scan = DeltaScanNext::new(state.snapshot().clone(), config)
+        .map_err(Error::query(format!("table `{}`", def.name)))?;
+    // The one table whose size decides how long a query takes.
+    if def.name == copies::TABLE {
+        let files = files::FileTable::open(table, scan.schema()).await;
+        if let Some(files) = files.map_err(Error::table(def.name))? {
+            return Ok(Arc::new(files));
+        }
+    }
+    Ok(Arc::new(scan))
 }
 
 /// A session over tables held in memory, for tests of views and rules: tables that are not given

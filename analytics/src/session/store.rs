@@ -3,8 +3,7 @@
 //! Invariant: rows and the transaction markers that say how far the run got are one commit, so a
 //! crash leaves either both or neither. A commit that meets another writer of the same marker is
 //! refused by the log (never rebased), and the caller starts its run again. Files are written so that a
-//! power cut leaves no log entry without its bytes ([`DurableFiles`]). Checkpoints are streamed by the library
-//! and do not share that.
+//! power cut leaves no log entry and no checkpoint without its bytes ([`DurableFiles`]).
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,15 +12,18 @@ use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, StructType, Transaction};
+use deltalake::kernel::{Action, Add, StructField, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::{DeltaTable, DeltaTableBuilder};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
 use nonsite_files::DurableFiles;
 use nonsite_schemas::tables::TableDef;
+use tokio::sync::mpsc;
 use url::Url;
 
 use super::Error;
@@ -140,12 +142,12 @@ async fn appears(store: &Path, name: &str) -> Result<Option<DeltaTable>, Error> 
     Ok(None)
 }
 
-/// The table, created from its definition when it does not exist. The store's own folder is made by
-/// who ingests, never here.
+/// The table, created from its definition when it does not exist, and with the columns that an earlier
+/// program's did not have. The store's own folder is made by who ingests, never here.
 pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
     present(store)?;
     if let Some(table) = load(store, def.name).await? {
-        return Ok(table);
+        return grown(table, store, def).await;
     }
     std::fs::create_dir_all(store.join(def.name)).map_err(|error| Error::Store {
         path: store.to_owned(),
@@ -173,10 +175,43 @@ pub(crate) async fn ensure(store: &Path, def: &TableDef) -> Result<DeltaTable, E
         Ok(table) => Ok(table),
         // Somebody else created it at the same moment, or is just about to: the library refuses a
         // folder that has the beginnings of a log.
-        Err(error) => appears(store, def.name)
-            .await?
-            .ok_or_else(|| Error::table(def.name)(error)),
+        Err(error) => match appears(store, def.name).await? {
+            Some(table) => grown(table, store, def).await,
+            None => Err(Error::table(def.name)(error)),
+        },
     }
+}
+
+/// The table with every column of its definition that may be null; in the rows that are there it is.
+/// One that may not be is not made up: writing to such a table is refused.
+async fn grown(table: DeltaTable, store: &Path, def: &TableDef) -> Result<DeltaTable, Error> {
+    let lacking = missing(&table, def)?;
+    if lacking.is_empty() {
+        return Ok(table);
+    }
+    match table.add_columns().with_fields(lacking).await {
+        Ok(table) => Ok(table),
+        // Somebody else added them at the same moment.
+        Err(error) => match load(store, def.name).await? {
+            Some(table) if missing(&table, def)?.is_empty() => Ok(table),
+            _ => Err(Error::table(def.name)(error)),
+        },
+    }
+}
+
+fn missing(table: &DeltaTable, def: &TableDef) -> Result<Vec<StructField>, Error> {
+    let schema = table.snapshot().map_err(Error::table(def.name))?.schema();
+    def.schema
+        .fields()
+        .iter()
+        .filter(|field| field.is_nullable() && schema.field(field.name()).is_none())
+        .map(|field| {
+            field
+                .as_ref()
+                .try_into_kernel()
+                .map_err(|source| Error::table(def.name)(DeltaTableError::Arrow { source }))
+        })
+        .collect()
 }
 
 /// Value of a transaction marker, if it was ever written.
@@ -195,7 +230,7 @@ pub(crate) async fn append(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let actions = write(table, def, batch).await?;
+    let actions = write(table, def, std::iter::once(Ok(batch))).await?;
     commit(table, def, actions, SaveMode::Append, markers).await
 }
 
@@ -208,7 +243,19 @@ pub(crate) async fn replace_partitions(
     batch: RecordBatch,
     markers: Vec<Transaction>,
 ) -> Result<(), Error> {
-    let mut actions = write(table, def, batch).await?;
+    let batches = std::iter::once(Ok(batch));
+    replace_partitions_by(table, def, partitions, batches, markers).await
+}
+
+/// The same for rows that come bit by bit.
+pub(crate) async fn replace_partitions_by(
+    table: &DeltaTable,
+    def: &TableDef,
+    partitions: &[String],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
+    markers: Vec<Transaction>,
+) -> Result<(), Error> {
+    let mut actions = write(table, def, batches).await?;
     let state = table.snapshot().map_err(Error::table(def.name))?;
     let log_store = table.log_store();
     let files: Vec<_> = state
@@ -232,18 +279,65 @@ pub(crate) async fn replace_partitions(
     commit(table, def, actions, SaveMode::Overwrite, markers).await
 }
 
+/// Rows after which files are written, so that a long table is never in memory whole.
+const ROWS_AT_ONCE: usize = 1_000_000;
+/// Batches that wait to be encoded.
+const WAITING: usize = 2;
+/// Files that are encoded at once.
+const LANES: usize = 2;
+
+/// Writes files; batches come while others are encoded.
 async fn write(
     table: &DeltaTable,
     def: &TableDef,
-    batch: RecordBatch,
+    batches: impl Iterator<Item = Result<RecordBatch, Error>> + Send,
 ) -> Result<Vec<Action>, Error> {
-    if batch.num_rows() == 0 {
-        return Ok(Vec::new());
+    let mut lanes = Vec::new();
+    let batches = batches.filter(|batch| !matches!(batch, Ok(batch) if batch.num_rows() == 0));
+    for (at, batch) in batches.enumerate() {
+        let batch = batch?;
+        if lanes.len() < LANES {
+            let (sender, receiver) = mpsc::channel(WAITING);
+            lanes.push((
+                sender,
+                SpawnedTask::spawn(lane(table.clone(), def.name, receiver)),
+            ));
+        }
+        // A lane that ended early says why when it is waited for; what comes after is for nothing.
+        if lanes[at % LANES].0.send(batch).await.is_err() {
+            break;
+        }
     }
-    let mut writer = RecordBatchWriter::for_table(table).map_err(Error::table(def.name))?;
-    writer.write(batch).await.map_err(Error::table(def.name))?;
-    let adds = writer.flush().await.map_err(Error::table(def.name))?;
-    Ok(adds.into_iter().map(Action::Add).collect())
+    let mut actions = Vec::new();
+    for (sender, task) in lanes {
+        drop(sender);
+        let written = task
+            .await
+            .map_err(|error| Error::query(def.name)(DataFusionError::External(error.into())))?;
+        actions.extend(written?.into_iter().map(Action::Add));
+    }
+    Ok(actions)
+}
+
+/// Encodes the batches that come, a file per partition and so many rows.
+async fn lane(
+    table: DeltaTable,
+    name: &'static str,
+    mut batches: mpsc::Receiver<RecordBatch>,
+) -> Result<Vec<Add>, Error> {
+    let mut writer = RecordBatchWriter::for_table(&table).map_err(Error::table(name))?;
+    let mut adds = Vec::new();
+    let mut rows = 0;
+    while let Some(batch) = batches.recv().await {
+        rows += batch.num_rows();
+        writer.write(batch).await.map_err(Error::table(name))?;
+        if rows >= ROWS_AT_ONCE {
+            rows = 0;
+            adds.extend(writer.flush().await.map_err(Error::table(name))?);
+        }
+    }
+    adds.extend(writer.flush().await.map_err(Error::table(name))?);
+    Ok(adds)
 }
 
 async fn commit(

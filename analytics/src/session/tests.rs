@@ -126,6 +126,34 @@ async fn a_table_that_is_being_created_is_not_there_yet() {
     assert!(error.contains("readings_raw"), "{error}");
 }
 
+/// A table of an earlier program gets the columns it lacks, once, whoever comes first.
+#[tokio::test]
+async fn columns_that_a_table_lacks_are_added() {
+    let store = tempfile::tempdir().expect("folder");
+    let def = tables::review_cases();
+    let columns: Vec<usize> = (0..def.schema.fields().len())
+        .filter(|at| def.schema.field(*at).name() != "source_ref")
+        .collect();
+    let earlier = TableDef {
+        schema: Arc::new(def.schema.project(&columns).expect("columns")),
+        ..def.clone()
+    };
+    ensure(store.path(), &earlier).await.expect("table");
+    let (one, two) = tokio::join!(ensure(store.path(), &def), ensure(store.path(), &def));
+    one.expect("table");
+    two.expect("table");
+    ensure(store.path(), &def).await.expect("table");
+    let session = open(store.path(), &Config::default())
+        .await
+        .expect("session");
+    assert_eq!(session.version("review_cases"), 1);
+    let batches = session.read("SELECT source_ref FROM review_cases").await;
+    assert_eq!(
+        render::csv(&batches.expect("reads")).expect("csv"),
+        "source_ref\n"
+    );
+}
+
 #[test]
 fn too_little_memory_is_refused_by_name() {
     let error = Config {

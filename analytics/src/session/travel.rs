@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
-use deltalake::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use futures::TryStreamExt;
 use nonsite_schemas::tables::TableDef;
 
@@ -72,12 +71,7 @@ impl Session {
         table
             .update_datafusion_session(&self.ctx.state())
             .map_err(Error::table(def.name))?;
-        let state = table.snapshot().map_err(Error::table(def.name))?;
-        let config =
-            DeltaScanConfig::new_from_session(&self.ctx.state()).with_wrap_partition_values(false);
-        let scan = DeltaScanNext::new(state.snapshot().clone(), config)
-            .map_err(Error::query(format!("table `{}`", def.name)))?;
-        Ok(Arc::new(scan))
+        super::provider(&self.ctx, &def, &table).await
     }
 }
 

@@ -57,19 +57,23 @@ fn of_file(file: &TargetsFile) -> impl Iterator<Item = Finished<'_>> {
     })
 }
 
-/// Sub-bureaus with at least one finished audit over all of them. `told` is what table `bureau_audits`
-/// says at the instant asked for.
-pub(super) fn audited(
-    asked: Asked<'_>,
-    file: &TargetsFile,
-    told: &[BureauAudit],
-    permits: &[InForce],
-    acts: &[ClosedAct],
-) -> Target {
-    let stated = !file.sub_bureaus.is_empty();
-    let bureaus: BTreeSet<&str> = if stated {
-        file.sub_bureaus.iter().map(String::as_str).collect()
-    } else {
+/// The city's sub-bureaus.
+pub(super) struct Bureaus<'a> {
+    /// Their codes.
+    pub(super) codes: BTreeSet<&'a str>,
+    /// Where they are known from.
+    pub(super) source: &'static str,
+}
+
+impl<'a> Bureaus<'a> {
+    /// Those of the targets file, else those that permits and inspections name.
+    pub(super) fn of(file: &'a TargetsFile, permits: &'a [InForce], acts: &'a [ClosedAct]) -> Self {
+        if !file.sub_bureaus.is_empty() {
+            return Self {
+                codes: file.sub_bureaus.iter().map(String::as_str).collect(),
+                source: "sub-bureaus of the targets file",
+            };
+        }
         let of_acts = acts
             .iter()
             .filter(|act| act.org_level == OrgLevel::SubBureau && act.org_code != UNKNOWN_BODY)
@@ -77,8 +81,22 @@ pub(super) fn audited(
         let of_permits = permits
             .iter()
             .filter_map(|one| one.permit.org_code.as_deref());
-        of_acts.chain(of_permits).collect()
-    };
+        Self {
+            codes: of_acts.chain(of_permits).collect(),
+            source: "sub-bureaus that permits and inspections name",
+        }
+    }
+}
+
+/// Sub-bureaus with at least one finished audit over all of them. `told` is what table `bureau_audits`
+/// says at the instant asked for.
+pub(super) fn audited(
+    asked: Asked<'_>,
+    file: &TargetsFile,
+    told: &[BureauAudit],
+    bureaus: &Bureaus<'_>,
+) -> Target {
+    let Bureaus { codes, source } = bureaus;
     let as_of = beijing_day(asked.as_of);
     let mut finished: Vec<Finished<'_>> = told
         .iter()
@@ -92,7 +110,7 @@ pub(super) fn audited(
     finished.sort_by_key(|audit| audit.on);
     let mut hits = 0_u32;
     let mut rows = Vec::new();
-    for bureau in &bureaus {
+    for bureau in codes {
         let first = finished.iter().find(|audit| audit.org_code == *bureau);
         hits += u32::from(first.is_some());
         let text = |of: Option<String>| of.unwrap_or_default();
@@ -110,13 +128,8 @@ pub(super) fn audited(
     let elsewhere: BTreeSet<&str> = finished
         .iter()
         .map(|audit| audit.org_code)
-        .filter(|code| !bureaus.contains(code))
+        .filter(|code| !codes.contains(code))
         .collect();
-    let source = if stated {
-        "sub-bureaus of the targets file"
-    } else {
-        "sub-bureaus that permits and inspections name"
-    };
     let unknown = match elsewhere.len() {
         0 => String::new(),
         count => format!("; audits of {count} bodies that are none of them are not counted"),
@@ -127,7 +140,7 @@ pub(super) fn audited(
         "sub-bureaus with a finished audit in the period",
         "bodies",
         Some(100.0),
-        (f64::from(hits), bureaus.len() as f64),
+        (f64::from(hits), codes.len() as f64),
         format!(
             "{source}, audits as they were recorded by then; {cross} by a team from other \
              districts{unknown}"
@@ -177,7 +190,12 @@ mod tests {
             policy: &policy,
             config: &config,
         };
-        audited(asked, file, &standing(rows, as_of), &[], &[])
+        audited(
+            asked,
+            file,
+            &standing(rows, as_of),
+            &Bureaus::of(file, &[], &[]),
+        )
     }
 
     fn counts(target: &Target) -> (f64, f64) {

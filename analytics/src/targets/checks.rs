@@ -30,6 +30,10 @@ pub(super) struct ClosedAct {
     pub(super) visit: bool,
     /// Class code.
     pub(super) class: String,
+    /// Off-site or on-site.
+    pub(super) mode: Mode,
+    /// 行政行为码 of the act, where the record holds one.
+    pub(super) action_code: Option<String>,
     /// Other bodies took part: the record names them, or they kept records of their own in its task.
     pub(super) joint: bool,
     /// The minimum record is complete.
@@ -92,9 +96,10 @@ pub(super) async fn closed_acts(
         let row = by_origin.get(&origin);
         let text = |column: &str| row.and_then(|row| rows::text(row, column));
         let document = text("document").unwrap_or_default();
-        let form = inspection::decode(document.as_bytes())
+        let record = inspection::decode(document.as_bytes())
             .ok()
-            .and_then(|document| document.value.checklist_form);
+            .map(|document| document.value)
+            .unwrap_or_default();
         closed.push(ClosedAct {
             act_id: act.act_id.clone(),
             unit_id: act.unit_id.clone(),
@@ -105,6 +110,8 @@ pub(super) async fn closed_acts(
             completed_at,
             visit: is_visit(decision),
             class: act.class.clone(),
+            mode: act.mode,
+            action_code: record.action_code.filter(|code| !code.trim().is_empty()),
             joint: text("joint_orgs").is_some_and(|bodies| !bodies.is_empty())
                 || task_of(act)
                     .is_some_and(|task| together.get(&task).is_some_and(|bodies| bodies.len() > 1)),
@@ -112,7 +119,7 @@ pub(super) async fn closed_acts(
                 && act.open_items.is_none()
                 && text("record_faults").is_none(),
             conclusion: text("conclusion").unwrap_or_default(),
-            checklist: form.map(|form| form.checklist_id),
+            checklist: record.checklist_form.map(|form| form.checklist_id),
             answers: row.map_or(0, |row| number(row, "checklist_count")),
         });
     }
@@ -327,6 +334,8 @@ mod tests {
             completed_at: 0,
             visit: false,
             class: "daily".to_owned(),
+            mode: Mode::Offsite,
+            action_code: None,
             joint: false,
             complete: true,
             conclusion: "no_problem".to_owned(),

@@ -7,21 +7,27 @@
 //! nothing is known about has no percentage, never 0 or 100.
 
 mod audits;
+mod certificates;
 mod checks;
+mod codes;
 mod config;
 mod emission;
+mod evaluations;
 mod rectification;
 mod stages;
+mod supervised;
 mod visits;
 
 use serde::Serialize;
 
 use crate::inspection::checklist::Checklists;
-use crate::inspection::{Config, Error, audits as bureau_audits, casebook, kept, permit};
+use crate::inspection::{
+    Config, Error, audits as bureau_audits, casebook, kept, permit, roster, supervision,
+};
 use crate::ratio::{Period, RatioPolicy};
 use crate::session::Session;
 
-pub use config::{Audit, Statistic, TargetsFile};
+pub use config::{Audit, Deadlines, Statistic, TargetsFile};
 
 /// One target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,7 +48,9 @@ pub struct Target {
     pub percent: Option<String>,
     /// What is to be reached, percent.
     pub goal: Option<f64>,
-    /// Whether it is, compared unrounded.
+    /// How many are to be reached, where the target is a number and no share.
+    pub at_least: Option<u32>,
+    /// Whether it is, compared unrounded; nothing while its day is to come.
     pub reached: Option<bool>,
     /// Median time, days, where the target is about time.
     pub median_days: Option<f64>,
@@ -86,10 +94,22 @@ impl Target {
             reached: goal
                 .filter(|_| of > 0.0)
                 .map(|goal| hits * 100.0 >= goal * of),
+            at_least: None,
             median_days: None,
             note,
             columns,
             rows,
+        }
+    }
+
+    /// The same as a number that is no share of anything, with how many are to be reached.
+    fn number(self, at_least: Option<u32>) -> Self {
+        Self {
+            percent: None,
+            goal: None,
+            at_least,
+            reached: at_least.map(|least| self.hits >= f64::from(least)),
+            ..self
         }
     }
 }
@@ -133,9 +153,18 @@ pub async fn targets(session: &Session, asked: Asked<'_>) -> Result<Vec<Target>,
     let mut all = emission::coverage(session, asked, &lists, &file, &permits).await?;
     all.extend(checks::checked(asked, &lists, &permits, &draws, &acts));
     all.extend(visits::visited(&acts));
+    all.extend(codes::shown(&acts));
     let told = bureau_audits::load(session).await?;
     let told = bureau_audits::standing(&told, asked.as_of);
-    all.push(audits::audited(asked, &file, &told, &permits, &acts));
+    let bureaus = audits::Bureaus::of(&file, &permits, &acts);
+    all.push(audits::audited(asked, &file, &told, &bureaus));
+    let officers = roster::load(session).await?;
+    let officers = roster::standing(&officers, asked.as_of);
+    all.push(certificates::held(asked, &officers));
+    let told = supervision::load(session).await?;
+    let told = supervision::standing(&told, asked.as_of);
+    all.extend(supervised::supervised(asked, &told));
+    all.extend(evaluations::evaluated(asked, &file, &told, &bureaus));
     all.push(stages::online(session, asked, &cases, &draws, &acts).await?);
     all.extend(rectification::chain(asked, &cases));
     Ok(all)

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::inspection::casebook::Step;
     use crate::inspection::draw::{Listed, Request, draw};
-    use crate::ratio::OrgLevel;
+    use crate::ratio::{Mode, OrgLevel};
 
     fn act(id: &str, conclusion: &str) -> ClosedAct {
         ClosedAct {
@@ -208,6 +208,8 @@ mod tests {
             completed_at: 100,
             visit: false,
             class: "daily".to_owned(),
+            mode: Mode::Offsite,
+            action_code: None,
             joint: false,
             complete: true,
             conclusion: conclusion.to_owned(),

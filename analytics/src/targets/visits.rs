@@ -101,7 +101,7 @@ fn at_most_twice(visits: &[&ClosedAct]) -> Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ratio::OrgLevel;
+    use crate::ratio::{Mode, OrgLevel};
 
     fn visit(id: &str, unit: &str, body: &str, class: &str) -> ClosedAct {
         ClosedAct {
@@ -114,6 +114,8 @@ mod tests {
             completed_at: 0,
             visit: true,
             class: class.to_owned(),
+            mode: Mode::Onsite,
+            action_code: None,
             joint: false,
             complete: true,
             conclusion: "no_problem".to_owned(),

@@ -8,12 +8,18 @@
 //! engine of `nonsite sql` and of the servers has both and registers them
 //! ([`crate::ratio::register_view`]); everything else counts through [`crate::ratio::compute()`].
 //!
+//! `readings` over a table of files is an operator of its own ([`Readings`]); its SQL is for tables that
+//! are not files, such as those of a run's scope.
+//!
 //! Cost: `hourly` and `daily` walk every reading of the dates asked for, so restrict them by
 //! `date`; the restriction reaches the scan.
 
-use datafusion::prelude::SessionContext;
+use std::sync::Arc;
 
-use crate::session::Error;
+use datafusion::prelude::SessionContext;
+use nonsite_schemas::copies;
+
+use crate::session::{Error, Readings};
 
 /// Name and query of every view, each after the ones it reads.
 pub const VIEWS: [(&str, &str); 31] = [
@@ -93,6 +99,17 @@ pub async fn register(ctx: &SessionContext, names: &[&str]) -> Result<(), Error>
             continue;
         }
         let what = format!("view `{name}`");
+        if name == "readings" {
+            let raw = ctx
+                .table_provider(copies::TABLE)
+                .await
+                .map_err(Error::query(&what))?;
+            if let Some(view) = Readings::over(raw.as_ref()) {
+                ctx.register_table(name, Arc::new(view))
+                    .map_err(Error::query(&what))?;
+                continue;
+            }
+        }
         let frame = ctx.sql(sql).await.map_err(Error::query(&what))?;
         ctx.register_table(name, frame.into_view())
             .map_err(Error::query(&what))?;

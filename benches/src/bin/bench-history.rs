@@ -153,7 +153,15 @@ fn detect(nonsite: &Nonsite, as_of: i64, full: bool) -> anyhow::Result<Ended> {
     let time = chrono::DateTime::from_timestamp_micros(as_of)
         .map(|time| time.to_rfc3339())
         .unwrap_or_default();
-    let mut args = vec!["detect", "--once", "--json", "--as-of", &time];
+    // There is no broker: alerts stay in the outbox.
+    let mut args = vec![
+        "detect",
+        "--once",
+        "--json",
+        "--no-alerts",
+        "--as-of",
+        &time,
+    ];
     if full {
         args.push("--full");
     }

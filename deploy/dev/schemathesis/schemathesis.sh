@@ -10,7 +10,11 @@
 #
 # Environment: NONSITE_TOKEN            bearer token of a caller
 #              NONSITE_SCHEMATHESIS_EXAMPLES  generated requests per operation  [15]
-#              NONSITE_CASES            ids of cases that most requests are about, separated by spaces
+#              NONSITE_SCHEMATHESIS_PHASES    what is asked  [examples,coverage,fuzzing,stateful]
+#              NONSITE_SCHEMATHESIS_HAR       write every request and answer to this file (HAR)
+#              NONSITE_IDS              file with what there is, so that most requests are about it: lines
+#                                       of a parameter and a value, such as `path.case_id c0123456789abcdef`,
+#                                       and before them an operation where it is about that one alone
 #              NONSITE_CACHE            parent folder of the installation  [~/.cache/nonsite]
 set -euo pipefail
 
@@ -39,6 +43,34 @@ fetch() {
     exec 9>&-
 }
 
+# Adds dictionaries of what a file of ids names, and binds parameters to them: of one operation, or of all.
+bind() {
+    local ids=$1 config=$2 operation parameter name last=
+    while read -r operation parameter; do
+        name=ids_${operation//[^A-Za-z0-9]/_}_${parameter//[^A-Za-z0-9]/_}
+        {
+            printf '\n[dictionaries.%s]\nvalues = [' "$name"
+            awk -v operation="$operation" -v parameter="$parameter" \
+                'NF == 2 { $0 = "any " $0 }
+                 $1 == operation && $2 == parameter { printf "\"%s\", ", $3 }' "$ids"
+            printf ']\n'
+        } >> "$config"
+        if [[ $operation == any ]]; then
+            sed -i "s/^\[parameters\]\$/&\n\"$parameter\" = { dictionary = \"$name\", probability = 0.9 }/" "$config"
+            continue
+        fi
+        # Sorted: the parameters of an operation stand together at the end of the file.
+        if [[ $operation != "$last" ]]; then
+            last=$operation
+            printf '\n[[operations]]\ninclude-operation-id = "%s"\n' "$operation" >> "$config.operations"
+        fi
+        printf 'parameters."%s" = { dictionary = "%s", probability = 0.9 }\n' "$parameter" "$name" >> "$config.operations"
+    done < <(awk 'NF == 2 { print "any", $1 } NF == 3 { print $1, $2 }' "$ids" | sort -u)
+    if [[ -e $config.operations ]]; then
+        cat "$config.operations" >> "$config"
+    fi
+}
+
 case ${1:-} in
     fetch) [[ $# -eq 1 ]] || usage; fetch ;;
     run)
@@ -50,12 +82,13 @@ case ${1:-} in
         trap 'rm -rf "$scratch"' EXIT
         cd "$scratch"
         cp "$here/schemathesis.toml" config.toml
-        # A made-up id is answered 404 before anything else is looked at; the rest of the ids stay made up.
-        if [[ -n ${NONSITE_CASES:-} ]]; then
-            printf '\n[dictionaries.cases]\nvalues = [' >> config.toml
-            printf '"%s", ' $NONSITE_CASES >> config.toml
-            printf ']\n' >> config.toml
-            sed -i 's/^\[parameters\]$/&\n"path.case_id" = { dictionary = "cases", probability = 0.9 }/' config.toml
+        # A made-up id is answered 404 before anything else is looked at; some ids stay made up.
+        if [[ -n ${NONSITE_IDS:-} ]]; then
+            bind "$NONSITE_IDS" config.toml
+        fi
+        reports=()
+        if [[ -n ${NONSITE_SCHEMATHESIS_HAR:-} ]]; then
+            reports=(--report har --report-har-path "$NONSITE_SCHEMATHESIS_HAR")
         fi
         # One worker: Python 3.11 counts how deep it is in a syntax tree once for all threads, so two
         # workers that read source at the same time (hypothesis reads that of its own functions) end one of
@@ -64,10 +97,10 @@ case ${1:-} in
             --config-file config.toml run "http://$2/api/v1/openapi.json" \
             --url "http://$2/api/v1" \
             --header "Authorization: Bearer $NONSITE_TOKEN" \
-            --phases examples,coverage,fuzzing,stateful \
+            --phases "${NONSITE_SCHEMATHESIS_PHASES:-examples,coverage,fuzzing,stateful}" \
             --max-examples "${NONSITE_SCHEMATHESIS_EXAMPLES:-15}" \
             --seed 212 --no-shrink --workers 1 --warnings off \
-            --request-timeout 30 --continue-on-failure
+            --request-timeout 30 --continue-on-failure ${reports[@]+"${reports[@]}"}
         ;;
     *) usage ;;
 esac

@@ -1,5 +1,8 @@
 use super::*;
-use crate::context::{Limit, Reference};
+use crate::context::{Context, Limit, OfSeries, Reference};
+use crate::files::{ABSENT, Day, HOURS, Series};
+use crate::marks::Mark;
+use crate::{DAY, HOUR, day_start};
 
 fn codes(names: &[&str]) -> Codes {
     Codes::new(
@@ -82,15 +85,15 @@ fn a_run_over_midnight_is_seen_from_both_days() {
         day(12, vec![]),
     );
     let context = whole(100);
-    let stats = describe((&before, &one, &two), &[0], &codes, &context);
+    let stats = describe((&before, &one, &two), &[0], &codes, &context, None);
     assert_eq!(number(stats, 0, "run"), Some(5.0));
-    let stats = describe((&one, &two, &after), &[0], &codes, &context);
+    let stats = describe((&one, &two, &after), &[0], &codes, &context, None);
     assert_eq!(number(stats, 0, "run"), Some(5.0));
     // A run that only touches the day's edge from outside is not its own.
     let mut third = vec![9.0];
     third.extend((1..24).map(|hour| f64::from(hour) * 10.0 + 3.0));
     let three = day(11, vec![series(0, &third)]);
-    let stats = describe((&one, &three, &after), &[0], &codes, &context);
+    let stats = describe((&one, &three, &after), &[0], &codes, &context, None);
     assert_eq!(number(stats, 0, "run"), Some(1.0));
 }
 
@@ -100,7 +103,7 @@ fn an_hour_without_a_row_ends_a_run_and_lacks() {
     let values = [3.0, 3.0, f64::NAN, 3.0, 3.0, 3.0];
     let (none, one) = (day(9, vec![]), day(10, vec![series(0, &values)]));
     let of = |name: &str| {
-        let stats = describe((&none, &one, &none), &[0], &codes, &whole(100));
+        let stats = describe((&none, &one, &none), &[0], &codes, &whole(100), None);
         number(stats, 0, name)
     };
     assert_eq!(of("run"), Some(3.0));
@@ -130,7 +133,7 @@ fn a_limit_that_changes_within_the_day_judges_nothing() {
             ..OfSeries::default()
         };
         context.series.insert((0, 0), known);
-        describe((&none, &one, &none), &[0], &codes, &context)
+        describe((&none, &one, &none), &[0], &codes, &context, None)
     };
     let always = with(vec![limit(0, i64::MAX)]);
     assert_eq!(number(always, 0, "judged"), Some(24.0));
@@ -163,7 +166,7 @@ fn converted_values_follow_the_oxygen_of_the_hour() {
             ..OfSeries::default()
         },
     );
-    let stats = describe((&none, &one, &none), &[0], &codes, &context);
+    let stats = describe((&none, &one, &none), &[0], &codes, &context, None);
     assert_eq!(number(stats, 0, "observed"), Some(24.0));
 }
 
@@ -174,21 +177,85 @@ fn what_is_not_plain_is_odd_for_the_whole_logger() {
     strange.odd = true;
     let one = day(10, vec![strange, series(1, &[2.0; 24])]);
     let none = day(9, vec![]);
-    let stats = describe((&none, &one, &none), &[0], &codes, &whole(100));
+    let stats = describe((&none, &one, &none), &[0], &codes, &whole(100), None);
     assert!(stats.keys.iter().all(|key| key.odd));
     // So does a neighbour: a run may reach into it.
     let plain = day(11, vec![series(1, &[2.0; 24])]);
-    let stats = describe((&one, &plain, &none), &[0], &codes, &whole(100));
+    let stats = describe((&one, &plain, &none), &[0], &codes, &whole(100), None);
     assert!(stats.keys.iter().all(|key| key.odd));
     // Hours that are not over are left to the rules.
-    let stats = describe((&none, &plain, &none), &[0], &codes, &whole(11));
+    let stats = describe((&none, &plain, &none), &[0], &codes, &whole(11), None);
     assert!(stats.keys.iter().all(|key| key.odd));
 }
 
 #[test]
 fn a_logger_without_rows_has_a_row_of_its_own() {
     let none = day(10, vec![]);
-    let stats = describe((&none, &none, &none), &[0], &codes(&[]), &whole(100));
+    let stats = describe((&none, &none, &none), &[0], &codes(&[]), &whole(100), None);
     assert_eq!((stats.keys.len(), stats.keys[0].factor), (1, None));
     assert_eq!(number(stats, 0, "gap_before_s"), Some(86_400.0));
+}
+
+#[test]
+fn shape_night_and_company_of_a_pollutants_day() {
+    let codes = codes(&["a21026", "a00000", "a19001", "a01011", "a01012"]);
+    let mut values: Vec<f64> = (0..24).map(|hour| 10.0 + f64::from(hour % 2)).collect();
+    values[10] = 20.0;
+    values[11] = f64::NAN;
+    let one = day(
+        10,
+        vec![
+            series(0, &values),
+            series(1, &[2.0; 24]),
+            series(2, &[9.0; 20]),
+            series(3, &[12.0; 22]),
+            series(4, &[110.0; 21]),
+        ],
+    );
+    let none = day(9, vec![]);
+    let of = |row: usize, name: &str| {
+        let stats = describe((&none, &one, &none), &[0], &codes, &whole(100), None);
+        number(stats, row, name)
+    };
+    assert_eq!(of(0, "different"), Some(3.0));
+    // From 11 up to 20; the hour after it is missing. The others are of a tenth or a little less.
+    assert_eq!(
+        (of(0, "steps_60"), of(0, "steps_30")),
+        (Some(1.0), Some(1.0))
+    );
+    assert_eq!(of(0, "steps_10"), Some(12.0));
+    assert_eq!(
+        (of(0, "night_hours"), of(0, "light_hours")),
+        (Some(8.0), Some(15.0))
+    );
+    assert_eq!(
+        (of(0, "night_flow"), of(0, "light_flow")),
+        (Some(16.0), Some(30.0))
+    );
+    assert_eq!(of(0, "night_value"), Some(84.0));
+    assert_eq!(
+        (of(0, "o2_hours"), of(0, "o2_flow_hours")),
+        (Some(19.0), Some(19.0))
+    );
+    assert!(of(0, "lag1").is_some() && of(0, "variation").is_some());
+    assert_eq!(
+        (of(0, "first_gas"), of(1, "first_gas")),
+        (Some(1.0), Some(0.0))
+    );
+    // The flow's hours in the company of velocity and temperature; there is no humidity.
+    assert_eq!(
+        (of(1, "with_velocity"), of(1, "with_heat")),
+        (Some(22.0), Some(21.0))
+    );
+    assert_eq!((of(1, "with_humidity"), of(1, "lag1")), (Some(0.0), None));
+    assert_eq!(of(2, "variation"), Some(0.0));
+}
+
+#[test]
+fn a_negative_zero_is_odd() {
+    let codes = codes(&["a21026"]);
+    let one = day(10, vec![series(0, &[1.0, -0.0])]);
+    let none = day(9, vec![]);
+    let stats = describe((&none, &one, &none), &[0], &codes, &whole(100), None);
+    assert!(stats.keys.iter().all(|key| key.odd));
 }

@@ -1,4 +1,4 @@
-//! Small files out, one merged file in, in one commit per merge.
+//! Small files out, merged files in, in one commit per merge.
 //!
 //! The library's conflict check does not see two merges of the same files: it only counts removed
 //! files that are marked as a change of data, and a merge's are not. Both commits would land, and
@@ -17,12 +17,14 @@ use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
 use futures::TryStreamExt;
+use nonsite_schemas::copies::{self, Holds};
 use nonsite_schemas::tables::TableDef;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
+use serde::Deserialize;
 
-use super::plan::{Candidate, Policy, bins};
-use super::{Config, MaintainError, TableReport, merge, stats, step};
+use super::merge::Merge;
+use super::plan::{Candidate, Copies, Lane, Policy, bins};
+use super::{Config, MaintainError, TableReport, step};
 use crate::store::Store;
 
 /// Application id of merges; its version is the table version that was merged.
@@ -68,6 +70,26 @@ impl File {
     /// Bytes.
     pub(super) fn size(&self) -> u64 {
         self.remove.size.unwrap_or_default().unsigned_abs()
+    }
+
+    /// What a file of readings holds, by its name and its statistics.
+    fn copies(&self) -> Copies {
+        #[derive(Deserialize)]
+        struct Bounds {
+            mn: Option<String>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Stats {
+            min_values: Bounds,
+            max_values: Bounds,
+        }
+        let stats = self.stats.as_deref();
+        let stats = stats.and_then(|text| serde_json::from_str::<Stats>(text).ok());
+        Copies {
+            holds: Holds::of(self.path.as_ref()),
+            loggers: stats.and_then(|stats| Some((stats.min_values.mn?, stats.max_values.mn?))),
+        }
     }
 
     #[cfg(test)]
@@ -130,20 +152,22 @@ pub(super) async fn compact(
             partition: file.partition.clone(),
             size: file.size(),
             modified_ms: file.modified_ms,
+            copies: (name == copies::TABLE).then(|| file.copies()),
         })
         .collect();
     let policy = Policy {
         target: config.target_bytes(),
         small_file_count: config.small_file_count,
         budget: config.rewrite_budget_mb.saturating_mul(1024 * 1024),
+        settled_ms: config.settled_ms(),
     };
     for bin in bins(candidates, policy, now_ms) {
         let inputs: Vec<&File> = bin.iter().map(|index| &files[*index]).collect();
         let bytes: u64 = inputs.iter().map(|file| file.size()).sum();
         if !report.dry_run {
-            let size = replace(store, &def, table, &inputs, policy.target, now_ms).await?;
-            report.files_after = report.files_after - inputs.len() as u64 + 1;
-            report.bytes_after = report.bytes_after - bytes + size;
+            let outputs = replace(store, &def, table, &inputs, policy.target, now_ms).await?;
+            report.files_after = report.files_after - inputs.len() as u64 + outputs.len() as u64;
+            report.bytes_after = report.bytes_after - bytes + outputs.iter().sum::<u64>();
         }
         report.files_merged += inputs.len() as u64;
         report.bytes_rewritten += bytes;
@@ -151,7 +175,7 @@ pub(super) async fn compact(
     Ok(())
 }
 
-/// Merges `inputs` and commits the exchange; the size of the new file.
+/// Merges `inputs` and commits the exchange; the sizes of the new files.
 async fn replace(
     store: &Store,
     def: &TableDef,
@@ -159,38 +183,42 @@ async fn replace(
     inputs: &[&File],
     target: u64,
     now_ms: i64,
-) -> Result<u64, MaintainError> {
+) -> Result<Vec<u64>, MaintainError> {
     let Some(first) = inputs.first() else {
-        return Ok(0);
+        return Ok(Vec::new());
     };
     let name = def.name;
-    let objects = store.table_objects(name);
-    let paths: Vec<Path> = inputs.iter().map(|file| file.path.clone()).collect();
-    let merged = merge::merge(Arc::clone(&objects), file_schema(name, table)?, def, &paths)
+    let paths: Vec<(Path, u64)> = inputs
+        .iter()
+        .map(|file| (file.path.clone(), file.size()))
+        .collect();
+    let merge = Merge {
+        objects: store.table_objects(name),
+        schema: file_schema(name, table)?,
+        def,
+        partition: &first.partition,
+        lane: Lane::of((name == copies::TABLE).then(|| first.copies().holds)),
+        target,
+    };
+    let (outputs, rows) = merge
+        .run(&paths)
         .await
         .map_err(step(name, "merging files"))?;
-    let size = merged.bytes.len() as u64;
-    let file_name = format!("merged-{}.zstd.parquet", uuid::Uuid::new_v4());
-    let path = if first.partition.is_empty() {
-        file_name
-    } else {
-        format!("{}/{file_name}", first.partition)
-    };
-    objects
-        .put(&Path::from(path.as_str()), PutPayload::from(merged.bytes))
-        .await
-        .map_err(step(name, "storing a merged file"))?;
-    let input_stats: Vec<Option<String>> = inputs.iter().map(|file| file.stats.clone()).collect();
-    let add = Add {
-        path,
-        partition_values: first.remove.partition_values.clone().unwrap_or_default(),
-        size: i64::try_from(size).unwrap_or(i64::MAX),
-        modification_time: now_ms,
-        data_change: false,
-        stats: stats::merge(&input_stats),
-        ..Add::default()
-    };
-    let mut actions = vec![Action::Add(add)];
+    let sizes = outputs.iter().map(|output| output.size).collect();
+    let mut actions: Vec<Action> = outputs
+        .into_iter()
+        .map(|output| {
+            Action::Add(Add {
+                path: output.path,
+                partition_values: first.remove.partition_values.clone().unwrap_or_default(),
+                size: i64::try_from(output.size).unwrap_or(i64::MAX),
+                modification_time: now_ms,
+                data_change: false,
+                stats: Some(output.stats),
+                ..Add::default()
+            })
+        })
+        .collect();
     let data_change = !APPENDED_ONLY.contains(&name);
     actions.extend(inputs.iter().map(|file| {
         Action::Remove(Remove {
@@ -209,7 +237,7 @@ async fn replace(
             read_version,
             Some(now_ms),
         ))
-        .with_metadata([("rows".to_owned(), merged.rows.into())]);
+        .with_metadata([("rows".to_owned(), rows.into())]);
     let operation = DeltaOperation::Optimize {
         predicate: None,
         target_size: i64::try_from(target).unwrap_or(i64::MAX),
@@ -228,11 +256,11 @@ async fn replace(
         .update_state()
         .await
         .map_err(step(name, "reading the table"))?;
-    Ok(size)
+    Ok(sizes)
 }
 
 /// The columns that are in the files: all but the partition columns.
-fn file_schema(name: &str, table: &DeltaTable) -> Result<SchemaRef, MaintainError> {
+pub(super) fn file_schema(name: &str, table: &DeltaTable) -> Result<SchemaRef, MaintainError> {
     let snapshot = table
         .snapshot()
         .map_err(step(name, "reading the table"))?

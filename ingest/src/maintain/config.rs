@@ -10,10 +10,14 @@ pub struct Config {
     pub interval_s: u64,
     /// A checkpoint is written when this many versions have been added since the last one.
     pub checkpoint_every: u64,
-    /// Size that files are merged up to, in MiB. Files of half this size or more are left alone.
+    /// Size that files are merged up to, in MiB. Files of half this size or more are left alone,
+    /// except where readings of a settled day are still to be brought into order.
     pub target_file_mb: u64,
     /// A size class of a partition is merged once it holds this many files; at least 2.
     pub small_file_count: usize,
+    /// A partition (a day) in which nothing was written for this many hours is settled: what is left
+    /// to merge in it is merged, whatever the size classes; at least 1.
+    pub settle_hours: u64,
     /// Most MiB of input that one pass rewrites in one table; the rest waits for the next pass.
     pub rewrite_budget_mb: u64,
     /// Files that no version needs are deleted after this many hours. Must exceed the longest
@@ -28,8 +32,9 @@ impl Default for Config {
         Self {
             interval_s: 300,
             checkpoint_every: 100,
-            target_file_mb: 128,
+            target_file_mb: 256,
             small_file_count: 8,
+            settle_hours: 6,
             rewrite_budget_mb: 1_024,
             retention_hours: 168,
             log_retention_hours: 720,
@@ -48,6 +53,7 @@ impl Config {
             ("checkpoint_every", self.checkpoint_every, 1),
             ("target_file_mb", self.target_file_mb, 1),
             ("small_file_count", self.small_file_count as u64, 2),
+            ("settle_hours", self.settle_hours, 1),
             ("rewrite_budget_mb", self.rewrite_budget_mb, 1),
             ("retention_hours", self.retention_hours, 1),
             ("log_retention_hours", self.log_retention_hours, 1),
@@ -60,6 +66,11 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// After how long a partition is settled, milliseconds.
+    pub(super) fn settled_ms(&self) -> i64 {
+        i64::try_from(self.settle_hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX)
     }
 
     /// The target size in bytes.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use deltalake::DeltaTable;
 use deltalake::operations::vacuum::{Clock as VacuumClock, VacuumMode};
 use deltalake::protocol::checkpoints::{cleanup_expired_logs_for, create_checkpoint};
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
 use serde::Deserialize;
 
 use super::{MaintainError, step, version};
@@ -34,9 +34,6 @@ pub(super) async fn checkpoint(
     create_checkpoint(table, None)
         .await
         .map_err(step(name, "writing a checkpoint"))?;
-    if store.root().scheme() == "file" {
-        keep(store, name, current).await?;
-    }
     Ok(Some(current))
 }
 
@@ -52,25 +49,6 @@ async fn last_checkpoint(store: &Store, name: &str) -> Result<Option<u64>, Maint
     Ok(serde_json::from_slice::<LastCheckpoint>(&bytes)
         .ok()
         .map(|hint| hint.version))
-}
-
-/// Writes the checkpoint again through the durable store: the library streams it to a local file
-/// without telling the disk to keep it, and a torn checkpoint makes the table unreadable.
-async fn keep(store: &Store, name: &str, version: u64) -> Result<(), MaintainError> {
-    let objects = store.table_objects(name);
-    let path = Path::from(format!("_delta_log/{version:020}.checkpoint.parquet"));
-    let bytes = match objects.get(&path).await {
-        Ok(found) => found.bytes().await,
-        // Another kind of checkpoint (several parts); there is nothing of ours to keep.
-        Err(object_store::Error::NotFound { .. }) => return Ok(()),
-        Err(error) => Err(error),
-    };
-    let bytes = bytes.map_err(step(name, "keeping a checkpoint"))?;
-    objects
-        .put(&path, PutPayload::from_bytes(bytes))
-        .await
-        .map_err(step(name, "keeping a checkpoint"))?;
-    Ok(())
 }
 
 /// The maintainer's clock as the library wants it.

@@ -6,8 +6,8 @@
 //! maintenance commit between two of a writer's commits costs the writer one small read.
 //!
 //! Invariants
-//! - Rows are neither added nor lost: a merge whose output has not as many rows as its inputs is
-//!   given up; inputs and output change places in one commit, marked as no change of data.
+//! - Rows are neither added nor lost: a merge whose outputs have not as many rows as its inputs is
+//!   given up; inputs and outputs change places in one commit, marked as no change of data.
 //! - Rewriting is bounded: see `plan`.
 //! - `txn` survives: checkpoints carry every application id, entries are deleted only below a
 //!   checkpoint, and `delta.setTransactionRetentionDuration` is never set.
@@ -16,16 +16,17 @@
 //!
 //! Failure modes. Two maintainers, or a maintainer and a program that replaces files: one of the two
 //! commits is refused (see `compact`); its file is an orphan that vacuum removes. A crash
-//! between upload and commit: the same. A crash between a checkpoint and its being kept by the
-//! disk: on local disks the checkpoint is written a second time through the durable store, entries
-//! are deleted only much later. A table that fails does not stop the others; its report says why.
+//! between upload and commit: the same. A crash while a checkpoint is
+//! written: it has no name before the disk has all its bytes, and entries are deleted only much
+//! later. A table that fails does not stop the others; its report says why.
 
 mod compact;
 mod config;
 mod history;
 mod merge;
 mod plan;
-mod stats;
+#[cfg(test)]
+mod readings_tests;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use nonsite_schemas::time::Clock;
 use serde::Serialize;
 
 pub use self::config::Config;
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
 /// Why a table could not be maintained.
@@ -100,6 +102,7 @@ pub struct Maintainer {
     store: Store,
     config: Config,
     clock: Arc<dyn Clock>,
+    metrics: Option<Metrics>,
 }
 
 impl Maintainer {
@@ -109,7 +112,15 @@ impl Maintainer {
             store,
             config,
             clock,
+            metrics: None,
         }
+    }
+
+    /// Counts what is rewritten.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
     }
 
     /// One pass over `tables`; a table that does not exist yet is left out.
@@ -183,7 +194,7 @@ impl Maintainer {
         report.bytes_after = report.bytes_before;
         let now_ms = self.clock.now_micros().div_euclid(1_000);
 
-        compact::compact(
+        let compacted = compact::compact(
             &self.store,
             name,
             &mut table,
@@ -192,7 +203,14 @@ impl Maintainer {
             now_ms,
             report,
         )
-        .await?;
+        .await;
+        if let Some(metrics) = &self.metrics
+            && !report.dry_run
+        {
+            let rewritten = metrics.rewritten_bytes.with_label_values(&[name]);
+            rewritten.inc_by(report.bytes_rewritten);
+        }
+        compacted?;
         if !report.dry_run {
             report.checkpoint =
                 history::checkpoint(&self.store, name, &table, self.config.checkpoint_every)

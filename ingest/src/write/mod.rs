@@ -13,7 +13,7 @@
 
 pub mod properties;
 mod sort;
-mod stats;
+pub(crate) mod stats;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ enum Bound {
 }
 
 /// The `stats` text of an `add` action.
-pub(super) fn of(file: &ParquetMetaData) -> String {
+pub(crate) fn of(file: &ParquetMetaData) -> String {
     let schema = file.file_metadata().schema_descr();
     let (mut mins, mut maxs, mut nulls) = (Map::new(), Map::new(), Map::new());
     for (index, column) in schema.columns().iter().enumerate() {

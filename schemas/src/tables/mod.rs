@@ -35,6 +35,7 @@ mod manual_results;
 mod markdown;
 mod marks;
 mod mn_bindings;
+mod officers;
 mod operator_actions;
 mod permit_bindings;
 mod permit_limits;
@@ -54,6 +55,7 @@ mod rule_lifts;
 mod rule_outcomes;
 mod rule_params;
 mod rule_texts;
+mod supervision_records;
 
 use arrow::datatypes::SchemaRef;
 
@@ -79,6 +81,7 @@ pub use manual_results::manual_results;
 pub use markdown::markdown;
 pub use marks::marks;
 pub use mn_bindings::mn_bindings;
+pub use officers::officers;
 pub use operator_actions::operator_actions;
 pub use permit_bindings::permit_bindings;
 pub use permit_limits::permit_limits;
@@ -98,6 +101,7 @@ pub use rule_lifts::rule_lifts;
 pub use rule_outcomes::rule_outcomes;
 pub use rule_params::rule_params;
 pub use rule_texts::rule_texts;
+pub use supervision_records::supervision_records;
 
 /// What one Delta table looks like.
 #[derive(Debug, Clone)]
@@ -155,6 +159,8 @@ pub fn all() -> Vec<TableDef> {
         ratio_snapshots(),
         inspection_draws(),
         bureau_audits(),
+        officers(),
+        supervision_records(),
     ]
 }
 

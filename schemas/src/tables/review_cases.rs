@@ -35,6 +35,8 @@ pub fn review_cases() -> TableDef {
             .instant("opened_at", "when the case was opened")
             .instant("updated_at", "when it last changed state")
             .instant_or_null("closed_at", "when it was closed")
+            .text_or_null("source_system", "where a clue that no rule found comes from: complaint, transfer, platform, inspection or other; null when a rule found it, and in rows of programs that did not have the column")
+            .text_or_null("source_ref", "its number there")
             .schema(),
         partition_columns: &[],
         comment: "Mirror of the review queue for analysts: one row per version of a case; the highest version is its present state.",

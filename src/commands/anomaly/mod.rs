@@ -85,7 +85,11 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
             Ok(sound(&bundle))
         }
         Action::Export { id, dir, by } => {
-            let bundle = load(settings, &id, &by).await?;
+            let extraction = extraction(&by);
+            let (store, config) = (&settings.store.path, &settings.session);
+            let bundle = Bundle::copy(store, config, &id, &extraction)
+                .await
+                .map_err(refused)?;
             bundle
                 .write(&dir)
                 .map_err(|error| Usage(format!("`{}`: {error}", dir.display())))?;
@@ -118,11 +122,16 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     }
 }
 
-async fn load(settings: &Settings, id: &str, by: &str) -> anyhow::Result<Bundle> {
-    let extraction = Extraction {
+/// Who takes a copy, now.
+fn extraction(by: &str) -> Extraction {
+    Extraction {
         by: by.to_owned(),
         at: SystemClock.now_micros(),
-    };
+    }
+}
+
+async fn load(settings: &Settings, id: &str, by: &str) -> anyhow::Result<Bundle> {
+    let extraction = extraction(by);
     Bundle::load(&settings.store.path, &settings.session, id, &extraction)
         .await
         .map_err(refused)

@@ -1,10 +1,13 @@
 //! `nonsite inspection`: before, during and after an inspection.
 
+mod answers;
 mod audit;
 mod checklist;
 mod draw;
 mod record;
+mod roster;
 mod sample;
+mod supervision;
 
 use clap::Subcommand;
 use nonsite_analytics::inspection::Error;
@@ -19,7 +22,7 @@ use crate::output::Format;
 use crate::settings::Settings;
 
 /// Checklists of permits, records of acts, drawing of units and officers, samples of closed cases, audits of
-/// sub-bureaus.
+/// sub-bureaus, supervision, the roster of officers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -35,6 +38,8 @@ enum Action {
     Checklist(checklist::Args),
     /// Look at an act's record and send it to the inspections topic.
     Record(record::Args),
+    /// What was answered to checklists: by item, or one by one.
+    Answers(answers::Args),
     /// Draw units and officers by lot from a published seed, or draw a kept drawing again.
     Draw(draw::Args),
     /// Every drawing that was kept.
@@ -44,16 +49,25 @@ enum Action {
     /// Audits of sub-bureaus: what was recorded, and recording one.
     #[command(subcommand)]
     Audit(audit::Action),
+    /// Special supervision, samplings of case files and evaluations: what was recorded, and recording one.
+    #[command(subcommand)]
+    Supervision(supervision::Action),
+    /// Officers with their certificates: the roster, and telling it anew.
+    #[command(subcommand)]
+    Roster(roster::Action),
 }
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit> {
     match args.action {
         Action::Checklist(asked) => checklist::run(&asked, args.format, settings).await,
         Action::Record(asked) => record::run(&asked, args.format, settings).await,
+        Action::Answers(asked) => answers::run(&asked, args.format, settings).await,
         Action::Draw(asked) => draw::run(&asked, args.format, settings).await,
         Action::Draws => draw::list(args.format, settings).await,
         Action::Sample(asked) => sample::run(&asked, args.format, settings).await,
         Action::Audit(asked) => audit::run(asked, args.format, settings).await,
+        Action::Supervision(asked) => supervision::run(asked, args.format, settings).await,
+        Action::Roster(asked) => roster::run(asked, args.format, settings).await,
     }
 }
 

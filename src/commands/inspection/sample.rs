@@ -116,6 +116,7 @@ fn reviewers(found: &Population, format: Format) -> anyhow::Result<Exit> {
         "returns",
         "return %",
         "median min",
+        "to approve min",
         "within 3 min",
     ]);
     for one in &found.reviewers {
@@ -125,6 +126,9 @@ fn reviewers(found: &Population, format: Format) -> anyhow::Result<Exit> {
             one.returns.to_string(),
             one.return_percent.clone(),
             format!("{:.1}", one.median_minutes),
+            one.approval_minutes
+                .map(|minutes| format!("{minutes:.1}"))
+                .unwrap_or_default(),
             one.hasty.to_string(),
         ]);
     }

@@ -1,9 +1,11 @@
 //! The files of a case: handing them in, looking at them, taking them out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use nonsite_analytics::review::{CaseFile, Kept, SeenBefore, beijing_text};
+use nonsite_analytics::review::{
+    Attachment, CaseFile, EvidenceKind, Kept, SeenBefore, Service, beijing_text,
+};
 
 use super::Desk;
 use super::papers::Who;
@@ -15,9 +17,13 @@ use crate::output::{Format, Listing};
 pub(super) struct Attach {
     /// The case; its id may be shortened.
     case: String,
-    /// Photos, PDF documents or videos.
+    /// Photos, PDF documents or videos: the path, or KIND=PATH with what the file shows (see --kind).
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// What the files show: before or after the measures (photos and videos), device_label,
+    /// repair_ticket, calibration_report, lab_report, permit_change, other.
+    #[arg(long, value_parser = kind)]
+    kind: Option<EvidenceKind>,
     #[command(flatten)]
     who: Who,
     /// Free text for the audit row.
@@ -41,11 +47,11 @@ impl Desk {
         let actor = self.actor(&args.who)?;
         let mut files = Vec::with_capacity(args.files.len());
         for path in &args.files {
-            files.push(self.service.keep(path).await?);
+            files.push(keep(&self.service, path, args.kind).await?);
         }
         let note = args.note.as_deref();
         let after = self.service.attach(&id, &actor, &files, note).await?;
-        let mut all = self.service.files(&id).await?;
+        let mut all = self.service.files_as(&id, actor.role).await?;
         // The row just written is the last one that brought files.
         let added = all.split_off(all.len().saturating_sub(files.len()));
         if self.format == Format::Table {
@@ -56,7 +62,17 @@ impl Desk {
                 after.state
             );
         }
-        print(&added, self.format)
+        print(&added, self.format)?;
+        if self.format == Format::Table {
+            for file in added.iter().filter(|file| !file.seen_before.is_empty()) {
+                println!(
+                    "提示：{}与此前提交的文件相同或相近 / note: it is the same as, or looks like, what was \
+                     handed in before",
+                    file.file.name
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Exit code 1 when a file is gone or altered.
@@ -83,6 +99,35 @@ impl Desk {
     }
 }
 
+/// Reads a kind of evidence.
+fn kind(code: &str) -> Result<EvidenceKind, String> {
+    EvidenceKind::from_code(code).ok_or_else(|| {
+        let codes = EvidenceKind::ALL.map(EvidenceKind::code);
+        format!("there are: {}", codes.join(", "))
+    })
+}
+
+/// A path, or what the file shows and the path: `after=pump.jpg`. A path that begins like that is
+/// written with its folder, `./after=pump.jpg`.
+fn named(given: &Path) -> (Option<EvidenceKind>, &Path) {
+    let split = given.to_str().and_then(|text| text.split_once('='));
+    let known = split.and_then(|(code, path)| Some((EvidenceKind::from_code(code)?, path)));
+    match known {
+        Some((kind, path)) => (Some(kind), Path::new(path)),
+        None => (None, given),
+    }
+}
+
+/// Keeps a file; what its own name says it shows goes before what is said of all.
+pub(super) async fn keep(
+    service: &Service,
+    given: &Path,
+    all: Option<EvidenceKind>,
+) -> anyhow::Result<Attachment> {
+    let (own, path) = named(given);
+    Ok(service.keep(path).await?.showing(own.or(all)))
+}
+
 /// A name that stays in its folder, whatever was handed in.
 fn plain(name: &str) -> String {
     name.chars()
@@ -100,6 +145,7 @@ pub(super) fn print(files: &[CaseFile], format: Format) -> anyhow::Result<()> {
         "step",
         "by",
         "file",
+        "shows",
         "kind",
         "bytes",
         "taken",
@@ -118,6 +164,7 @@ pub(super) fn print(files: &[CaseFile], format: Format) -> anyhow::Result<()> {
             file.action.clone(),
             file.by.clone(),
             file.file.name.clone(),
+            file.file.kind.map(shows).unwrap_or_default(),
             facts.media.clone(),
             facts.bytes.to_string(),
             facts.taken_at.map(beijing_text).unwrap_or_default(),
@@ -143,6 +190,10 @@ pub(super) fn print(files: &[CaseFile], format: Format) -> anyhow::Result<()> {
     listing.print(format, files)
 }
 
+fn shows(kind: EvidenceKind) -> String {
+    format!("{} {}", kind.code(), kind.zh())
+}
+
 fn kept(kept: Kept) -> &'static str {
     match kept {
         Kept::Sound => "sound",
@@ -164,4 +215,26 @@ fn seen(before: &SeenBefore) -> String {
         before.name,
         beijing_text(before.at)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_say_what_its_file_shows() {
+        let read = |given: &'static str| named(Path::new(given));
+        assert_eq!(
+            read("after=site/pump.jpg"),
+            (Some(EvidenceKind::After), Path::new("site/pump.jpg"))
+        );
+        assert_eq!(
+            read("lab_report=a=b.pdf"),
+            (Some(EvidenceKind::LabReport), Path::new("a=b.pdf"))
+        );
+        for plain in ["pump.jpg", "./after=pump.jpg", "x=y.jpg"] {
+            assert_eq!(read(plain), (None, Path::new(plain)));
+        }
+        assert!(kind("selfie").unwrap_err().contains("device_label"));
+    }
 }

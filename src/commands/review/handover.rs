@@ -44,7 +44,7 @@ pub(super) struct Serve {
     /// Proof of service.
     #[arg(long)]
     receipt: String,
-    /// When it was served, if before now.
+    /// When it was served, if before now: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     served_at: Option<String>,
 }

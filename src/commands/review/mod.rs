@@ -3,27 +3,26 @@
 mod dossier;
 mod files;
 mod handover;
+mod intake;
 mod messages;
 mod papers;
 mod proofs;
+mod reads;
 mod setup;
 mod show;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use nonsite_analytics::detect::{Catalogue, dispatch};
-use nonsite_analytics::feedback::suspended;
-use nonsite_analytics::review::{Actor, Case, Filter, Service, document, load_findings, mermaid};
+use nonsite_analytics::review::{Actor, Case, Filter, Service, document, mermaid};
 use nonsite_schemas::time::Clock;
 
 use self::papers::{Decision, Papers, Who};
+pub(crate) use self::reads::{Reads, read_log, reads};
 use self::setup::{clock, exit_code};
 pub(crate) use self::setup::{deliver, deliver_marks, open, queue, tick};
-use crate::commands::detect::classed;
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
-use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// Work on the review queue: clues, rectification, review, deadlines, audit.
@@ -89,6 +88,9 @@ enum Action {
     Counts,
     /// Take findings from table `anomalies` into the queue (again and again without doubling).
     Take,
+    /// Put in a clue that no rule found: a complaint, a transfer, what another platform or an officer
+    /// tells.
+    Report(intake::Report),
     /// Claim a case, or without one the next that waits for the role.
     Claim {
         /// The case; its id may be shortened.
@@ -177,7 +179,8 @@ enum Action {
     },
     /// Write the index that lists and searches read anew from the kept versions of the cases.
     Reindex,
-    /// Print the workflow: states, actions, roles, deadlines.
+    /// Print the workflow: states, actions, roles, deadlines (those of the file that `[review] deadlines`
+    /// names, where it changes them).
     Workflow {
         /// The diagram alone, in Mermaid.
         #[arg(long)]
@@ -238,13 +241,16 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<Exit>
     }
     let (clock, client) = clock(args.at.as_deref())?;
     if let Action::Workflow { mermaid: diagram } = args.action {
-        let machine = nonsite_analytics::review::Machine::built_in();
+        let machine = settings
+            .review
+            .machine()
+            .map_err(|error| exit_code(error.into()))?;
         print!(
             "{}",
             if diagram {
-                mermaid(machine)
+                mermaid(&machine)
             } else {
-                document(machine)
+                document(&machine)
             }
         );
         return Ok(Exit::Done);
@@ -334,6 +340,7 @@ impl Desk {
                 listing.print(self.format, &items)?;
             }
             Action::Take => self.take(settings).await?,
+            Action::Report(args) => self.report_clue(args).await?,
             Action::Claim {
                 case,
                 who,
@@ -437,44 +444,6 @@ impl Desk {
             None => println!("nothing waits for role `{}`", actor.role),
         }
         Ok(Exit::Done)
-    }
-
-    async fn take(&self, settings: &Settings) -> anyhow::Result<()> {
-        let progress = Progress::of("taking findings");
-        let session = nonsite_analytics::session::open(&settings.store.path, &settings.session)
-            .await
-            .map_err(classed)?;
-        let findings = load_findings(session.ctx()).await?;
-        let catalogue = Catalogue::load(&settings.detect).map_err(classed)?;
-        let suspension = &settings.detect.suspension;
-        let now = self.clock.now_micros();
-        let suspended = suspended(&session, &catalogue, suspension, now)
-            .await
-            .map_err(classed)?;
-        let dispatch = dispatch(&session, now).await.map_err(classed)?;
-        let taken = self
-            .service
-            .take_with(&findings, &suspended, &dispatch)
-            .await?;
-        drop(progress);
-        if self.format == Format::Json {
-            println!("{}", serde_json::to_string_pretty(&taken)?);
-        } else {
-            println!(
-                "{} findings: {} to triage, {} reminders, {} merged, {} reopened, {} withdrawn, \
-                 {} raised, {} held, {} unchanged",
-                findings.len(),
-                taken.triage,
-                taken.reminded,
-                taken.merged,
-                taken.reopened,
-                taken.withdrawn,
-                taken.raised,
-                taken.held,
-                taken.unchanged
-            );
-        }
-        Ok(())
     }
 
     fn actor(&self, who: &Who) -> anyhow::Result<Actor> {

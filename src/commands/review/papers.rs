@@ -90,7 +90,7 @@ pub(super) struct Papers {
     /// Proof of delivery or reading.
     #[arg(long)]
     receipt: Option<String>,
-    /// When it was delivered, if before now.
+    /// When it was delivered, if before now: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     delivered_at: Option<String>,
     /// Cause category of the answer.
@@ -121,7 +121,7 @@ pub(super) struct Papers {
     /// Who approved it.
     #[arg(long)]
     approved_by: Option<String>,
-    /// When it was approved.
+    /// When it was approved, if before now: a Beijing time, 2026-03-02 15:20.
     #[arg(long, value_name = "T")]
     approved_at: Option<String>,
     /// Measures ordered or taken.
@@ -158,8 +158,10 @@ pub(super) struct Papers {
     /// Any field of the workflow.
     #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
-    /// A photo, PDF or video; it is kept, and goes into the audit row with its SHA-256.
-    #[arg(long, value_name = "FILE")]
+    /// A photo, PDF or video; it is kept, and goes into the audit row with its SHA-256. KIND says what it
+    /// shows: before or after the measures, device_label, repair_ticket, calibration_report, lab_report,
+    /// permit_change, other.
+    #[arg(long, value_name = "[KIND=]FILE")]
     attach: Vec<PathBuf>,
 }
 
@@ -229,7 +231,9 @@ impl Papers {
             input.fields.insert(name.to_owned(), value.to_owned());
         }
         for path in self.attach {
-            input.attachments.push(service.keep(&path).await?);
+            input
+                .attachments
+                .push(super::files::keep(service, &path, None).await?);
         }
         Ok(input)
     }

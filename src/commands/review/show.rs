@@ -2,7 +2,9 @@
 
 use nonsite_analytics::review::{
     AuditReport, Case, CheckResult, Checked, Event, Fired, Hearing, Machine, Shown, beijing_text,
+    late_payment, yuan,
 };
+use nonsite_schemas::time::beijing_day;
 
 use super::handover;
 use crate::exit::Exit;
@@ -201,10 +203,17 @@ pub(super) fn case(
             case.anomaly_id, case.evidence_sha256
         ),
     );
+    if case.source_system.is_some() {
+        line("source", source(case));
+    }
     line("withdrawn", text(&case.withdrawn));
     line("part of", text(&case.parent_id));
     for other in &shown.merged {
-        line("also found", format!("{} {}", other.rule_id, other.reason));
+        let whence = match other.source_system {
+            None => other.rule_id.clone(),
+            Some(_) => source(other),
+        };
+        line("also found", format!("{whence} {}", other.reason));
     }
     for before in checked {
         println!("  {}", handover::line(before));
@@ -238,7 +247,11 @@ pub(super) fn case(
             "clock",
             format!("{} {zh} until {}{late}", clock.name, due_text(clock.due_at)),
         );
+        if let Some(terms) = &clock.terms {
+            line("", set(&terms.version, &terms.sha256));
+        }
     }
+    line("fine", fine(case, now));
     if let Some(at) = case.procedure.notified_at {
         let hearing = match case.procedure.hearing {
             None => "",
@@ -279,6 +292,9 @@ pub(super) fn case(
                 then.unwrap_or_default()
             ),
         );
+    }
+    if let Some(terms) = &case.terms {
+        line("terms", set(&terms.version, &terms.sha256));
     }
     if case.return_count + case.extension_count > 0 {
         line(
@@ -419,6 +435,38 @@ pub(super) fn audit(report: &AuditReport, format: Format) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// What was fined, and what late payment has added to it by now.
+fn fine(case: &Case, now: i64) -> String {
+    let fined = case.procedure.fine_fen;
+    let mut text = fined.map_or_else(String::new, |fen| format!("罚款 {} 元 yuan", yuan(fen)));
+    if let Some(late) = late_payment(case, beijing_day(now)) {
+        let added = late.added_fen.map_or_else(
+            || "3 % of the fine a day".to_owned(),
+            |fen| format!("{} 元 yuan", yuan(fen)),
+        );
+        let before = if text.is_empty() { "" } else { "; " };
+        text.push_str(&format!(
+            "{before}逾期 {} 日，加处 late, which adds {added}",
+            late.days
+        ));
+    }
+    text
+}
+
+/// Where a clue comes from, and its number there.
+fn source(case: &Case) -> String {
+    let (system, reference) = case.source();
+    format!("{} {} {reference}", system.zh(), system.code())
+}
+
+/// Which lengths a clock was started under.
+fn set(version: &str, sha256: &str) -> String {
+    format!(
+        "时限版本 lengths {version} ({})",
+        sha256.get(..12).unwrap_or(sha256)
+    )
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.

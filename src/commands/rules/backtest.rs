@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use nonsite_analytics::backtest::page::{How, page, put_into};
 use nonsite_analytics::backtest::score::Line;
 use nonsite_analytics::backtest::{Expectations, Score, judge, read, score};
 use nonsite_analytics::detect::Catalogue;
@@ -12,7 +13,7 @@ use nonsite_analytics::review::beijing_text;
 use crate::commands::detect::{classed, instant};
 use crate::exit::{Exit, Usage};
 use crate::output::{Format, Listing};
-use crate::progress::during;
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,13 @@ pub(super) struct Args {
     /// Only these rules.
     #[arg(long, value_name = "ID")]
     rule: Vec<String>,
+    /// Also write the figures as Markdown into this file: between its marks `<!-- backtest: begin -->`
+    /// and `<!-- backtest: end -->`, or as the whole file where it has none.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// A command that made the data, to be named in that file before this one; may be repeated.
+    #[arg(long, value_name = "COMMAND", requires = "out")]
+    made_by: Vec<String>,
     /// How to print it; csv has the rules only.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,6 +48,8 @@ pub(super) async fn run(
     settings: &Settings,
 ) -> anyhow::Result<Exit> {
     let as_of = args.as_of.as_deref().map(instant).transpose()?;
+    // Looked at before the work: nothing is written over by mistake after half an hour.
+    let before = args.out.as_deref().map(present).transpose()?;
     let kinds = match &args.kinds {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
@@ -68,17 +78,70 @@ pub(super) async fn run(
         narrowed = Catalogue::load(&config).map_err(classed)?;
         &narrowed
     };
-    let judging = judge(
+    let progress = Progress::of_parts();
+    let told = |what: &'static str, done: usize, of: usize| {
+        tracing::info!(what, done, of, "judging");
+        progress.part(what, done, of);
+    };
+    let judged = judge(
         &settings.store.path,
         &config,
         &settings.session,
         catalogue,
         as_of,
-    );
-    let judged = during("judging", judging).await.map_err(classed)?;
+        &told,
+    )
+    .await
+    .map_err(classed)?;
+    drop(progress);
     let score = score(&judged, &faults);
     print(&score, args.format)?;
+    if let (Some(path), Some(before)) = (&args.out, before) {
+        let part = page(&score, &how(args));
+        std::fs::write(path, put_into(&before, &part)).map_err(|error| unreadable(path, &error))?;
+    }
     Ok(Exit::Done)
+}
+
+/// What a file holds; nothing where there is none.
+fn present(path: &Path) -> anyhow::Result<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(unreadable(path, &error).into()),
+    }
+}
+
+/// What a reader needs to do the same: what the generator left beside its truth, and the commands.
+fn how(args: &Args) -> How {
+    let summary = args.truth.with_file_name("summary.json");
+    let summary: serde_json::Value = std::fs::read_to_string(summary)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let scale = &summary["scale"];
+    let given = if scale["seed"].is_u64() {
+        format!(
+            "Generated with seed {}, {} factors a point, a value every {} seconds, faults at {} of the points in five days.",
+            scale["seed"], scale["factors"], scale["cadence_s"], scale["fault_rate"]
+        )
+    } else {
+        String::new()
+    };
+    let mut commands = args.made_by.clone();
+    let own: Vec<String> = std::env::args().skip(1).map(quoted).collect();
+    commands.push(format!("nonsite {}", own.join(" ")));
+    How { given, commands }
+}
+
+/// An argument as a shell takes it.
+fn quoted(argument: String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@".contains(c);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        argument
+    } else {
+        format!("'{}'", argument.replace('\'', "'\\''"))
+    }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Usage {

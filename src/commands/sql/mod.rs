@@ -24,6 +24,7 @@ use nonsite_schemas::time::SystemClock;
 
 use crate::commands::detect::classed;
 use crate::commands::ratio::policies;
+use crate::commands::review::read_log;
 use crate::exit::{Exit, Unreachable, Usage};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -104,6 +105,7 @@ impl Asker {
             policies: policies(settings.ratio.policy.as_deref(), &settings.inspection)?,
             rules: rules(&known)?,
             users: Users::none(),
+            reads: Some(read_log(settings)),
             clock: Arc::new(SystemClock),
         };
         let engine = Engine::start(setup).map_err(|error| Usage(error.to_string()))?;
@@ -140,7 +142,14 @@ impl Asker {
         };
         let catalogue = self.catalogue().await?;
         let state = catalogue.state();
-        let plan = guard::plan(&state, query).await?;
+        let (user, query) = (&self.user.name, query.as_ref().clone());
+        let planning = self
+            .engine
+            .plan(user, state.clone(), query, None, &self.stop);
+        let plan = tokio::select! {
+            plan = planning => plan?,
+            _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
+        };
         let run = Run {
             asked: Asked {
                 user: self.user.name.clone(),
@@ -158,8 +167,10 @@ impl Asker {
         let running = self.engine.run(run);
         let mut answer = tokio::select! {
             answer = running => answer?,
-            _ = tokio::signal::ctrl_c() => return Err(stopped()),
+            _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
         };
+        let scans = answer.scans();
+        let mut tick = tokio::time::interval(Progress::TICK);
         let mut batches = Vec::new();
         loop {
             tokio::select! {
@@ -172,7 +183,12 @@ impl Asker {
                     None => break,
                 },
                 // Dropping the answer ends the query.
-                _ = tokio::signal::ctrl_c() => return Err(stopped()),
+                _ = tokio::signal::ctrl_c() => return Err(Fault::stopped()),
+                _ = tick.tick() => {
+                    if let Some((read, all)) = scans.files() {
+                        progress.files(read, all);
+                    }
+                }
             }
         }
         if batches.is_empty() {
@@ -180,8 +196,4 @@ impl Asker {
         }
         Ok(Some(batches))
     }
-}
-
-fn stopped() -> Fault {
-    Fault::new(FaultKind::Cancelled, "stopped")
 }

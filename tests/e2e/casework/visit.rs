@@ -7,6 +7,7 @@ use super::{
 use crate::harness::sandbox::Sandbox;
 
 const INVESTIGATOR: Who = ("inv", "investigator");
+const APPROVER: Who = ("boss", "approver");
 
 pub(super) fn one_goes_on_site(sandbox: &Sandbox) {
     let cases = waiting(sandbox);
@@ -21,10 +22,15 @@ pub(super) fn one_goes_on_site(sandbox: &Sandbox) {
         ),
         "verify_off"
     );
-    let doubt = ["--reason", "explanation contradicts the data"];
+    let doubt = [
+        "--reason",
+        "explanation contradicts the data",
+        "--officers",
+        "o-1,o-2",
+    ];
     assert_eq!(
         walk(sandbox, MONDAY, OFFICER, &["escalate", case], &doubt),
-        "to_onsite"
+        "onsite_approval"
     );
     sandbox.write("minutes.jpg", PHOTO);
     let visit = [
@@ -39,8 +45,13 @@ pub(super) fn one_goes_on_site(sandbox: &Sandbox) {
     ];
     step(sandbox, MONDAY, OFFICER, &["onsite", case], &visit)
         .exits(2)
-        .complains(&["approval form"]);
-    let visit = [&visit[..], &["--approval", "form-7"]].concat();
+        .complains(&["`onsite_approval`", "approve_onsite"]);
+    let team = ["--officers", "o-1,o-2", "--approval", "form-7"];
+    let approve = ["do", "approve_onsite", case];
+    assert_eq!(
+        walk(sandbox, MONDAY, APPROVER, &approve, &team),
+        "to_onsite"
+    );
     assert_eq!(
         walk(sandbox, MONDAY, OFFICER, &["onsite", case], &visit),
         "onsite_done"
@@ -52,12 +63,18 @@ pub(super) fn one_goes_on_site(sandbox: &Sandbox) {
         "超标排放",
         "--field",
         "evidence_list=小时数据, 笔录",
+        "--field",
+        "samples=未采样：停产",
     ];
+    step(sandbox, MONDAY, OFFICER, &["file", case], &facts)
+        .exits(2)
+        .complains(&["缺现场检查视频"]);
+    let facts = [&facts[..], &["--field", "no_video=记录仪故障"]].concat();
     assert_eq!(
         walk(sandbox, MONDAY, OFFICER, &["file", case], &facts),
         "filing"
     );
-    let number = ["--field", "case_no=2027-1"];
+    let number = ["--field", "case_no=2027-1", "--field", "case_form=立审-1"];
     assert_eq!(
         walk(
             sandbox,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nonsite_analytics::ratio::{Period, parse_as_of};
 use nonsite_analytics::review::{
-    Actor, Attachment, Case, Config, Figure, Finding, Input, Role, Service, Severity,
+    Actor, Attachment, Case, Config, EvidenceKind, Figure, Finding, Input, Role, Service, Severity,
 };
 use nonsite_generator::city_year::clues::{ANSWERED, BACK, JUDGED, SENT};
 use nonsite_generator::city_year::{CityYear, Clue, Counts, Way, case_work};
@@ -74,6 +74,9 @@ fn papers(items: &str) -> Input {
         ("officers", "o-1, o-2"),
         ("approval", "审批-1"),
         ("minutes", "笔录-1"),
+        ("samples", "未采样"),
+        ("no_video", "记录仪故障"),
+        ("no_proof", "说明已足"),
         ("measures", "更换循环泵"),
         ("owner", "厂长 13800000000"),
         ("plan_due", "2025-01-03"),
@@ -95,6 +98,7 @@ fn papers(items: &str) -> Input {
     input.attachments.push(Attachment {
         name: "pump.jpg".to_owned(),
         sha256: "ab".repeat(32),
+        kind: Some(EvidenceKind::After),
         facts: None,
     });
     input
@@ -105,6 +109,7 @@ type Person = (&'static str, Role);
 const ANA: Person = ("ana", Role::Analyst);
 const PLANT: Person = ("plant", Role::Enterprise);
 const OFFICER: Person = ("o-1", Role::Officer);
+const APPROVER: Person = ("boss", Role::Approver);
 const REVIEWER: Person = ("rev", Role::Reviewer);
 const ARCHIVIST: Person = ("arch", Role::Archivist);
 
@@ -127,6 +132,7 @@ fn steps(way: Way) -> Vec<(i64, &'static str, Person)> {
     match way {
         Way::Visited => steps.extend([
             (ANSWERED, "escalate", OFFICER),
+            (ANSWERED, "approve_onsite", APPROVER),
             (ANSWERED + 1, "onsite", OFFICER),
         ]),
         Way::AnsweredFalse => steps.extend([

@@ -31,7 +31,7 @@ pub(super) fn headline(sandbox: &Sandbox, truth: &Truth, day: &str) -> String {
     answer["acts_digest"].as_str().unwrap().to_owned()
 }
 
-fn quality(found: &Json, expected: &Figures, day: &str) {
+pub(super) fn quality(found: &Json, expected: &Figures, day: &str) {
     let of = |name: &str| found[name].as_u64().unwrap();
     assert_eq!(of("offsite"), expected.quality_offsite, "as of {day}");
     assert_eq!(of("too_short"), expected.too_short, "as of {day}");
@@ -49,7 +49,7 @@ fn quality(found: &Json, expected: &Figures, day: &str) {
 }
 
 /// Every point of the band, its ends, whether it crosses the target, and the sentence.
-fn band(answer: &Json, truth: &Truth, asked: &Asked, day: &str) {
+pub(super) fn band(answer: &Json, truth: &Truth, asked: &Asked, day: &str) {
     let readings = Reading::all();
     let points = answer["band"]["points"].as_array().unwrap();
     assert_eq!(points.len(), readings.len());

@@ -40,14 +40,16 @@ fn stated(bureaus: &[&str]) -> String {
     .concat()
 }
 
-/// `sample` is the one drawn of the closed cases, `visits` how many the workflow wrote, by body.
+/// `sample` is the one drawn of the closed cases, `visits` how many the workflow wrote, by body. What
+/// `nonsite stats` printed.
 pub(super) fn lead_to_their_rows(
     sandbox: &mut Sandbox,
     city: &CityYear,
     sample: &Json,
     visits: BTreeMap<String, u64>,
-) {
+) -> Vec<Json> {
     let bureaus = sub_bureaus();
+    super::supervised::tell(sandbox, &bureaus);
     let file = sandbox.write("targets.toml", stated(&bureaus));
     sandbox.set("inspection.targets", "targets.toml");
     sandbox.set("inspection.emission_basis", "statistics");
@@ -101,6 +103,8 @@ pub(super) fn lead_to_their_rows(
         .collect();
     let workflow: u64 = visits.values().sum();
     entered(&of, &acts, workflow);
+    coded(&of, &acts, workflow);
+    super::supervised::counted(&of);
     let orgs: BTreeMap<String, &str> = city
         .clues
         .iter()
@@ -120,6 +124,7 @@ pub(super) fn lead_to_their_rows(
         rows.as_array().unwrap().len() as f64,
         of("visits_per_unit").of
     );
+    printed.clone()
 }
 
 /// A figure is the sum of its rows.
@@ -154,6 +159,16 @@ fn rows_add_up(target: &Target) {
             (total(true), total(false))
         }
         "bureaus_audited" => said("audited", "true"),
+        "code_shown" | "acts_coded" => said("coded", "true"),
+        "certificates_held" => said("holds", "true"),
+        "special_supervision" => said("counts", "true"),
+        "self_evaluations" | "city_evaluation" | "year_evaluation" => said("in time", "true"),
+        "case_files_sampled" => {
+            let (files, counts) = (column("files").unwrap(), column("counts").unwrap());
+            let rows = target.rows.iter().filter(|row| row[counts] == "true");
+            let sum: f64 = rows.map(|row| row[files].parse::<f64>().unwrap()).sum();
+            (sum, sum)
+        }
         "joint_inspections" => said("joint", "true"),
         "visits_per_unit" => said("within", "true"),
         "stages_online" => said("all", "true"),
@@ -218,10 +233,9 @@ fn entered<'t>(of: &impl Fn(&str) -> &'t Target, acts: &[(&Stage, Fate)], workfl
     );
 }
 
-/// Which acts have their whole way in the system. `looked_into`: bodies of which the sample chose a case.
-fn online(target: &Target, acts: &[(&Stage, Fate)], workflow: u64, looked_into: &BTreeSet<&str>) {
-    let closed: Vec<&Stage> = acts
-        .iter()
+/// Acts that are closed, whatever else became of them.
+fn closed<'a>(acts: &[(&'a Stage, Fate)]) -> Vec<&'a Stage> {
+    acts.iter()
         .filter(|(_, fate)| {
             !matches!(
                 fate,
@@ -236,7 +250,25 @@ fn online(target: &Target, acts: &[(&Stage, Fate)], workflow: u64, looked_into: 
             )
         })
         .map(|(stage, _)| *stage)
-        .collect();
+        .collect()
+}
+
+/// Acts with a code of their own. Nobody gave the workflow's visits one.
+fn coded<'t>(of: &impl Fn(&str) -> &'t Target, acts: &[(&Stage, Fate)], workflow: u64) {
+    let visits = acts.iter().filter(|(_, fate)| *fate == Fate::On);
+    let visits: Vec<&Stage> = visits.map(|(stage, _)| *stage).collect();
+    for (code, acts) in [("code_shown", visits), ("acts_coded", closed(acts))] {
+        let with = acts.iter().filter(|stage| stage.coded).count();
+        assert!(with > 0 && with < acts.len(), "{code} proves nothing");
+        let target = of(code);
+        let all = acts.len() as f64 + workflow as f64;
+        assert_eq!((target.hits, target.of), (with as f64, all), "{code}");
+    }
+}
+
+/// Which acts have their whole way in the system. `looked_into`: bodies of which the sample chose a case.
+fn online(target: &Target, acts: &[(&Stage, Fate)], workflow: u64, looked_into: &BTreeSet<&str>) {
+    let closed = closed(acts);
     let said = |column: &str, answer: &str| {
         let column = target.columns.iter().position(|name| *name == column);
         let rows = target

@@ -1,41 +1,27 @@
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Properties;
 
 /**
  * Everyday calls of the PostgreSQL JDBC driver against a running server: queries, and the questions about
  * the catalogue that database tools ask when they draw their tree of tables.
  *
  * <p>Where to connect stands in NONSITE_TEST_PG (host:port), NONSITE_TEST_USER and NONSITE_TEST_PASSWORD.
- * Every check prints "ok NAME" or "FAILED NAME: why"; the exit code is 1 when one failed.
  */
-public final class Jdbc {
-    private interface Check {
-        void run() throws Exception;
-    }
-
-    private static int failed;
-
+public final class Jdbc extends Checks {
     public static void main(String[] args) throws Exception {
-        Properties login = new Properties();
-        login.setProperty("user", System.getenv("NONSITE_TEST_USER"));
-        login.setProperty("password", System.getenv("NONSITE_TEST_PASSWORD"));
-        String url = "jdbc:postgresql://" + System.getenv("NONSITE_TEST_PG") + "/nonsite";
-        try (Connection on = DriverManager.getConnection(url, login)) {
+        try (Connection on = postgresql()) {
             tree(on.getMetaData());
             keys(on.getMetaData());
             queries(on);
         }
-        System.exit(failed == 0 ? 0 : 1);
+        exit();
     }
 
     /** What a tool draws: schemas, tables and views with comments, columns with types and comments. */
@@ -106,6 +92,17 @@ public final class Jdbc {
                 expect(statement.getParameterMetaData().getParameterCount() == 1, "one parameter");
             }
         });
+        check("a_list_as_a_value", () -> {
+            String sql = "SELECT count(*) FROM readings_raw WHERE factor = ANY(?) AND date = ANY(?)";
+            try (PreparedStatement statement = on.prepareStatement(sql)) {
+                Object day = one(on, "SELECT max(date) FROM readings_raw WHERE factor = 'a21026'");
+                statement.setArray(1, on.createArrayOf("text", new String[] {"a21026", "a21002"}));
+                statement.setArray(2, on.createArrayOf("date", new Object[] {day}));
+                try (ResultSet rows = statement.executeQuery()) {
+                    expect(rows.next() && rows.getLong(1) > 0, "a count");
+                }
+            }
+        });
         check("in_portions", () -> {
             on.setAutoCommit(false);
             try (Statement statement = on.createStatement()) {
@@ -136,45 +133,5 @@ public final class Jdbc {
             on.setReadOnly(false);
             expect(on.isValid(5), "still connected");
         });
-    }
-
-    /** The texts of one column, every other column read as well. */
-    private static List<String> column(ResultSet rows, String name) throws SQLException {
-        List<String> found = new ArrayList<>();
-        try (rows) {
-            while (rows.next()) {
-                for (int at = 1; at <= rows.getMetaData().getColumnCount(); at++) {
-                    rows.getObject(at);
-                }
-                found.add(rows.getString(name));
-            }
-        }
-        return found;
-    }
-
-    private static void none(ResultSet rows) throws SQLException {
-        try (rows) {
-            expect(!rows.next(), "no rows");
-        }
-    }
-
-    private static void holds(List<String> found, String one) {
-        expect(found.contains(one), one + " among " + found);
-    }
-
-    private static void expect(boolean holds, String what) {
-        if (!holds) {
-            throw new AssertionError("expected " + what);
-        }
-    }
-
-    private static void check(String name, Check check) {
-        try {
-            check.run();
-            System.out.println("ok " + name);
-        } catch (Exception | AssertionError error) {
-            failed++;
-            System.out.println("FAILED " + name + ": " + error.getMessage());
-        }
     }
 }

@@ -1,31 +1,13 @@
 """Everyday calls of Python clients against a running server, one check each.
 
-Usage: clients.py psycopg|asyncpg|sqlalchemy|flight. Where to connect stands in NONSITE_TEST_PG
-(host:port), NONSITE_TEST_FLIGHT (host:port), NONSITE_TEST_USER and NONSITE_TEST_PASSWORD.
-
-Every check prints `ok NAME` or `FAILED NAME: why`; the exit code is 1 when one failed.
+Usage: clients.py psycopg|asyncpg|sqlalchemy|flight; `checking.py` says what it needs and prints.
 """
 
 import asyncio
 import datetime
 import os
-import sys
-import traceback
 
-USER = os.environ["NONSITE_TEST_USER"]
-PASSWORD = os.environ["NONSITE_TEST_PASSWORD"]
-PG_HOST, PG_PORT = os.environ["NONSITE_TEST_PG"].rsplit(":", 1)
-FLIGHT = os.environ["NONSITE_TEST_FLIGHT"]
-
-CHECKS = {}
-
-
-def check(client):
-    def register(function):
-        CHECKS.setdefault(client, []).append(function)
-        return function
-
-    return register
+from checking import FLIGHT, PASSWORD, PG_HOST, PG_PORT, USER, check, run
 
 
 # --- psycopg 3 -------------------------------------------------------------------------------
@@ -68,6 +50,33 @@ def parameters_of_every_kind():
         assert count >= 1
         sums = conn.execute("SELECT %s::int + 1, %s::text, %s::float8", (41, "x", 0.5)).fetchone()
         assert sums == (42, "x", 0.5), sums
+
+
+@check("psycopg")
+def a_list_is_one_parameter():
+    with pg() as conn:
+        mn, factor, date, time, value, offset = conn.execute(
+            "SELECT mn, factor, date, data_time, value, kafka_offset FROM readings WHERE value IS NOT NULL LIMIT 1"
+        ).fetchone()
+        for column, member in (
+            ("mn", mn), ("factor", factor), ("date", date), ("data_time", time), ("value", value),
+            ("kafka_offset", offset),
+        ):
+            single, listed = (
+                conn.execute(f"SELECT count(*) FROM readings WHERE {column} {test}", (values,)).fetchone()[0]
+                for test, values in (("= %s", member), ("= ANY(%s)", [member]))
+            )
+            assert single == listed > 0, (column, single, listed)
+        none, both, rest, every = (
+            conn.execute(f"SELECT count(*) FROM readings {test}", values).fetchone()[0]
+            for test, values in (
+                ("WHERE mn = ANY(%s)", (["nobody"],)),
+                ("WHERE mn = ANY(%s) AND factor = ANY(%s)", ([mn, "nobody"], [factor])),
+                ("WHERE mn <> ALL(%s)", ([mn],)),
+                ("", ()),
+            )
+        )
+        assert none == 0 and both > 0 and 0 < rest < every, (none, both, rest, every)
 
 
 @check("psycopg")
@@ -241,6 +250,26 @@ async def rows_and_parameters():
 
 
 @check("asyncpg")
+async def a_list_is_one_parameter():
+    conn = await apg()
+    row = await conn.fetchrow(
+        "SELECT mn, date, data_time, value, kafka_offset FROM readings WHERE value IS NOT NULL LIMIT 1"
+    )
+    for column in row.keys():
+        count = await conn.fetchval(
+            f"SELECT count(*) FROM readings WHERE {column} = ANY($1)", [row[column]]
+        )
+        assert count > 0, column
+    statement = await conn.prepare("SELECT count(*) FROM readings WHERE mn = ANY($1) AND date = ANY($2)")
+    kinds = [parameter.name for parameter in statement.get_parameters()]
+    assert kinds == ["text[]", "date[]"], kinds
+    assert await statement.fetchval([row["mn"], "nobody"], [row["date"]]) > 0
+    assert await statement.fetchval([], [row["date"]]) == 0
+    assert await conn.fetchval("SELECT count(*) FROM readings WHERE mn = ANY($1::text[])", ["nobody"]) == 0
+    await conn.close()
+
+
+@check("asyncpg")
 async def a_cursor_in_a_transaction():
     conn = await apg()
     async with conn.transaction():
@@ -394,6 +423,67 @@ def a_query_into_pandas():
 
 
 @check("flight")
+def a_query_into_polars():
+    import polars
+
+    with flight() as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT factor, value FROM readings WHERE value IS NOT NULL")
+        frame = cursor.fetch_polars()
+        again = polars.read_database("SELECT factor, count(*) AS n FROM readings GROUP BY factor", conn)
+    assert isinstance(frame, polars.DataFrame) and frame.height > 0, frame
+    assert set(again["factor"]) >= set(frame["factor"]), again
+
+
+@check("flight")
+def a_list_is_one_parameter():
+    with flight() as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT mn FROM readings LIMIT 1")
+        mn = cursor.fetchone()[0]
+        import pyarrow
+
+        values = pyarrow.record_batch({"0": pyarrow.array([[mn, "nobody"]], pyarrow.list_(pyarrow.string()))})
+        cursor.adbc_statement.set_sql_query("SELECT count(*) FROM readings WHERE mn = ANY($1)")
+        cursor.adbc_statement.prepare()
+        cursor.adbc_statement.bind(values)
+        handle, _ = cursor.adbc_statement.execute_query()
+        table = pyarrow.RecordBatchReader.from_stream(handle).read_all()
+        assert table.column(0)[0].as_py() > 0, table
+
+
+@check("flight")
+def a_cancelled_call_ends_its_query():
+    import threading
+    import time
+
+    marker = (
+        "SELECT count(*) AS dropped FROM generate_series(1, 4000000) a, generate_series(1, 4000000) b "
+        "WHERE a.value % 7 = b.value % 17"
+    )
+    with flight() as conn, conn.cursor() as cursor:
+        threading.Timer(1.0, cursor.adbc_cancel).start()
+        try:
+            cursor.execute(marker)
+            cursor.fetchall()
+            raise AssertionError("it ended by itself")
+        except AssertionError:
+            raise
+        except Exception:
+            pass
+    deadline = time.time() + 30
+    with flight() as conn, conn.cursor() as cursor:
+        while time.time() < deadline:
+            cursor.execute(
+                "SELECT outcome FROM nonsite_meta.query_log "
+                "WHERE text LIKE '%dropped%17%' AND text NOT LIKE '%query_log%'"
+            )
+            outcomes = [row[0] for row in cursor.fetchall()]
+            if outcomes and all(outcome == "cancelled" for outcome in outcomes):
+                return
+            time.sleep(0.5)
+    raise AssertionError(f"still there: {outcomes}")
+
+
+@check("flight")
 def parameters_are_bound():
     with flight() as conn, conn.cursor() as cursor:
         cursor.execute("SELECT mn FROM readings LIMIT 1")
@@ -452,21 +542,4 @@ def flight_refuses_a_wrong_password():
         pass
 
 
-def main():
-    failed = 0
-    checks = CHECKS[sys.argv[1]]
-    for function in checks:
-        try:
-            outcome = function()
-            if asyncio.iscoroutine(outcome):
-                asyncio.run(asyncio.wait_for(outcome, 120))
-            print(f"ok {function.__name__}", flush=True)
-        except Exception as error:
-            failed += 1
-            print(f"FAILED {function.__name__}: {type(error).__name__}: {error}", flush=True)
-            traceback.print_exc()
-    print(f"{len(checks) - failed} of {len(checks)} checks of {sys.argv[1]} passed", flush=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+run()

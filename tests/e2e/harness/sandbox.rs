@@ -220,7 +220,7 @@ impl Sandbox {
 
 /// The binary under test: the one cargo built with this test, or the one named in `NONSITE_BIN`
 /// (a release build, a package).
-fn binary() -> OsString {
+pub(crate) fn binary() -> OsString {
     std::env::var_os("NONSITE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_nonsite").into())
 }
 

@@ -32,7 +32,7 @@ async fn everyone_sees_what_is_theirs() {
         let list = bench.get(who, "/cases?sort=opened").await.done(200);
         let counts = bench.get(who, "/counts").await.done(200);
         let listed = list["items"].as_array().unwrap().len();
-        let counted: i64 = counts
+        let counted: i64 = counts["items"]
             .as_array()
             .unwrap()
             .iter()

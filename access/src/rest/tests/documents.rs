@@ -55,7 +55,7 @@ fn every_operation_says_who_may_call_and_what_can_go_wrong() {
             }
         }
     }
-    assert_eq!(operations, 52);
+    assert_eq!(operations, 61);
 }
 
 #[test]

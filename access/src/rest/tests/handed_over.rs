@@ -18,7 +18,7 @@ async fn act(bench: &Bench, who: &str, id: &str, action: &str, papers: &Value) -
 pub(super) async fn documents_are_printed_and_served(bench: &Bench) {
     let id = case(6);
     let bundles = bench.get("plant", "/bundles").await.done(200);
-    let notices = bundles
+    let notices = bundles["items"]
         .as_array()
         .unwrap()
         .iter()
@@ -32,8 +32,9 @@ pub(super) async fn documents_are_printed_and_served(bench: &Bench) {
         .get("o-1", &format!("{path}?receiver=%E5%8E%82%E9%95%BF"))
         .await
         .done(200);
-    assert_eq!(pages.as_array().unwrap().len(), 4);
-    assert!(pages[0]["html"].as_str().unwrap().contains("待本局确认"));
+    assert_eq!(pages["items"].as_array().unwrap().len(), 4);
+    let first = pages["items"][0]["html"].as_str().unwrap();
+    assert!(first.contains("待本局确认"));
     bench
         .get("plant", &path)
         .await
@@ -140,7 +141,7 @@ pub(super) async fn a_package_is_made_once_and_taken_out(bench: &Bench) {
     assert_eq!(again.done(201), made, "made once");
     assert_eq!(again.header("etag"), first.header("etag"));
     let list = bench.get("law", &path).await.done(200);
-    assert_eq!(list, json!([made]));
+    assert_eq!(list["items"], json!([made]));
 
     let sha256 = made["sha256"].as_str().unwrap();
     let zip = format!("{path}/{sha256}");
@@ -162,7 +163,8 @@ pub(super) async fn a_package_is_made_once_and_taken_out(bench: &Bench) {
     assert_eq!(same.done(201)["sha256"], sha256);
     std::fs::remove_dir_all(bench.folder().join("packages")).unwrap();
     bench.get("law", &zip).await.problem(410, "file-gone");
-    assert_eq!(bench.get("law", &path).await.done(200)[0]["kept"], false);
+    let list = bench.get("law", &path).await.done(200);
+    assert_eq!(list["items"][0]["kept"], false);
 }
 
 #[tokio::test]

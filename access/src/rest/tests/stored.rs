@@ -40,7 +40,7 @@ fn visit(id: &str, org: &str, day: u32) -> Value {
 }
 
 /// `a` with a correction, `b` of another district without officers, and the visit `c`.
-async fn with_acts() -> Bench {
+pub(super) async fn with_acts() -> Bench {
     let bench = Bench::new().await;
     let mut corrected = act("a", 2, "370522", 3);
     corrected["recorded_at"] = json!("2026-02-05 10:00:00");
@@ -137,6 +137,50 @@ async fn an_act_is_shown_in_every_version() {
         .problem(404, "not-found");
     bench
         .get("plant", "/inspections/a")
+        .await
+        .problem(403, "forbidden-role");
+}
+
+#[tokio::test]
+async fn answers_are_listed_and_summed() {
+    let bench = with_acts().await;
+    let all = bench.get("sup", "/checklist-answers").await.done(200);
+    assert_eq!(ids(&all), ["c", "b", "a"], "of the newest versions");
+    assert_eq!(all["items"][2]["answer"], "fail");
+    assert_eq!(all["items"][2]["item"], "permit-valid");
+    let own = bench.get("sub", "/checklist-answers").await.done(200);
+    assert_eq!(ids(&own), ["c", "a"]);
+    for (query, found) in [
+        ("answer=fail", vec!["a"]),
+        ("otherwise=true", vec!["a"]),
+        ("item=permit-valid&to=2026-02-10", vec!["b", "a"]),
+        ("item=weather", vec![]),
+        ("checklist=steel", vec![]),
+    ] {
+        let path = format!("/checklist-answers?{query}");
+        let page = bench.get("sup", &path).await.done(200);
+        assert_eq!(ids(&page), found, "{query}");
+    }
+    // A word that is no answer is told, not answered with an empty list.
+    for path in ["/checklist-answers", "/checklist-answers/items"] {
+        let wrong = bench.get("sup", &format!("{path}?answer=failed")).await;
+        wrong.problem(400, "bad-query");
+    }
+    let first = bench.get("sup", "/checklist-answers?limit=1").await;
+    let next = first.done(200)["next"].as_str().unwrap().to_owned();
+    let rest = format!("/checklist-answers?limit=2&cursor={next}");
+    let rest = bench.get("sup", &rest).await.done(200);
+    assert_eq!(ids(&rest), ["b", "a"]);
+    assert_eq!(rest["next"], Value::Null);
+
+    let sums = bench.get("sup", "/checklist-answers/items").await.done(200);
+    let item = &sums["items"][0];
+    assert_eq!(sums["items"].as_array().unwrap().len(), 1);
+    for (field, count) in [("acts", 3), ("passed", 2), ("failed", 1), ("otherwise", 1)] {
+        assert_eq!(item[field], count, "{field}");
+    }
+    bench
+        .get("plant", "/checklist-answers")
         .await
         .problem(403, "forbidden-role");
 }
@@ -322,8 +366,9 @@ async fn published_figures_are_listed_and_shown() {
 async fn the_policies_say_which_is_in_force() {
     let bench = Bench::new().await;
     let policies = bench.get("o-1", "/ratio/policies").await.done(200);
+    let policies = policies["items"].as_array().unwrap();
     let policy = &policies[0];
-    assert_eq!(policies.as_array().unwrap().len(), 1);
+    assert_eq!(policies.len(), 1);
     assert_eq!(policy["policy_id"], "nonsite-default-1");
     assert_eq!(
         (&policy["in_force"], &policy["target"]),
@@ -334,7 +379,10 @@ async fn the_policies_say_which_is_in_force() {
         .get("o-1", "/ratio/policies?as_of=1969-06-30")
         .await
         .done(200);
-    assert_eq!(before[0]["in_force"], false, "it takes effect in 1970");
+    assert_eq!(
+        before["items"][0]["in_force"], false,
+        "it takes effect in 1970"
+    );
     bench
         .get("o-1", "/ratio/policies?as_of=soon")
         .await

@@ -1,7 +1,7 @@
 //! What tables, views and columns mean, gathered for the catalogue.
 //!
 //! Tables say it in their definitions, views in the head of their query. A column of a view that
-//! is handed through from a table keeps that column's comment.
+//! is handed through from a table keeps that column's comment; of the others `columns.txt` says it.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ use nonsite_analytics::views;
 use nonsite_schemas::tables::COMMENT;
 
 use super::meta;
+
+/// Columns of views that no table has.
+const COLUMNS: &str = include_str!("columns.txt");
 
 /// One comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +78,27 @@ impl Comments {
                 .metadata()
                 .get(COMMENT)
                 .map(String::as_str)
-                .or_else(|| defined.get(field.name().as_str()).copied());
+                .or_else(|| defined.get(field.name().as_str()).copied())
+                .or_else(|| of_view(table, field.name()));
             if let Some(text) = text {
                 push(Some(field.name().clone()), i + 1, text.to_owned());
             }
         }
     }
+}
+
+/// What a column of a view means, if its name says so in this view or in all of them.
+fn of_view(view: &str, column: &str) -> Option<&'static str> {
+    let said = |name: &str| {
+        let mut known = COLUMNS
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_once(' '));
+        known
+            .find(|(known, _)| *known == name)
+            .map(|(_, text)| text)
+    };
+    said(&format!("{view}.{column}")).or_else(|| said(column))
 }
 
 /// The comment a view's query opens with, as one line.
@@ -116,5 +134,12 @@ mod tests {
         for (name, sql) in views::VIEWS {
             assert!(!head(sql).is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_view_says_of_its_own_column_what_it_means_there() {
+        assert!(of_view("daily", "value").is_some_and(|text| text.contains("valid hours")));
+        assert!(of_view("hourly", "value").is_some_and(|text| !text.contains("valid hours")));
+        assert_eq!(of_view("hourly", "nothing"), None);
     }
 }

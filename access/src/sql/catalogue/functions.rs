@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::array::{Array, BooleanArray, Int64Array, StringArray};
+use arrow::array::{Array, BooleanArray, Int32Array, Int64Array, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int64Type};
-use datafusion::common::utils::SingleRowListArrayBuilder;
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionImplementation, ScalarUDF, Signature, SimpleScalarUDF,
@@ -28,11 +27,32 @@ pub const SERVER_VERSION: &str = "16.6";
 /// Descriptions by the id of the table and the number of the column, 0 for the table.
 pub(super) type Descriptions = Arc<BTreeMap<(i64, i64), String>>;
 
-fn function(
+/// A function that answers the same as long as a statement runs.
+pub(super) fn function(
     name: &str,
     arity: &[usize],
     returns: DataType,
     answer: ScalarFunctionImplementation,
+) -> ScalarUDF {
+    of_volatility(name, arity, returns, answer, Volatility::Stable)
+}
+
+/// A function that is called when rows are made, once for each.
+pub(super) fn volatile(
+    name: &str,
+    arity: &[usize],
+    returns: DataType,
+    answer: ScalarFunctionImplementation,
+) -> ScalarUDF {
+    of_volatility(name, arity, returns, answer, Volatility::Volatile)
+}
+
+fn of_volatility(
+    name: &str,
+    arity: &[usize],
+    returns: DataType,
+    answer: ScalarFunctionImplementation,
+    volatility: Volatility,
 ) -> ScalarUDF {
     let signatures = arity
         .iter()
@@ -41,13 +61,14 @@ fn function(
             count => TypeSignature::Any(*count),
         })
         .collect();
-    let signature = Signature::one_of(signatures, Volatility::Stable);
+    let signature = Signature::one_of(signatures, volatility);
     ScalarUDF::from(SimpleScalarUDF::new_with_signature(
         name, signature, returns, answer,
     ))
 }
 
-fn constant(name: &str, arity: &[usize], value: ScalarValue) -> ScalarUDF {
+/// A function with one answer.
+pub(super) fn constant(name: &str, arity: &[usize], value: ScalarValue) -> ScalarUDF {
     let returns = value.data_type();
     function(
         name,
@@ -79,7 +100,6 @@ pub(super) fn register(ctx: &SessionContext, user: &User) {
         ("version", NONE, text(version)),
         ("current_database", NONE, text(DATABASE)),
         ("current_catalog", NONE, text(DATABASE)),
-        ("current_schema", NONE, text("nonsite")),
         ("session_user", NONE, text(&user.name)),
         ("current_user", NONE, text(&user.name)),
         ("pg_get_userbyid", ONE, text(&user.name)),
@@ -114,89 +134,24 @@ pub(super) fn register(ctx: &SessionContext, user: &User) {
     ] {
         ctx.register_udf(constant(name, arity, value));
     }
-    ctx.register_udf(schemas());
     ctx.register_udf(function(
         "set_config",
         &[3],
         DataType::Utf8,
         Arc::new(|args: &[ColumnarValue]| args[1].cast_to(&DataType::Utf8, None)),
     ));
-    ctx.register_udf(function(
-        "current_setting",
-        &[1, 2],
-        DataType::Utf8,
-        Arc::new(|args: &[ColumnarValue]| {
-            let name = args[0].cast_to(&DataType::Utf8, None)?;
-            let answer = |name: &str| setting(name).map(str::to_owned);
-            match name {
-                ColumnarValue::Scalar(ScalarValue::Utf8(name)) => Ok(ColumnarValue::Scalar(
-                    ScalarValue::Utf8(name.as_deref().and_then(answer)),
-                )),
-                other => {
-                    let names = other.into_array(1)?;
-                    let names = names.as_string::<i32>();
-                    let values: StringArray =
-                        names.iter().map(|name| name.and_then(answer)).collect();
-                    Ok(ColumnarValue::Array(Arc::new(values)))
-                }
-            }
-        }),
-    ));
-}
-
-/// What clients ask for by name.
-fn setting(name: &str) -> Option<&'static str> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "server_version" => SERVER_VERSION,
-        "server_version_num" => "160006",
-        "server_encoding" | "client_encoding" => "UTF8",
-        "standard_conforming_strings" | "transaction_read_only" | "integer_datetimes" => "on",
-        "default_transaction_read_only" => "on",
-        "transaction_isolation" | "default_transaction_isolation" => "repeatable read",
-        "search_path" => "nonsite",
-        "timezone" => "UTC",
-        "datestyle" => "ISO, MDY",
-        "jit" | "is_superuser" | "in_hot_standby" => "off",
-        "max_identifier_length" => "63",
-        _ => return None,
-    })
-}
-
-/// `current_schemas(implicit)`.
-fn schemas() -> ScalarUDF {
-    let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
-    function(
-        "current_schemas",
-        &[1],
-        DataType::List(item),
-        Arc::new(|args: &[ColumnarValue]| {
-            let implicit = args[0].cast_to(&DataType::Boolean, None)?;
-            let implicit = matches!(
-                implicit,
-                ColumnarValue::Scalar(ScalarValue::Boolean(Some(true)))
-            );
-            let names = if implicit {
-                vec!["pg_catalog", "nonsite"]
-            } else {
-                vec!["nonsite"]
-            };
-            let list = SingleRowListArrayBuilder::new(Arc::new(StringArray::from(names)));
-            Ok(ColumnarValue::Scalar(ScalarValue::List(Arc::new(
-                list.build_list_array(),
-            ))))
-        }),
-    )
 }
 
 /// Whole numbers of an argument, whatever type a client's cast made of them.
-fn numbers(value: &ColumnarValue, rows: usize) -> Result<Int64Array> {
+pub(super) fn numbers(value: &ColumnarValue, rows: usize) -> Result<Int64Array> {
     let array = value.clone().into_array(rows)?;
     // A text that is no number is no id: null.
     let array = cast(&array, &DataType::Int64).map_err(DataFusionError::from)?;
     Ok(array.as_primitive::<Int64Type>().clone())
 }
 
-fn rows_of(args: &[ColumnarValue]) -> usize {
+/// Rows a call is about.
+pub(super) fn rows_of(args: &[ColumnarValue]) -> usize {
     args.iter()
         .find_map(|arg| match arg {
             ColumnarValue::Array(array) => Some(array.len()),
@@ -262,5 +217,66 @@ pub(super) fn register_described(
         "pg_opclass_is_visible",
     ] {
         ctx.register_udf(constant(name, &[1], ScalarValue::Boolean(Some(true))));
+    }
+}
+
+/// `to_regclass(name)`: id of a table by its name, with or without its schema.
+pub(super) fn to_regclass(ids: BTreeMap<(String, String), i32>) -> ScalarUDF {
+    function(
+        "to_regclass",
+        ONE,
+        DataType::Int32,
+        Arc::new(move |args: &[ColumnarValue]| {
+            let names = args[0].cast_to(&DataType::Utf8, None)?;
+            let names = names.into_array(rows_of(args))?;
+            let found: Int32Array = names
+                .as_string::<i32>()
+                .iter()
+                .map(|name| {
+                    let parts = identifiers(name?);
+                    let found = match parts.as_slice() {
+                        [table] => ["nonsite", "pg_catalog"]
+                            .iter()
+                            .find_map(|schema| ids.get(&((*schema).to_owned(), table.clone()))),
+                        [schema, table] => ids.get(&(schema.clone(), table.clone())),
+                        _ => None,
+                    };
+                    found.copied()
+                })
+                .collect();
+            Ok(ColumnarValue::Array(Arc::new(found)))
+        }),
+    )
+}
+
+/// The parts of `a.b`, `"A"."b"`: small letters unless they stand in quotation marks.
+fn identifiers(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = name.trim().chars().peekable();
+    while let Some(character) = characters.next() {
+        let part = parts.len() - 1;
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                parts[part].push('"');
+            }
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            _ if quoted => parts[part].push(character),
+            _ => parts[part].extend(character.to_lowercase()),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_apart_as_postgresql_does() {
+        assert_eq!(identifiers("Readings"), ["readings"]);
+        assert_eq!(identifiers("nonsite.\"A.b\"\"c\""), ["nonsite", "A.b\"c"]);
     }
 }

@@ -12,12 +12,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::{DataFusionError, Result};
 use nonsite_analytics::detect;
+use nonsite_analytics::review::ReadsWanted;
 use nonsite_analytics::session::travel::{self, Commit};
 use nonsite_schemas::tables::{COMMENT, timestamp_type};
 
 use super::comments::Comments;
 use super::lazy::Lazy;
 use crate::sql::log::QueryLog;
+use crate::sql::reads::{self, ReadLog};
 use crate::sql::users::User;
 
 /// Commits of a table that `versions` lists.
@@ -25,6 +27,10 @@ const COMMITS: usize = 1_000;
 
 /// What one row of each table here is, and of the views that are shown here as well.
 pub(super) const COMMENTS: &[(&str, &str)] = &[
+    (
+        "access_log",
+        "The latest 100,000 reading requests over the REST API: who read which case, file or finding. A user sees its own, an administrator all.",
+    ),
     ("comments", "What every table, view and column means."),
     (
         "ledger",
@@ -234,6 +240,8 @@ pub(super) struct Sources<'s> {
     pub(super) rules: &'s RecordBatch,
     /// The query log.
     pub(super) log: &'s QueryLog,
+    /// Who read what over the REST API.
+    pub(super) reads: Option<&'s Arc<dyn ReadLog>>,
     /// Milliseconds from which a query is slow.
     pub(super) slow_ms: u64,
     /// Who looks.
@@ -284,7 +292,36 @@ pub(super) fn tables(
         );
         meta.insert(name.to_owned(), Arc::new(made));
     }
+    meta.insert(
+        "access_log".to_owned(),
+        Arc::new(access_log(sources.reads.cloned(), own)),
+    );
     Ok(meta)
+}
+
+/// Who read what, looked up when the table is read; one person's rows, or all.
+fn access_log(log: Option<Arc<dyn ReadLog>>, own: Option<String>) -> Lazy {
+    Lazy::new(
+        reads::schema(),
+        Arc::new(move || {
+            let wanted = ReadsWanted {
+                actor: own.clone(),
+                limit: reads::LATEST,
+                ..ReadsWanted::default()
+            };
+            let log = log.clone();
+            Box::pin(async move {
+                let found = match &log {
+                    Some(log) => log
+                        .reads(wanted)
+                        .await
+                        .map_err(DataFusionError::Execution)?,
+                    None => Vec::new(),
+                };
+                Ok(reads::batch(&found)?)
+            })
+        }),
+    )
 }
 
 /// The table `comments`, which comes last because it describes the others and itself.

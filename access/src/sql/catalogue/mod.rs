@@ -7,11 +7,16 @@
 //! Invariant: a restricted user's catalogue holds filtered tables and views planned over these,
 //! never a plain table ([`super::scope`]).
 
+mod bounded;
 mod comments;
+mod format;
 mod functions;
+mod information;
 mod lazy;
+mod limits;
 mod lists;
 mod meta;
+mod own;
 mod settings;
 mod travel;
 
@@ -22,8 +27,8 @@ use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use datafusion::catalog::{CatalogProvider, MemTable, TableProvider};
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::disk_manager::DiskManager;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
@@ -35,14 +40,21 @@ use nonsite_schemas::time::Clock;
 
 pub use comments::{Comment, Comments};
 pub use functions::SERVER_VERSION;
+pub use limits::load as load_limits;
 pub use lists::DATABASE;
 pub use meta::rules;
+pub use own::Own;
+pub use settings::default as default_setting;
 
 use super::config::Config;
+use super::connections::Connections;
 use super::log::QueryLog;
+use super::reads::ReadLog;
 use super::scope::Scope;
 use super::users::User;
 use super::{Fault, FaultKind};
+use information::INFORMATION;
+use lazy::Lazy;
 use lists::{OneCatalogue, Overlaid, Schemas, Tables};
 use travel::{At, What};
 
@@ -54,6 +66,7 @@ pub const META: &str = "nonsite_meta";
 /// What one user finds in one state of the tables.
 #[derive(Debug)]
 pub struct Catalogue {
+    user: User,
     state: SessionState,
     comments: Comments,
 }
@@ -72,11 +85,22 @@ pub(super) struct Ground<'g> {
     pub(super) rules: &'g RecordBatch,
     /// The query log.
     pub(super) log: &'g QueryLog,
+    /// Who read what over the REST API.
+    pub(super) reads: Option<&'g Arc<dyn ReadLog>>,
+    /// The open connections.
+    pub(super) connections: &'g Connections,
+    /// Where queries spill to.
+    pub(super) disk: &'g Arc<DiskManager>,
     /// The clock of the ratio.
     pub(super) clock: &'g Arc<dyn Clock>,
 }
 
 impl Catalogue {
+    /// Whose it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
     /// A state to plan and run in; it shares nothing that a query could change.
     pub fn state(&self) -> SessionState {
         self.state.clone()
@@ -148,12 +172,16 @@ impl Catalogue {
                 all.copied_config()
                     .with_default_catalog_and_schema(DATABASE, TABLES)
                     .with_create_default_catalog_and_schema(false)
-                    .with_information_schema(true),
+                    // Ours is registered below.
+                    .with_information_schema(false),
             )
             .with_catalog_list(Arc::new(OneCatalogue(Arc::clone(&schemas))))
             // Nothing that opens a file or an address by its name.
             .with_table_factories(std::collections::HashMap::new())
-            .with_runtime_env(spilling(ground.config, &all.runtime_env())?)
+            .with_runtime_env(Arc::new(RuntimeEnv {
+                disk_manager: Arc::clone(ground.disk),
+                ..all.runtime_env().as_ref().clone()
+            }))
             .build();
         let ctx = SessionContext::new_with_state(state);
 
@@ -166,6 +194,7 @@ impl Catalogue {
                 store: ground.session.store(),
                 rules: ground.rules,
                 log: ground.log,
+                reads: ground.reads,
                 slow_ms: ground.config.slow_ms,
                 user,
             },
@@ -176,11 +205,17 @@ impl Catalogue {
             comments.add(META, name, &table.schema());
         }
         known.insert("comments".to_owned(), meta::comments_table(&comments)?);
+        let information = information::schema(&[(TABLES, &tables), (META, &known)], &user.name)?;
+        schemas.register_schema(INFORMATION, Arc::new(information))?;
         schemas.register_schema(TABLES, Arc::new(Tables(tables)))?;
         schemas.register_schema(META, Arc::new(Tables(known)))?;
 
         setup_pg_catalog(&ctx, DATABASE, EmptyContextProvider).map_err(|error| *error)?;
         functions::register(&ctx, user);
+        own::register(&ctx, user, ground.connections);
+        ctx.register_udf(format::function());
+        bounded::register(&ctx);
+        ctx.register_udf(limits::function());
         for (name, what) in [("at", What::AnyTable), ("readings_at", What::Readings)] {
             let function = At {
                 what,
@@ -190,9 +225,11 @@ impl Catalogue {
             };
             ctx.register_udtf(name, Arc::new(function));
         }
-        describe(&ctx, &schemas, &comments).await?;
+        let activity = activity(user, ground.connections);
+        describe(&ctx, &schemas, &comments, activity).await?;
         schemas.close();
         Ok(Self {
+            user: user.clone(),
             state: ctx.state(),
             comments,
         })
@@ -238,18 +275,14 @@ async fn everything(
     Ok(tables)
 }
 
-/// The runtime with the spill folder and space of the settings.
-fn spilling(config: &Config, runtime: &RuntimeEnv) -> Result<Arc<RuntimeEnv>, Fault> {
-    let mode = match &config.spill {
-        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
-        None => DiskManagerMode::OsTmpDirectory,
+/// The connections this user sees, as they are when the table is read.
+fn activity(user: &User, connections: &Connections) -> Arc<dyn TableProvider> {
+    let (user, connections) = (user.clone(), connections.clone());
+    let make = move || {
+        let rows = connections.rows(&user, DATABASE).map_err(Into::into);
+        Box::pin(std::future::ready(rows)) as _
     };
-    let disk = DiskManagerBuilder::default()
-        .with_mode(mode)
-        .with_max_temp_directory_size(config.spill_mb.saturating_mul(1 << 20));
-    Ok(RuntimeEnvBuilder::from_runtime_env(runtime)
-        .with_disk_manager_builder(disk)
-        .build_arc()?)
+    Arc::new(Lazy::new(Connections::schema(), Arc::new(make)))
 }
 
 /// Id of the table of tables in PostgreSQL, for a catalogue that does not list itself.
@@ -261,6 +294,7 @@ async fn describe(
     ctx: &SessionContext,
     schemas: &Schemas,
     comments: &Comments,
+    activity: Arc<dyn TableProvider>,
 ) -> Result<(), Fault> {
     let rows = ctx
         .sql(
@@ -288,7 +322,7 @@ async fn describe(
     }
     let visible: BTreeSet<i64> = ids
         .iter()
-        .filter(|((schema, _), _)| schema != META)
+        .filter(|((schema, _), _)| schema != META && schema != INFORMATION)
         .map(|(_, id)| i64::from(*id))
         .collect();
     let mut described = BTreeMap::new();
@@ -306,6 +340,7 @@ async fn describe(
         texts.push(comment.text.clone());
     }
     functions::register_described(ctx, &Arc::new(described), Arc::new(visible));
+    ctx.register_udf(functions::to_regclass(ids.clone()));
     let schema = Arc::new(Schema::new(vec![
         Field::new("objoid", DataType::Int32, false),
         Field::new("classoid", DataType::Int32, false),
@@ -327,10 +362,23 @@ async fn describe(
     .map_err(|error| Fault::new(FaultKind::Engine, error.to_string()))?;
     let descriptions: Arc<dyn TableProvider> =
         Arc::new(MemTable::try_new(schema, vec![vec![rows]])?);
+    // The library lists one more, which nobody can log in to.
+    let databases = ctx
+        .sql(&format!(
+            "SELECT * FROM pg_catalog.pg_database WHERE datname = '{DATABASE}'"
+        ))
+        .await?;
+    let kinds = Arc::clone(databases.schema().inner());
+    let databases = MemTable::try_new(kinds, vec![databases.collect().await?])?;
     if let Some(under) = schemas.schema("pg_catalog") {
         let over = BTreeMap::from([
+            (
+                "pg_database".to_owned(),
+                Arc::new(databases) as Arc<dyn TableProvider>,
+            ),
             ("pg_description".to_owned(), descriptions),
             ("pg_settings".to_owned(), settings::table()?),
+            ("pg_stat_activity".to_owned(), activity),
         ]);
         schemas.register_schema("pg_catalog", Arc::new(Overlaid { over, under }))?;
     }

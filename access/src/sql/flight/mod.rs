@@ -11,7 +11,10 @@
 //!
 //! Failure modes: an address that is taken stops the start.
 
+mod listing;
+mod plain;
 mod prepared;
+mod reply;
 mod service;
 mod tokens;
 

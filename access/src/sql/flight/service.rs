@@ -1,45 +1,43 @@
 //! The calls of Flight SQL.
 
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::ipc::writer::IpcWriteOptions;
 use arrow::record_batch::RecordBatch;
 use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
-use arrow_flight::flight_service_server::FlightService;
-use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
 use arrow_flight::sql::{
     ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-    ActionCreatePreparedStatementResult, CommandGetCatalogs, CommandGetDbSchemas,
-    CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables, CommandPreparedStatementQuery,
-    CommandStatementQuery, DoPutPreparedStatementResult, ProstMessageExt, SqlInfo,
-    TicketStatementQuery,
+    ActionCreatePreparedStatementResult, Any, CommandGetCatalogs, CommandGetCrossReference,
+    CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys, CommandGetPrimaryKeys,
+    CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables, CommandGetXdbcTypeInfo,
+    CommandPreparedStatementQuery, CommandStatementQuery, DoPutPreparedStatementResult,
+    ProstMessageExt, SqlInfo, TicketStatementQuery,
 };
 use arrow_flight::{
-    Action, FlightDescriptor, FlightEndpoint, FlightInfo, HandshakeRequest, HandshakeResponse,
-    IpcMessage, SchemaAsIpc, Ticket,
+    Action, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse, Ticket,
 };
 use datafusion::common::ParamValues;
-use datafusion::logical_expr::{LogicalPlan, TableType};
+use datafusion::logical_expr::LogicalPlan;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::NAME;
+use super::listing::{about, foreign_keys, primary_keys, tables, types};
+use super::plain::plain_type;
 use super::prepared::Statements;
+use super::reply::{Rows, described, encoded, info, one};
 use super::tokens::{Tokens, credentials};
 use crate::sql::catalogue::{Catalogue, DATABASE, META, TABLES};
 use crate::sql::guard::{self, Step};
 use crate::sql::log::Asked;
+use crate::sql::parameters::kinds;
 use crate::sql::run::{Answer, Run, Stop};
 use crate::sql::users::User;
-use crate::sql::{Engine, Fault, FaultKind};
-
-type Rows = <Service as FlightService>::DoGetStream;
+use crate::sql::{Engine, Fault};
 
 /// Answers the calls of all clients.
 #[derive(Debug, Clone)]
@@ -47,76 +45,6 @@ pub(super) struct Service {
     engine: Arc<Engine>,
     tokens: Arc<Tokens>,
     statements: Arc<Statements>,
-}
-
-/// What drivers ask about the server.
-static ABOUT: LazyLock<Result<SqlInfoData, String>> = LazyLock::new(|| {
-    let mut about = SqlInfoDataBuilder::new();
-    about.append(SqlInfo::FlightSqlServerName, "nonsite");
-    about.append(SqlInfo::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
-    about.append(SqlInfo::FlightSqlServerArrowVersion, "59");
-    about.append(SqlInfo::FlightSqlServerReadOnly, true);
-    about.append(SqlInfo::FlightSqlServerSql, true);
-    about.append(SqlInfo::FlightSqlServerSubstrait, false);
-    about.append(SqlInfo::SqlDdlCatalog, false);
-    about.append(SqlInfo::SqlDdlSchema, false);
-    about.append(SqlInfo::SqlDdlTable, false);
-    about.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
-    about.build().map_err(|error| error.to_string())
-});
-
-fn about() -> Result<&'static SqlInfoData, Status> {
-    ABOUT.as_ref().map_err(Status::internal)
-}
-
-impl From<Fault> for Status {
-    fn from(fault: Fault) -> Self {
-        let code = match fault.kind {
-            FaultKind::Syntax | FaultKind::Wrong | FaultKind::Value => tonic::Code::InvalidArgument,
-            FaultKind::Refused | FaultKind::Denied => tonic::Code::PermissionDenied,
-            FaultKind::NoTable | FaultKind::NoStatement => tonic::Code::NotFound,
-            FaultKind::Unsupported => tonic::Code::Unimplemented,
-            FaultKind::Timeout => tonic::Code::DeadlineExceeded,
-            FaultKind::Cancelled => tonic::Code::Cancelled,
-            FaultKind::TooLarge | FaultKind::Memory | FaultKind::Busy => {
-                tonic::Code::ResourceExhausted
-            }
-            FaultKind::Aborted => tonic::Code::Aborted,
-            FaultKind::Engine => tonic::Code::Internal,
-        };
-        Self::new(code, fault.what)
-    }
-}
-
-/// Encodes rows.
-fn encoded<S>(schema: SchemaRef, rows: S) -> Response<Rows>
-where
-    S: Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
-{
-    let stream = FlightDataEncoderBuilder::new()
-        .with_schema(schema)
-        .build(rows)
-        .map_err(Status::from);
-    Response::new(Box::pin(stream))
-}
-
-fn one(schema: SchemaRef, batch: Result<RecordBatch, FlightError>) -> Response<Rows> {
-    encoded(schema, stream::iter([batch]))
-}
-
-/// An answer for a client that comes back with the same command as its ticket.
-fn info(
-    schema: &Schema,
-    ticket: Vec<u8>,
-    descriptor: FlightDescriptor,
-) -> Result<Response<FlightInfo>, Status> {
-    let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
-    let info = FlightInfo::new()
-        .try_with_schema(schema)
-        .map_err(|error| Status::internal(error.to_string()))?
-        .with_endpoint(endpoint)
-        .with_descriptor(descriptor);
-    Ok(Response::new(info))
 }
 
 impl Service {
@@ -149,6 +77,24 @@ impl Service {
         }
     }
 
+    /// An answer that is read with the same command.
+    fn listed(
+        &self,
+        schema: &Schema,
+        ticket: &Any,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        self.user(&request)?;
+        info(schema, ticket.encode_to_vec(), request.into_inner())
+    }
+
+    /// No rows.
+    fn none(&self, request: &Request<Ticket>, schema: SchemaRef) -> Result<Response<Rows>, Status> {
+        self.user(request)?;
+        let empty = RecordBatch::new_empty(Arc::clone(&schema));
+        Ok(one(&schema, Ok(empty)))
+    }
+
     /// Plans one query for a user.
     async fn planned(
         &self,
@@ -159,11 +105,15 @@ impl Service {
         let planned = async {
             let mut steps = guard::steps(&asked.text)?;
             let step = steps.pop();
-            let (Some(Step::Query(query)), true) = (step, steps.is_empty()) else {
+            let (Some(Step::Query(mut query)), true) = (step, steps.is_empty()) else {
                 return Err(Fault::refused("anything but one query"));
             };
+            guard::number_parameters(&mut query);
             let catalogue = self.engine.catalogue(user).await?;
-            let mut plan = guard::plan(&catalogue.state(), &query).await?;
+            let state = catalogue.state();
+            let stop = Stop::default();
+            let planned = self.engine.plan(&user.name, state, *query, None, &stop);
+            let mut plan = planned.await?;
             if let Some(params) = params {
                 plan = plan.replace_params_with_values(params)?;
                 guard::check(&plan)?;
@@ -195,7 +145,7 @@ impl Service {
         let schema = answer.schema();
         let rows = answer
             .map(|batch| batch.map_err(|fault| FlightError::Tonic(Box::new(Status::from(fault)))));
-        Ok(encoded(schema, rows))
+        Ok(encoded(&schema, rows))
     }
 }
 
@@ -276,27 +226,17 @@ impl FlightSqlService for Service {
         let user = self.user(&request)?;
         let asked = Self::asked(&request, &user, &query.query);
         let (_, plan) = self.planned(&asked, &user, None).await?;
-        let mut params: Vec<(u32, Field)> = plan
-            .get_parameter_types()
-            .map_err(Fault::from)?
+        let params: Vec<Field> = kinds(&plan)?
             .into_iter()
-            .map(|(id, kind)| {
-                let number = id.trim_start_matches('$').parse().unwrap_or(u32::MAX);
-                (number, Field::new(id, kind.unwrap_or(DataType::Utf8), true))
+            .map(|(place, kind)| {
+                let kind = kind.as_ref().map_or(DataType::Utf8, plain_type);
+                Field::new(format!("${place}"), kind, true)
             })
             .collect();
-        params.sort_by_key(|(number, _)| *number);
-        let params: Vec<Field> = params.into_iter().map(|(_, field)| field).collect();
-        let ipc = |schema: &Schema| -> Result<bytes::Bytes, Status> {
-            let message: IpcMessage = SchemaAsIpc::new(schema, &IpcWriteOptions::default())
-                .try_into()
-                .map_err(|error: arrow::error::ArrowError| Status::internal(error.to_string()))?;
-            Ok(message.0)
-        };
         Ok(ActionCreatePreparedStatementResult {
             prepared_statement_handle: self.statements.keep(&user.name, &query.query).into(),
-            dataset_schema: ipc(plan.schema().as_arrow())?,
-            parameter_schema: ipc(&Schema::new(params))?,
+            dataset_schema: described(plan.schema().as_arrow())?,
+            parameter_schema: described(&Schema::new(params))?,
         })
     }
 
@@ -367,9 +307,8 @@ impl FlightSqlService for Service {
         query: CommandGetCatalogs,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.user(&request)?;
-        let ticket = query.as_any().encode_to_vec();
-        info(&query.into_builder().schema(), ticket, request.into_inner())
+        let ticket = query.as_any();
+        self.listed(&query.into_builder().schema(), &ticket, request)
     }
 
     async fn do_get_catalogs(
@@ -380,7 +319,7 @@ impl FlightSqlService for Service {
         self.user(&request)?;
         let mut builder = query.into_builder();
         builder.append(DATABASE);
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_schemas(
@@ -388,9 +327,8 @@ impl FlightSqlService for Service {
         query: CommandGetDbSchemas,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.user(&request)?;
-        let ticket = query.as_any().encode_to_vec();
-        info(&query.into_builder().schema(), ticket, request.into_inner())
+        let ticket = query.as_any();
+        self.listed(&query.into_builder().schema(), &ticket, request)
     }
 
     async fn do_get_schemas(
@@ -403,7 +341,7 @@ impl FlightSqlService for Service {
         for schema in [TABLES, META] {
             builder.append(DATABASE, schema);
         }
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_tables(
@@ -411,9 +349,8 @@ impl FlightSqlService for Service {
         query: CommandGetTables,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.user(&request)?;
-        let ticket = query.as_any().encode_to_vec();
-        info(&query.into_builder().schema(), ticket, request.into_inner())
+        let ticket = query.as_any();
+        self.listed(&query.into_builder().schema(), &ticket, request)
     }
 
     async fn do_get_tables(
@@ -423,22 +360,8 @@ impl FlightSqlService for Service {
     ) -> Result<Response<Rows>, Status> {
         let user = self.user(&request)?;
         let catalogue = self.engine.catalogue(&user).await?;
-        let mut builder = query.into_builder();
-        for schema in [TABLES, META] {
-            for name in catalogue.names(schema) {
-                let Some(table) = catalogue.table(schema, &name).await? else {
-                    continue;
-                };
-                let kind = match table.table_type() {
-                    TableType::Base => "TABLE",
-                    _ => "VIEW",
-                };
-                builder
-                    .append(DATABASE, schema, &name, kind, &table.schema())
-                    .map_err(Status::from)?;
-            }
-        }
-        Ok(one(builder.schema(), builder.build()))
+        let (schema, rows) = tables(&catalogue, query).await?;
+        Ok(one(&schema, rows))
     }
 
     async fn get_flight_info_table_types(
@@ -446,9 +369,8 @@ impl FlightSqlService for Service {
         query: CommandGetTableTypes,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.user(&request)?;
-        let ticket = query.as_any().encode_to_vec();
-        info(&query.into_builder().schema(), ticket, request.into_inner())
+        let ticket = query.as_any();
+        self.listed(&query.into_builder().schema(), &ticket, request)
     }
 
     async fn do_get_table_types(
@@ -461,7 +383,7 @@ impl FlightSqlService for Service {
         for kind in ["TABLE", "VIEW"] {
             builder.append(kind);
         }
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
     }
 
     async fn get_flight_info_sql_info(
@@ -469,10 +391,8 @@ impl FlightSqlService for Service {
         query: CommandGetSqlInfo,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        self.user(&request)?;
-        let ticket = query.as_any().encode_to_vec();
-        let schema = query.into_builder(about()?).schema();
-        info(&schema, ticket, request.into_inner())
+        let ticket = query.as_any();
+        self.listed(&query.into_builder(about()?).schema(), &ticket, request)
     }
 
     async fn do_get_sql_info(
@@ -482,7 +402,94 @@ impl FlightSqlService for Service {
     ) -> Result<Response<Rows>, Status> {
         self.user(&request)?;
         let builder = query.into_builder(about()?);
-        Ok(one(builder.schema(), builder.build()))
+        Ok(one(&builder.schema(), builder.build()))
+    }
+
+    async fn get_flight_info_xdbc_type_info(
+        &self,
+        query: CommandGetXdbcTypeInfo,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = query.as_any();
+        self.listed(&query.into_builder(types()?).schema(), &ticket, request)
+    }
+
+    async fn do_get_xdbc_type_info(
+        &self,
+        query: CommandGetXdbcTypeInfo,
+        request: Request<Ticket>,
+    ) -> Result<Response<Rows>, Status> {
+        self.user(&request)?;
+        let builder = query.into_builder(types()?);
+        Ok(one(&builder.schema(), builder.build()))
+    }
+
+    async fn get_flight_info_primary_keys(
+        &self,
+        query: CommandGetPrimaryKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = query.as_any();
+        self.listed(&primary_keys(), &ticket, request)
+    }
+
+    async fn do_get_primary_keys(
+        &self,
+        _query: CommandGetPrimaryKeys,
+        request: Request<Ticket>,
+    ) -> Result<Response<Rows>, Status> {
+        self.none(&request, primary_keys())
+    }
+
+    async fn get_flight_info_exported_keys(
+        &self,
+        query: CommandGetExportedKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = query.as_any();
+        self.listed(&foreign_keys(), &ticket, request)
+    }
+
+    async fn do_get_exported_keys(
+        &self,
+        _query: CommandGetExportedKeys,
+        request: Request<Ticket>,
+    ) -> Result<Response<Rows>, Status> {
+        self.none(&request, foreign_keys())
+    }
+
+    async fn get_flight_info_imported_keys(
+        &self,
+        query: CommandGetImportedKeys,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = query.as_any();
+        self.listed(&foreign_keys(), &ticket, request)
+    }
+
+    async fn do_get_imported_keys(
+        &self,
+        _query: CommandGetImportedKeys,
+        request: Request<Ticket>,
+    ) -> Result<Response<Rows>, Status> {
+        self.none(&request, foreign_keys())
+    }
+
+    async fn get_flight_info_cross_reference(
+        &self,
+        query: CommandGetCrossReference,
+        request: Request<FlightDescriptor>,
+    ) -> Result<Response<FlightInfo>, Status> {
+        let ticket = query.as_any();
+        self.listed(&foreign_keys(), &ticket, request)
+    }
+
+    async fn do_get_cross_reference(
+        &self,
+        _query: CommandGetCrossReference,
+        request: Request<Ticket>,
+    ) -> Result<Response<Rows>, Status> {
+        self.none(&request, foreign_keys())
     }
 
     async fn register_sql_info(&self, _id: i32, _result: &SqlInfo) {}

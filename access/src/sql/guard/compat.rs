@@ -10,9 +10,10 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    AccessExpr, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr,
     Statement, Subscript, TableFactor, Value, ValueWithSpan, Visit, Visitor, visit_expressions_mut,
+    visit_relations_mut,
 };
 use datafusion::sql::sqlparser::dialect::{GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -23,6 +24,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     StripCallableQualifier, StripCollate,
 };
 
+use super::templates::translated;
 use crate::sql::{Fault, FaultKind};
 
 static CATALOGUE: LazyLock<PostgresCompatibilityParser> =
@@ -70,9 +72,41 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             } else if let Expr::Subquery(query) = expr {
                 at_most_one_row(query);
             } else if let Expr::Function(function) = expr
-                && function.name.to_string().ends_with("_pg_expandarray")
+                && function
+                    .name
+                    .to_string()
+                    .to_ascii_lowercase()
+                    .ends_with("_pg_expandarray")
             {
                 *expr = no_key();
+            } else if let Expr::Cast {
+                expr: of,
+                data_type,
+                ..
+            } = expr
+                && is_composed(of)
+                && data_type
+                    .to_string()
+                    .to_ascii_lowercase()
+                    .ends_with("regclass")
+            {
+                // A name that is put together for every row.
+                let of = std::mem::replace(of.as_mut(), Expr::value(Value::Null));
+                *expr = call("to_regclass", vec![of]);
+            } else if let Expr::Case { conditions, .. } = expr {
+                // What a type is made of: asked for row by row, of kinds of types that are not here.
+                for when in conditions {
+                    if let Some(nothing) = parts_of_no_type(&when.condition, &when.result) {
+                        when.result = nothing;
+                    }
+                }
+            } else if let Expr::BinaryOp { left, op, right } = expr
+                && *op == BinaryOperator::Eq
+                && is_flag(left)
+                && let Some(is) = truth(right)
+            {
+                // `indisprimary = 'f'`: PostgreSQL reads the text as what it is compared with.
+                **right = Expr::value(Value::Boolean(is));
             } else if let Expr::CompoundFieldAccess { root, access_chain } = expr
                 && matches!(root.as_ref(), Expr::Nested(_))
             {
@@ -86,9 +120,74 @@ fn catalogue(text: &str) -> Result<Vec<Statement>, ParserError> {
             }
             ControlFlow::<()>::Continue(())
         });
+        let _ = visit_relations_mut(statement, |relation| {
+            let own = relation.to_string().to_ascii_lowercase();
+            if OURS.contains(&own.as_str()) {
+                *relation = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(own)]);
+            }
+            ControlFlow::<()>::Continue(())
+        });
         named(statement);
     }
-    Ok(statements.into_iter().map(escaped).collect())
+    let statements = statements.into_iter().map(escaped).map(translated);
+    Ok(statements.collect())
+}
+
+/// What `CASE WHEN typtype = 'c' THEN (SELECT ...)` comes to: there are no composed types and no domains.
+fn parts_of_no_type(condition: &Expr, result: &Expr) -> Option<Expr> {
+    let Expr::Subquery(query) = result else {
+        return None;
+    };
+    let condition = condition.to_string().to_ascii_lowercase();
+    let kind = if condition.ends_with("typtype = 'd'") {
+        "Int32"
+    } else if !condition.ends_with("typtype = 'c'") {
+        return None;
+    } else if query.to_string().contains("attname") {
+        "List(Utf8)"
+    } else {
+        "List(Int32)"
+    };
+    let nothing = Expr::value(Value::Null);
+    Some(call("arrow_cast", vec![nothing, literal(kind.to_owned())]))
+}
+
+/// Whether an expression is a column of the catalogue that is true or false.
+fn is_flag(expr: &Expr) -> bool {
+    let name = match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
+    };
+    name.is_some_and(|name| {
+        let name = name.value.to_ascii_lowercase();
+        name.starts_with("indis") || name == "attisdropped" || name == "attnotnull"
+    })
+}
+
+/// What a text says as a boolean, in PostgreSQL's one letter or the word.
+fn truth(expr: &Expr) -> Option<bool> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => match text.to_ascii_lowercase().as_str() {
+                "t" | "true" => Some(true),
+                "f" | "false" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an expression makes a text, and is not the number of something.
+fn is_composed(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(_) => true,
+        Expr::BinaryOp { op, .. } => *op == BinaryOperator::StringConcat,
+        Expr::Nested(inner) => is_composed(inner),
+        _ => false,
+    }
 }
 
 /// What JDBC takes the columns of a key apart with, of no key: a row of two numbers.
@@ -206,6 +305,8 @@ fn literal(text: String) -> Expr {
     Expr::value(Value::SingleQuotedString(text))
 }
 
+/// Tables of the catalogue that are ours: the library puts the schema before those it knows.
+const OURS: [&str; 1] = ["pg_stat_activity"];
 /// Tables of the catalogue that have no rows here: nothing has a default, a sequence or a collation of
 /// its own.
 const EMPTY: [&str; 3] = ["pg_attrdef", "pg_sequence", "pg_collation"];
@@ -243,7 +344,7 @@ fn is_nothing(expr: &Expr) -> bool {
                 "array" => matches!(function.args, FunctionArguments::Subquery(_)),
                 // What is joined from such lists is nothing, too.
                 "array_to_string" => function.args.to_string().starts_with("(NULL"),
-                "unnest" | "generate_subscripts" => {
+                "unnest" | "generate_subscripts" | "array_contains" => {
                     let args = function.args.to_string().to_ascii_lowercase();
                     let first = args.trim_matches(['(', ')']).split(',').next();
                     let column = first.and_then(|first| first.rsplit('.').next());
@@ -330,7 +431,12 @@ fn rewrite(statement: Statement) -> Statement {
     let rewritten = rules
         .iter()
         .fold(statement, |statement, rule| rule.rewrite(statement));
-    escaped(rewritten)
+    translated(escaped(rewritten))
+}
+
+/// Whether a name is one of the catalogue's tables or schemas.
+fn is_catalogue(name: &str) -> bool {
+    name.starts_with("pg_") || name == "information_schema"
 }
 
 /// Whether a statement asks about the catalogue.
@@ -341,7 +447,7 @@ fn names_catalogue(statement: &Statement) -> bool {
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
             let named = relation.0.iter().any(|part| {
                 matches!(part, ObjectNamePart::Identifier(name)
-                    if name.value.to_ascii_lowercase().starts_with("pg_"))
+                    if is_catalogue(&name.value.to_ascii_lowercase()))
             });
             if named {
                 ControlFlow::Break(())
@@ -411,4 +517,21 @@ pub(super) fn writes(statement: &Statement) -> Option<&'static str> {
         ControlFlow::Break(what) => Some(what),
         ControlFlow::Continue(()) => None,
     }
+}
+/// Numbers the question marks of a statement as its text has them: JDBC knows no other parameters, the
+/// engine takes all of them for one.
+pub(crate) fn number_parameters(statement: &mut Statement) {
+    let mut count = 0;
+    let _ = visit_expressions_mut(statement, |expr| {
+        if let Expr::Value(ValueWithSpan {
+            value: Value::Placeholder(place),
+            ..
+        }) = expr
+            && place == "?"
+        {
+            count += 1;
+            *place = format!("${count}");
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }

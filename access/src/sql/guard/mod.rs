@@ -15,7 +15,9 @@
 mod compat;
 mod plan;
 mod settings;
+mod templates;
 
+pub(crate) use compat::number_parameters;
 pub use plan::check;
 pub use settings::{Setting, assign, canonical};
 
@@ -27,7 +29,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Statement,
 };
 
-use super::catalogue::{DATABASE, TABLES};
+use super::catalogue::{DATABASE, TABLES, load_limits};
 use super::{Fault, FaultKind};
 
 /// A statement that may run.
@@ -69,6 +71,10 @@ pub enum Step {
     },
     /// Forget a kept statement, all when none is named.
     Deallocate(Option<String>),
+    /// Settings go back to their defaults.
+    Reset,
+    /// The connection is as if it were new: no settings, statements, cursors.
+    Discard,
     /// A cursor over a query.
     Declare {
         /// Its name.
@@ -137,7 +143,7 @@ fn step(statement: Statement) -> Result<Step, Fault> {
             let words: Vec<&str> = variable.iter().map(|word| word.value.as_str()).collect();
             settings::show(&words)
         }
-        Statement::Reset(_) => Ok(Step::Nothing("RESET")),
+        Statement::Reset(reset) => settings::reset(&reset),
         Statement::StartTransaction { statements, .. } if statements.is_empty() => Ok(Step::Begin),
         Statement::Commit { .. } => Ok(Step::End { rollback: false }),
         Statement::Rollback {
@@ -148,7 +154,7 @@ fn step(statement: Statement) -> Result<Step, Fault> {
         Statement::ReleaseSavepoint { .. } => Ok(Step::Nothing("RELEASE")),
         Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
         Statement::Discard { object_type } => Ok(match object_type {
-            DiscardObject::ALL => Step::Deallocate(None),
+            DiscardObject::ALL => Step::Discard,
             _ => Step::Nothing("DISCARD"),
         }),
         Statement::Prepare {
@@ -342,6 +348,7 @@ pub async fn plan(state: &SessionState, query: &Statement) -> Result<LogicalPlan
         .await
         .map_err(|error| named(state, Fault::engine(&error)))?;
     check(&plan)?;
+    load_limits(state, &plan).await?;
     Ok(plan)
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use datafusion::sql::sqlparser::ast::{Expr, Set, Value};
+use datafusion::sql::sqlparser::ast::{Expr, Reset, ResetStatement, Set, Value};
 
 use super::Step;
 use crate::sql::{Fault, FaultKind};
@@ -79,6 +79,18 @@ pub(super) fn set(set: &Set) -> Result<Step, Fault> {
         // Every transaction reads one state of the tables and writes nothing, whatever it is called.
         Set::SetTransaction { .. } => Ok(Step::Nothing("SET")),
         other => Err(Fault::refused(format!("SET {other}"))),
+    }
+}
+
+/// `RESET name`, `RESET ALL`.
+pub(super) fn reset(reset: &ResetStatement) -> Result<Step, Fault> {
+    match &reset.reset {
+        Reset::ALL => Ok(Step::Reset),
+        Reset::ConfigurationParameter(name) => match canonical(&name.to_string()) {
+            Some(name) => assign_step(name, "default"),
+            // Nobody could set it.
+            None => Ok(Step::Nothing("RESET")),
+        },
     }
 }
 

@@ -202,3 +202,33 @@ fn a_timeout_is_read_with_its_unit() {
     }
     assert!(steps("SET statement_timeout = 'soon'").is_err());
 }
+
+#[test]
+fn what_is_reset_goes_back_to_its_default_and_nothing_else_does() {
+    let of = |text: &str| steps(text).expect(text).pop();
+    assert!(matches!(of("RESET ALL"), Some(Step::Reset)));
+    assert!(matches!(of("DISCARD ALL"), Some(Step::Discard)));
+    assert!(matches!(of("DEALLOCATE ALL"), Some(Step::Deallocate(None))));
+    let Some(Step::Set(setting)) = of("RESET statement_timeout") else {
+        panic!("a setting");
+    };
+    assert_eq!((setting.name, setting.value), ("statement_timeout", None));
+    assert!(matches!(
+        of("RESET datafusion.execution.batch_size"),
+        Some(Step::Nothing("RESET"))
+    ));
+}
+
+#[test]
+fn question_marks_are_numbered_as_the_text_has_them() {
+    let text =
+        "SELECT ? AS a, '?' AS b FROM t WHERE c = ? AND d IN (SELECT e FROM u WHERE f > ?) LIMIT ?";
+    let Some(Step::Query(mut query)) = steps(text).expect("reads").pop() else {
+        panic!("no query");
+    };
+    number_parameters(&mut query);
+    assert_eq!(
+        query.to_string(),
+        "SELECT $1 AS a, '?' AS b FROM t WHERE c = $2 AND d IN (SELECT e FROM u WHERE f > $3) LIMIT $4"
+    );
+}

@@ -44,6 +44,7 @@ impl Cancels {
     pub(super) fn forget(&self, connection: &Connection) {
         if let Some(pid) = connection.pid() {
             self.known.lock().remove(&pid);
+            connection.engine().connections().closed(pid);
         }
     }
 }
@@ -186,6 +187,9 @@ impl StartupHandler for Login {
                     format!("user \"{name}\" does not exist any more"),
                 ));
             };
+            let connections = self.connection.engine().connections();
+            let address = client.socket_addr().to_string();
+            connections.opened(pid, &user.name, address, self.connection.stop());
             self.connection.logged_in(user, pid, metadata);
         }
         Ok(())

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use parking_lot::Mutex;
 
 use super::NAME;
-use crate::sql::catalogue::{Catalogue, META, TABLES};
+use crate::sql::catalogue::{Catalogue, META, Own, TABLES};
 use crate::sql::guard::{Setting, canonical};
 use crate::sql::log::Asked;
 use crate::sql::run::{Answer, Run, Stop};
@@ -29,7 +29,7 @@ pub(super) struct Connection {
     settings: Mutex<BTreeMap<&'static str, String>>,
     timeout: Mutex<Option<Duration>>,
     /// The catalogue of the transaction that is open.
-    pinned: Mutex<Option<Arc<Catalogue>>>,
+    pinned: Mutex<Option<(User, Arc<Catalogue>)>>,
     kept: Mutex<BTreeMap<String, Statement>>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
 }
@@ -118,26 +118,34 @@ impl Connection {
         self.settings.lock().clone()
     }
 
-    /// Forgets settings and prepared statements.
+    /// Puts all settings back to their defaults.
     pub(super) fn reset(&self) {
         self.settings.lock().clear();
         *self.timeout.lock() = None;
-        self.kept.lock().clear();
-        self.cursors.lock().clear();
     }
 
-    /// The catalogue statements are planned in.
+    /// The catalogue statements are planned in. A user that was removed finds none, and one whose bodies
+    /// were changed finds those it has now.
     pub(super) async fn catalogue(&self) -> Result<Arc<Catalogue>, Fault> {
-        if let Some(pinned) = self.pinned.lock().clone() {
-            return Ok(pinned);
+        let name = &self.user()?.name;
+        let user = self.engine.users().get(name).ok_or_else(|| {
+            Fault::new(
+                FaultKind::Denied,
+                format!("user \"{name}\" does not exist any more"),
+            )
+        })?;
+        let pinned = self.pinned.lock().clone();
+        match pinned {
+            Some((of, catalogue)) if of == user => Ok(catalogue),
+            _ => self.engine.catalogue(&user).await,
         }
-        self.engine.catalogue(self.user()?).await
     }
 
     /// From here on the tables stay as they are.
     pub(super) async fn pin(&self) -> Result<(), Fault> {
         let now = self.catalogue().await?;
-        *self.pinned.lock() = Some(now);
+        let user = now.user().clone();
+        *self.pinned.lock() = Some((user, now));
         Ok(())
     }
 
@@ -147,19 +155,40 @@ impl Connection {
         self.cursors.lock().clear();
     }
 
-    /// The state of a catalogue with this connection's search path.
-    pub(super) fn state(&self, catalogue: &Catalogue) -> SessionState {
+    /// The state of a catalogue with this connection's search path, settings and number.
+    pub(super) fn state(&self, catalogue: &Catalogue) -> Result<SessionState, Fault> {
         let mut state = catalogue.state();
-        if let Some(path) = self.setting("search_path") {
-            let first = path
-                .split(',')
+        let path = self.setting("search_path");
+        let schema = path.as_deref().and_then(|path| {
+            path.split(',')
                 .map(|name| name.trim().trim_matches(['"', '\'']))
-                .find(|name| [TABLES, META].contains(name));
-            if let Some(first) = first {
-                state.config_mut().options_mut().catalog.default_schema = first.to_owned();
-            }
+                .find(|name| [TABLES, META].contains(name))
+        });
+        if let Some(schema) = schema {
+            schema.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
         }
-        state
+        let own = Own {
+            number: self.pid(),
+            schema: schema.map(str::to_owned),
+            settings: self.settings(),
+        };
+        own.register(&mut state)?;
+        Ok(state)
+    }
+
+    /// Plans a query in a catalogue.
+    pub(super) async fn plan(
+        &self,
+        catalogue: &Catalogue,
+        query: &Statement,
+    ) -> Result<LogicalPlan, Fault> {
+        let timeout = *self.timeout.lock();
+        let state = self.state(catalogue)?;
+        let user = &catalogue.user().name;
+        let planned = self
+            .engine
+            .plan(user, state, query.clone(), timeout, &self.stop);
+        planned.await
     }
 
     /// Who asks this.

@@ -75,7 +75,7 @@ impl Handler {
                         format!("prepared statement \"{name}\" does not exist"),
                     )
                 })?;
-                let planned = planned(connection, &query).await?;
+                let planned = self.noted(text, planned(connection, &query).await)?;
                 let values = self.values(&planned, values).await?;
                 let plan = planned
                     .plan
@@ -109,7 +109,17 @@ impl Handler {
                 done("PREPARE")
             }
             Step::Deallocate(None) => {
+                connection.forget(None);
+                done("DEALLOCATE ALL")
+            }
+            Step::Reset => {
                 connection.reset();
+                done("RESET")
+            }
+            Step::Discard => {
+                connection.reset();
+                connection.forget(None);
+                connection.close_cursor(None);
                 done("DISCARD ALL")
             }
             Step::Deallocate(Some(name)) => {
@@ -156,7 +166,7 @@ impl Handler {
         let (catalogue, plan) = match bound {
             Some((planned, plan)) => (planned.catalogue, plan),
             None => {
-                let planned = planned(connection, query).await?;
+                let planned = self.noted(text, planned(connection, query).await)?;
                 let plan = planned.plan.as_ref().clone();
                 (planned.catalogue, plan)
             }
@@ -164,8 +174,16 @@ impl Handler {
         // Values may have been put in since the first check; it costs next to nothing.
         guard::check(&plan)?;
         connection
-            .run(text, connection.state(&catalogue), plan)
+            .run(text, connection.state(&catalogue)?, plan)
             .await
+    }
+
+    /// Notes a query that cannot be planned; one that runs notes its own end.
+    fn noted(&self, text: &str, planned: Result<Planned, Fault>) -> Result<Planned, Fault> {
+        planned.inspect_err(|fault| {
+            let log = self.connection.engine().log();
+            log.refuse(self.connection.asked(text), fault);
+        })
     }
 
     /// Values of an EXECUTE: expressions without columns.
@@ -183,11 +201,11 @@ impl Handler {
             .map(|(i, value)| format!("{value} AS v{i}"))
             .collect();
         let text = format!("SELECT {}", list.join(", "));
-        let state = self.connection.state(&planned.catalogue);
+        let state = self.connection.state(&planned.catalogue)?;
         let Some(Step::Query(query)) = guard::steps(&text)?.pop() else {
             return Err(Fault::new(FaultKind::Value, "EXECUTE takes values"));
         };
-        let plan = guard::plan(&state, &query).await?;
+        let plan = self.connection.plan(&planned.catalogue, &query).await?;
         let batches = self
             .connection
             .run(&text, state, plan)

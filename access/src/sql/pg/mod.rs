@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! - a connection answers nothing before SCRAM-SHA-256 has proved its user; with a certificate
-//!   configured, nothing that is not encrypted;
+//!   configured, nothing that is not encrypted; who does not log in in time is sent away;
 //! - a query ends when its client cancels it, closes the connection or vanishes, whichever it is
 //!   waiting for;
 //! - rows are sent as they come; no result is gathered in memory first.
@@ -25,6 +25,7 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion_postgres::pgwire::api::PgWireServerHandlers;
 use datafusion_postgres::pgwire::api::auth::StartupHandler;
@@ -42,6 +43,8 @@ use auth::{Cancels, Login};
 use connection::Connection;
 use handler::Handler;
 
+/// Time a client has to log in.
+const LOGIN: Duration = Duration::from_secs(30);
 /// Name of this part, and of its connections in the query log.
 const NAME: &str = "postgresql";
 
@@ -136,9 +139,20 @@ async fn talk(
         () = gone => {
             tracing::debug!(%peer, "postgresql: the client went away");
         }
+        () = strange(&connection) => {
+            tracing::warn!(%peer, "postgresql: closed, because nobody logged in for {} s", LOGIN.as_secs());
+        }
     }
     stop.now();
     cancels.forget(&connection);
+}
+
+/// Ends when nobody has logged in for so long; a connection that says nothing would keep its place.
+async fn strange(connection: &Connection) {
+    tokio::time::sleep(LOGIN).await;
+    if connection.pid().is_some() {
+        std::future::pending().await
+    }
 }
 
 /// What answers one connection.

@@ -16,6 +16,7 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 
 use super::connection::Connection;
 use super::parameters;
+use super::reply::ids_are_numbers;
 use crate::sql::catalogue::Catalogue;
 use crate::sql::guard::{self, Step};
 use crate::sql::{Fault, FaultKind};
@@ -44,7 +45,7 @@ pub(super) async fn planned(
     query: &datafusion::sql::sqlparser::ast::Statement,
 ) -> Result<Planned, Fault> {
     let catalogue = connection.catalogue().await?;
-    let plan = guard::plan(&connection.state(&catalogue), query).await?;
+    let plan = connection.plan(&catalogue, query).await?;
     Ok(Planned {
         catalogue,
         plan: Arc::new(plan),
@@ -123,7 +124,8 @@ impl Prepared {
             }
             _ => return Ok(Vec::new()),
         };
-        arrow_schema_to_pg_fields(&schema, format, None)
+        let fields = arrow_schema_to_pg_fields(&ids_are_numbers(&schema), format, None)?;
+        Ok(parameters::ids_as_asked(fields, &self.text))
     }
 }
 
@@ -157,7 +159,7 @@ impl QueryParser for Parser {
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
         match &statement.planned {
-            Some(planned) => parameters::types(&planned.plan),
+            Some(planned) => parameters::types(&planned.plan, &statement.text),
             None => Ok(Vec::new()),
         }
     }

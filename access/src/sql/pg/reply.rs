@@ -3,8 +3,10 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
-use datafusion_postgres::arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
+use arrow::datatypes::{DataType, Schema};
+use datafusion_postgres::arrow_pg::datatypes::{
+    PG_OID_ALIAS_KEY, arrow_schema_to_pg_fields, encode_recordbatch,
+};
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{send_execution_response, send_query_response};
 use datafusion_postgres::pgwire::api::results::{
@@ -55,7 +57,21 @@ impl Form {
 }
 
 pub(super) fn fields(schema: &Schema, form: &Form) -> PgWireResult<Arc<Vec<FieldInfo>>> {
-    arrow_schema_to_pg_fields(schema, &form.format, Some(Arc::clone(&form.options))).map(Arc::new)
+    let options = Some(Arc::clone(&form.options));
+    arrow_schema_to_pg_fields(&ids_are_numbers(schema), &form.format, options).map(Arc::new)
+}
+
+/// The schema without the note "an id of the catalogue" on what is no number any more: a cast to text
+/// keeps the note, and clients would read the text as a number.
+pub(super) fn ids_are_numbers(schema: &Schema) -> Schema {
+    let fields = schema.fields().iter().map(|field| {
+        let mut field = field.as_ref().clone();
+        if field.data_type() != &DataType::Int32 {
+            field.metadata_mut().remove(PG_OID_ALIAS_KEY);
+        }
+        field
+    });
+    Schema::new(fields.collect::<Vec<_>>())
 }
 
 /// Rows as they come, encoded.

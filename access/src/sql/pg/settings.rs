@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::connection::Connection;
-use crate::sql::catalogue::SERVER_VERSION;
+use crate::sql::catalogue::default_setting;
 
 /// Settings whose change a client is told.
 pub(super) const REPORTED: &[&str] = &[
@@ -28,34 +28,7 @@ pub(super) fn value(connection: &Connection, name: &str) -> String {
             .map(|user| user.name.clone())
             .unwrap_or_default();
     }
-    default(name).to_owned()
-}
-
-fn default(name: &str) -> &'static str {
-    match name.to_ascii_lowercase().as_str() {
-        "server_version" => SERVER_VERSION,
-        "server_version_num" => "160006",
-        "server_encoding" | "client_encoding" => "UTF8",
-        "transaction_isolation"
-        | "transaction_isolation_level"
-        | "default_transaction_isolation" => "repeatable read",
-        "transaction_read_only"
-        | "default_transaction_read_only"
-        | "integer_datetimes"
-        | "standard_conforming_strings" => "on",
-        "is_superuser" | "in_hot_standby" | "ssl" => "off",
-        "max_identifier_length" => "63",
-        "lc_collate" | "lc_ctype" | "lc_messages" => "C.UTF-8",
-        "datestyle" => "ISO, MDY",
-        "intervalstyle" => "postgres",
-        "timezone" | "time_zone" => "UTC",
-        "search_path" => "nonsite",
-        "extra_float_digits" => "1",
-        "bytea_output" => "hex",
-        "statement_timeout" => "0",
-        "client_min_messages" => "notice",
-        _ => "",
-    }
+    default_setting(name).to_owned()
 }
 
 /// All of them, by name.

@@ -1,11 +1,13 @@
 //! What a reviewer needs to check a finding without asking anyone: the rows around it, the limit
-//! row and its permit version, the marks, the recomputation, where the rows came from, the rule and
-//! the query to see more.
+//! row and its permit version, the marks with their authors, the filing of the instrument, the
+//! recomputation, where the rows came from, the rule and the query to see more.
 //!
 //! The text is the same for the same data, whichever run makes it: versions of tables and times of
 //! runs are kept once per run (table `detect_inputs`), not in the evidence of each finding. The
 //! parts are sealed ([`seal`]): each has its SHA-256, and the whole has one.
 
+mod documents;
+mod origin;
 pub mod seal;
 
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ use super::judge::Window;
 use super::params::OfRule;
 use crate::session::{Error, Session, rows};
 
-/// Hours shown before and after a finding.
+/// Hours shown before a finding, and after one that is judged by the hour.
 const CONTEXT: i64 = 6 * 3_600_000_000;
 /// Rows of one kind kept per finding; more are counted, not listed.
 const MOST_ROWS: usize = 200;
@@ -70,6 +72,16 @@ impl Case<'_> {
     fn is_daily(&self) -> bool {
         self.configured.rule.granularity == "day"
     }
+
+    /// How much is shown after the finding. A day is judged as soon as it is over: what the next one
+    /// brings would be there in one run and not in another.
+    fn context_after(&self) -> i64 {
+        if self.configured.rule.long() {
+            0
+        } else {
+            CONTEXT
+        }
+    }
 }
 
 /// Findings looked up together: each question is asked once for all of them, and the answers are
@@ -90,11 +102,13 @@ async fn together(run: &Session, cases: &[Case<'_>]) -> Result<Vec<String>, Erro
     if let Some(wanted) = wanted(cases, |f| f.mn.is_some() && f.factor.is_some())? {
         run.put("wanted", wanted)?;
         of_series(run, cases, &mut parts).await?;
-        of_origin(run, "r.mn = w.mn AND r.factor = w.factor", &mut parts).await?;
+        origin::of_origin(run, "r.mn = w.mn AND r.factor = w.factor", &mut parts).await?;
+        documents::of_documents(run, &mut parts).await?;
     }
     if let Some(wanted) = wanted(cases, |f| f.mn.is_some() && f.factor.is_none())? {
         run.put("wanted", wanted)?;
-        of_origin(run, "r.mn = w.mn", &mut parts).await?;
+        origin::of_origin(run, "r.mn = w.mn", &mut parts).await?;
+        documents::of_documents(run, &mut parts).await?;
     }
     if let Some(wanted) = wanted(cases, |f| f.mn.is_none() && f.permit_no.is_some())? {
         run.put("wanted", wanted)?;
@@ -172,8 +186,8 @@ async fn of_series(
     if any(&|case| case.lists("minutes")) {
         let minutes = fetch(
             run,
-            "SELECT w.no, r.data_time, r.value, r.zs_value, r.flag, r.received_at,
-                    r.kafka_partition, r.kafka_offset
+            "SELECT w.no, r.mn, r.factor, r.data_time, r.value, r.zs_value, r.flag, r.received_at,
+                    r.kafka_topic, r.kafka_partition, r.kafka_offset
              FROM wanted w
              JOIN readings_raw r ON r.mn = w.mn AND r.factor = w.factor
                                 AND r.data_time >= w.worst_from AND r.data_time < w.worst_to
@@ -183,17 +197,18 @@ async fn of_series(
         .await?;
         give(parts, "minutes", minutes);
     }
-    if any(&|case| case.lists("limit")) {
+    if any(&|case| case.lists("limit") || case.lists("limit_hour")) {
         let limits = fetch(
             run,
             "SELECT w.no, l.limit_value, l.unit, l.stated_value, l.stated_unit, l.basis, l.ref_o2,
                     l.averaging, l.special, l.permit_no, l.permit_version, l.outlet_uid, l.in_force_from, l.in_force_to
              FROM wanted w
              JOIN mn_limits l ON l.mn = w.mn AND l.factor = w.factor
-                             AND l.averaging = w.averaging
-                             AND w.worst_from >= l.in_force_from AND w.worst_from < l.in_force_to
+                             AND l.averaging = w.averaging AND l.in_force_to > w.worst_from
+                             AND (l.in_force_from <= w.worst_from
+                                  OR w.limit_hours AND l.in_force_from < w.worst_to)
              WHERE w.limits
-             ORDER BY w.no, l.outlet_uid",
+             ORDER BY w.no, l.outlet_uid, l.in_force_from",
         )
         .await?;
         give(parts, "limit", limits);
@@ -210,90 +225,6 @@ fn recomputed(parts: &mut Map<String, Value>, formula: &str, of: &str, rows: Vec
     recomputation.insert("formula".to_owned(), Value::from(formula));
     put(&mut recomputation, of, rows);
     parts.insert("recomputation".to_owned(), Value::Object(recomputation));
-}
-
-/// Where the rows of the window came from, and the marks they carry. `same` joins them.
-async fn of_origin(
-    run: &Session,
-    same: &str,
-    parts: &mut [Map<String, Value>],
-) -> Result<(), Error> {
-    // One walk over the raw rows for both: each group is small.
-    let sql = format!(
-        "SELECT w.no, r.kafka_topic AS topic, r.kafka_partition AS partition,
-                min(r.kafka_offset) AS first_offset, max(r.kafka_offset) AS last_offset,
-                r.granularity, coalesce(r.flag, '') AS flag, count(*) AS row_count,
-                min(r.data_time) AS first_time, max(r.data_time) AS last_time
-         FROM wanted w
-         JOIN readings_raw r ON {same}
-                            AND r.data_time >= w.window_from AND r.data_time < w.window_to
-         GROUP BY w.no, r.kafka_topic, r.kafka_partition, r.granularity, coalesce(r.flag, '')
-         ORDER BY w.no, topic, partition, granularity, flag"
-    );
-    let groups = fetch(run, &sql).await?;
-    let by = |keys: &[&str], ends: &[&str]| -> Rows {
-        groups
-            .iter()
-            .map(|(no, rows)| (*no, folded(rows, keys, ends)))
-            .collect()
-    };
-    let sources = by(&["topic", "partition"], &["first_offset", "last_offset"]);
-    let marks = by(&["granularity", "flag"], &["first_time", "last_time"]);
-    give(parts, "sources", sources);
-    give(parts, "marks", marks);
-    Ok(())
-}
-
-/// Groups rows by some keys: counts added up, from the first of `ends` to the last.
-fn folded(rows: &[Value], keys: &[&str], ends: &[&str]) -> Vec<Value> {
-    let mut groups: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for row in rows {
-        let own = || {
-            keys.iter()
-                .chain(ends)
-                .chain(&["row_count"])
-                .map(|key| {
-                    (
-                        (*key).to_owned(),
-                        row.get(*key).cloned().unwrap_or_default(),
-                    )
-                })
-                .collect::<Map<_, _>>()
-        };
-        let key: Vec<String> = keys
-            .iter()
-            .map(|key| match row.get(*key) {
-                // Numbers in their order, not that of their digits.
-                Some(Value::Number(number)) => format!("{:020}", number.as_i64().unwrap_or(0)),
-                Some(other) => other.to_string(),
-                None => String::new(),
-            })
-            .collect();
-        let Some(group) = groups.get_mut(&key.join("\n")) else {
-            groups.insert(key.join("\n"), own());
-            continue;
-        };
-        let count = |value: Option<&Value>| value.and_then(Value::as_i64).unwrap_or(0);
-        let total = count(group.get("row_count")) + count(row.get("row_count"));
-        group.insert("row_count".to_owned(), Value::from(total));
-        for (end, later) in ends.iter().zip([false, true]) {
-            if let (Some(held), Some(new)) = (group.get_mut(*end), row.get(*end))
-                && later == after(new, held)
-                && new != held
-            {
-                *held = new.clone();
-            }
-        }
-    }
-    groups.into_values().map(Value::Object).collect()
-}
-
-/// Whether an offset or a Beijing time lies after another.
-fn after(left: &Value, right: &Value) -> bool {
-    match (left.as_i64(), right.as_i64()) {
-        (Some(left), Some(right)) => left > right,
-        _ => left.as_str() > right.as_str(),
-    }
 }
 
 /// Puts each finding's rows among its parts.
@@ -411,29 +342,33 @@ fn wanted(
         )),
         Arc::new(Date32Array::from_iter_values(worst().map(day))),
     ];
-    type Pick = fn(&Finding) -> i64;
+    type Pick = fn(&Case<'_>) -> i64;
     let times: [(&str, Pick); 6] = [
-        ("context_from", |finding| finding.start() - CONTEXT),
-        ("context_to", |finding| finding.end() + CONTEXT),
-        ("window_from", Finding::start),
-        ("window_to", Finding::end),
-        ("worst_from", |finding| finding.worst().start),
-        ("worst_to", |finding| finding.worst().end),
+        ("context_from", |case| case.finding.start() - CONTEXT),
+        ("context_to", |case| {
+            case.finding.end() + case.context_after()
+        }),
+        ("window_from", |case| case.finding.start()),
+        ("window_to", |case| case.finding.end()),
+        ("worst_from", |case| case.finding.worst().start),
+        ("worst_to", |case| case.finding.worst().end),
     ];
     let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     for (name, pick) in times {
         fields.push(Field::new(name, instant.clone(), false));
-        let column = TimestampMicrosecondArray::from_iter_values(
-            listed.iter().map(|(_, c)| pick(c.finding)),
-        );
+        let column =
+            TimestampMicrosecondArray::from_iter_values(listed.iter().map(|(_, case)| pick(case)));
         columns.push(Arc::new(column.with_timezone("UTC")));
     }
     type Ask = fn(&Case<'_>) -> bool;
-    let parts: [(&str, Ask); 4] = [
+    let parts: [(&str, Ask); 5] = [
         ("hours", |case| case.lists("hours")),
         ("daily", |case| case.is_daily()),
         ("minutes", |case| case.lists("minutes")),
-        ("limits", |case| case.lists("limit")),
+        ("limits", |case| {
+            case.lists("limit") || case.lists("limit_hour")
+        }),
+        ("limit_hours", |case| case.lists("limit_hour")),
     ];
     for (name, asks) in parts {
         fields.push(Field::new(name, DataType::Boolean, false));
@@ -441,11 +376,12 @@ fn wanted(
         columns.push(Arc::new(column));
     }
     fields.push(Field::new("averaging", DataType::Utf8, false));
-    columns.push(Arc::new(StringArray::from_iter_values(
-        listed
-            .iter()
-            .map(|(_, case)| case.configured.rule.granularity.as_str()),
-    )));
+    columns.push(Arc::new(StringArray::from_iter_values(listed.iter().map(
+        |(_, case)| match case.lists("limit_hour") {
+            true => "hour",
+            false => case.configured.rule.granularity.as_str(),
+        },
+    ))));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
         .map(Some)
         .map_err(|error| Error::query("evidence")(error.into()))
@@ -470,6 +406,12 @@ async fn fetch(run: &Session, sql: &str) -> Result<Rows, Error> {
             "first_time",
             "last_time",
             "issued_at",
+            "starts_at",
+            "ends_at",
+            "marked_at",
+            "known_from",
+            "revoked_at",
+            "filed_at",
         ] {
             if let Some(value) = row.get_mut(name)
                 && let Some(micros) = value.as_i64()

@@ -160,9 +160,14 @@ impl Layers {
         })
     }
 
-    /// Whether a rule has any layers.
+    /// Whether values of a rule were ever set for an industry or an outlet.
     pub(super) fn any(&self, configured: &Configured) -> bool {
-        !self.rows(configured).is_empty()
+        self.0.contains_key(&configured.rule.id)
+    }
+
+    /// Whether a rule has values of its own for loggers of a cadence.
+    pub(super) fn paced(configured: &Configured) -> bool {
+        !by_cadence(configured).is_empty()
     }
 
     fn rows(&self, configured: &Configured) -> Vec<Override> {

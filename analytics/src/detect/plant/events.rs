@@ -78,6 +78,8 @@ pub struct Workbench {
     store: PathBuf,
     def: TableDef,
     wanted: BTreeSet<String>,
+    /// Logger and factor of the signals of the sheets that no row brought yet.
+    absent: Vec<(String, String)>,
     pending: Vec<RecordBatch>,
     rows: usize,
 }
@@ -86,15 +88,20 @@ impl Workbench {
     /// A workbench in an empty folder; of the rows only pollutants, flue gas, waste water and what
     /// the sheets name are kept.
     pub fn new(store: &Path, catalogue: &Catalogue) -> Self {
-        let signals = catalogue.sheets().units().iter().flat_map(|unit| {
-            unit.signals
-                .values()
-                .flat_map(|factors| factors.iter().cloned())
-        });
+        let signals: BTreeSet<(String, String)> = catalogue
+            .sheets()
+            .units()
+            .iter()
+            .flat_map(|unit| {
+                let factors = unit.signals.values().flatten();
+                factors.map(move |factor| (unit.mn.clone(), factor.clone()))
+            })
+            .collect();
         Self {
             store: store.to_owned(),
             def: readings_raw(),
-            wanted: signals.collect(),
+            wanted: signals.iter().map(|(_, factor)| factor.clone()).collect(),
+            absent: signals.into_iter().collect(),
             pending: Vec::new(),
             rows: 0,
         }
@@ -124,12 +131,34 @@ impl Workbench {
             })
             .collect();
         let batch = filter_record_batch(&batch, &kept).map_err(fault)?;
+        self.saw(&batch);
         self.rows += batch.num_rows();
         self.pending.push(batch);
         if self.rows >= CHUNK {
             self.flush().await?;
         }
         Ok(())
+    }
+
+    /// Crosses off the signals that these rows bring.
+    fn saw(&mut self, batch: &RecordBatch) {
+        let column = |name: &str| batch.column_by_name(name).map(|c| c.as_string::<i32>());
+        let (Some(mns), Some(factors)) = (column("mn"), column("factor")) else {
+            return;
+        };
+        for (mn, factor) in mns.iter().zip(factors.iter()) {
+            if self.absent.is_empty() {
+                return;
+            }
+            self.absent
+                .retain(|(of, signal)| (mn, factor) != (Some(of.as_str()), Some(signal.as_str())));
+        }
+    }
+
+    /// Signals of the sheets, as logger and factor, of which no row came: what rests on them is not
+    /// judged.
+    pub fn absent(&self) -> &[(String, String)] {
+        &self.absent
     }
 
     async fn flush(&mut self) -> Result<(), Error> {
@@ -164,13 +193,6 @@ impl Workbench {
         }
         let session = session::open_tables(&self.store, config).await?;
         let all = days(&session, "SELECT DISTINCT mn, date FROM readings_raw").await?;
-        let (Some(first), Some(last)) = (
-            all.iter().map(|day| day.1).min(),
-            all.iter().map(|day| day.1).max(),
-        ) else {
-            return Ok((Vec::new(), Vec::new()));
-        };
-        let as_of = (i64::from(last) + 1) * DAY - nonsite_schemas::time::BEIJING_OFFSET_MICROS;
         let mut counts: Vec<Count> = rules
             .iter()
             .map(|rule| Count {
@@ -178,6 +200,13 @@ impl Workbench {
                 ..Count::default()
             })
             .collect();
+        let (Some(first), Some(last)) = (
+            all.iter().map(|day| day.1).min(),
+            all.iter().map(|day| day.1).max(),
+        ) else {
+            return Ok((Vec::new(), counts));
+        };
+        let as_of = (i64::from(last) + 1) * DAY - nonsite_schemas::time::BEIJING_OFFSET_MICROS;
         let mut events = Vec::new();
         for from in (first..=last).step_by(STRETCH as usize) {
             let core: BTreeSet<LoggerDay> = all
@@ -227,7 +256,7 @@ impl Workbench {
         all: &BTreeSet<LoggerDay>,
         as_of: i64,
     ) -> Result<Session, Error> {
-        let run = inputs::prepare(session, core, Some(all), as_of).await?;
+        let run = inputs::prepare(session, core, Some(all), None, as_of).await?;
         super::prepare(&run, catalogue.sheets()).await?;
         super::super::shared::register(&run).await?;
         Ok(run)

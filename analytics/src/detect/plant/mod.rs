@@ -10,11 +10,14 @@
 //!   null when the instant carries a mark that forbids to judge it, or when the logger sent other
 //!   signals of the unit at that instant and not this one (`mark` is then `missing`);
 //! - `furnace_temperature`: mn, unit, data_time, value, the temperature that counts;
-//! - `incinerators`: mn of waste incineration.
+//! - `incinerators`: mn of waste incineration;
+//! - `production_points`, `production_hours`: which values watch the production behind a logger, and
+//!   in which hours they show it at rest.
 //!
 //! Cost: without sheets one pass over the factor column of the days at hand.
 
 mod events;
+mod production;
 mod sheet;
 
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 pub use events::{Count, Event, Workbench};
 pub use sheet::{ROLES, Sheets, THRESHOLDS, Unit};
 
-use crate::session::{Error, Session};
+use crate::session::{Error, Session, rows};
 
 /// Sheets as tables, and the values they speak of.
 pub(super) async fn prepare(run: &Session, sheets: &Sheets) -> Result<(), Error> {
@@ -100,7 +103,17 @@ pub(super) async fn prepare(run: &Session, sheets: &Sheets) -> Result<(), Error>
     ] {
         run.materialise(name, sql).await?;
     }
-    Ok(())
+    production::prepare(run).await
+}
+
+/// Rows of a small query.
+async fn rows_of(
+    run: &Session,
+    what: &str,
+    sql: &str,
+) -> Result<Vec<serde_json::Map<String, serde_json::Value>>, Error> {
+    let batches = run.rows(what, sql).await?;
+    rows::objects(&batches).map_err(|error| Error::query(what)(error.into()))
 }
 
 fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {

@@ -205,6 +205,15 @@ fn check(path: &Path, unit: &Unit) -> Result<(), Error> {
     if unit.mn.trim().is_empty() {
         return Err(named("`mn` is empty".to_owned()));
     }
+    // It is told within JSON, by the rules' own text.
+    if unit
+        .name
+        .contains(|c: char| c == '"' || c == '\\' || c.is_control())
+    {
+        return Err(named(
+            "a name has no quotation mark, backslash or line break".to_owned(),
+        ));
+    }
     if !["", "incinerator", "wwtp_inlet"].contains(&unit.kind.as_str()) {
         return Err(named(format!(
             "kind `{}` is unknown; leave it out or write `incinerator` or `wwtp_inlet`",
@@ -274,6 +283,10 @@ thresholds = { bag_dp_high = 1800 }
             (GOOD.replace("\"incinerator\"", "\"kiln\""), "kind `kiln`"),
             (GOOD.replace("mn = \"A\"", "mn = \" \""), "`mn` is empty"),
             (GOOD.replace("name =", "nome ="), "nome"),
+            (
+                GOOD.replace("name = \"1\"", "name = 'furnace \"1\"'"),
+                "no quotation mark",
+            ),
         ] {
             let error = parse(Path::new("p.toml"), &broken).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("p.toml"), "{error}");

@@ -2,7 +2,7 @@
 //!
 //! Read through the same views as the rules read them, once per pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use nonsite_history::context::{Context, Limit, Reference};
 use nonsite_history::files::{Factors, Loggers};
@@ -18,6 +18,7 @@ use crate::session::{Error, Session, rows};
 pub(super) struct Facts {
     pub(super) incinerator: Vec<bool>,
     pub(super) process: Vec<bool>,
+    pub(super) watched: Vec<bool>,
     pub(super) marked: Vec<bool>,
     pub(super) rated: Vec<bool>,
     pub(super) sewage: Vec<bool>,
@@ -28,6 +29,10 @@ pub(super) struct Facts {
     pub(super) ranged: Vec<bool>,
     pub(super) slow: Vec<bool>,
     pub(super) ended: Vec<bool>,
+    pub(super) paired: Vec<bool>,
+    pub(super) ducted: Vec<bool>,
+    /// Logger-days on which a parameter of an instrument took a value.
+    pub(super) parameter_set: HashSet<(u32, i32)>,
     /// First instant of any permit of the logger, microseconds UTC.
     pub(super) permitted: Vec<Option<i64>>,
     /// Last day of validity of the binding permit.
@@ -36,6 +41,29 @@ pub(super) struct Facts {
     pub(super) bound: Vec<Vec<(i64, i64)>>,
     /// Series that the permits of every outlet of the logger list.
     pub(super) listed: BTreeSet<(u32, u16)>,
+}
+
+impl Facts {
+    /// The facts that hold all the time, in the order of [`super::FACTS`].
+    pub(super) fn flags(&self) -> [&[bool]; 15] {
+        [
+            &self.incinerator,
+            &self.process,
+            &self.watched,
+            &self.marked,
+            &self.rated,
+            &self.sewage,
+            &self.ordered,
+            &self.special,
+            &self.sampled,
+            &self.requires,
+            &self.ranged,
+            &self.slow,
+            &self.ended,
+            &self.paired,
+            &self.ducted,
+        ]
+    }
 }
 
 async fn read(documents: &Session, what: &str, sql: &str) -> Result<Vec<Row>, Error> {
@@ -71,6 +99,23 @@ async fn named(
     Ok(flags)
 }
 
+/// More loggers than `production_points` has: levels and times of the points are not asked for. The
+/// columns are computed because tables comment them differently, which a union refuses.
+const WATCHED: &str = "WITH filed AS (
+       SELECT mn, permit_no, unnest(outlets) AS outlet
+       FROM (
+         SELECT concat(mn, '') AS mn, concat(permit_no, '') AS permit_no,
+                coalesce(string_to_array(nullif(outlets, ''), ','), make_array('*')) AS outlets
+         FROM process_points
+         WHERE role = 'production'
+       )
+     )
+     SELECT mn FROM filed
+     UNION
+     SELECT concat(o.mn, '') AS mn
+     FROM filed f
+     JOIN mn_outlets o ON o.outlet_uid = CASE WHEN starts_with(f.outlet, f.permit_no) THEN f.outlet
+                                              ELSE concat(f.permit_no, f.outlet) END";
 const RATED: &str = "SELECT DISTINCT b.mn FROM mn_outlets b
      JOIN limits_in_force l ON l.outlet_uid = b.outlet_uid WHERE l.rate_limit_kg_h IS NOT NULL";
 const ORDERED: &str = "SELECT DISTINCT o.mn FROM mn_outlets o
@@ -80,6 +125,15 @@ const REQUIRES: &str = "SELECT DISTINCT b.mn FROM mn_outlets b
      WHERE o.doc_valid AND coalesce(o.required_auto, '') <> ''";
 const RANGED: &str = "SELECT mn FROM equipment_parameters WHERE parameter = 'i13001'
      UNION SELECT mn FROM filed_parameters WHERE parameter = 'i13001'";
+const PAIRED: &str = "WITH outlets AS (
+       SELECT mn, max(permit_no) AS permit_no, max(outlet_uid) AS outlet_uid FROM mn_outlets GROUP BY mn
+     )
+     SELECT DISTINCT a.mn FROM outlets a
+     JOIN outlets b ON b.permit_no = a.permit_no AND b.outlet_uid <> a.outlet_uid";
+const DUCTED: &str = "SELECT DISTINCT mn FROM filed_parameters
+     WHERE parameter IN ('a01016', 'cross_section')";
+const SET: &str = "SELECT DISTINCT mn, arrow_cast(day_of(in_force_from), 'Int64') AS day
+     FROM equipment_parameters WHERE parameter <> 'i13006'";
 const OWNED: &str = "SELECT b.mn, min(d.starts_at) AS starts_at,
             max(CASE WHEN d.status IN ('cancelled', 'revoked', 'suspended') THEN 1 ELSE 0 END) AS ended
      FROM (SELECT DISTINCT mn, permit_no FROM permit_bindings WHERE doc_valid) b
@@ -151,6 +205,7 @@ pub(super) async fn load(
             "SELECT DISTINCT mn FROM process_points",
         )
         .await?,
+        watched: named(documents, loggers, "watched production", WATCHED).await?,
         marked: named(documents, loggers, "marks", "SELECT DISTINCT mn FROM marks").await?,
         rated: named(documents, loggers, "rate limits", RATED).await?,
         sewage: vec![false; count],
@@ -165,6 +220,9 @@ pub(super) async fn load(
         .await?,
         requires: named(documents, loggers, "required monitoring", REQUIRES).await?,
         ranged: named(documents, loggers, "measuring ranges", RANGED).await?,
+        paired: named(documents, loggers, "outlets beside each other", PAIRED).await?,
+        ducted: named(documents, loggers, "filed cross-sections", DUCTED).await?,
+        parameter_set: HashSet::new(),
         slow: vec![false; count],
         ended: vec![false; count],
         permitted: vec![None; count],
@@ -172,9 +230,18 @@ pub(super) async fn load(
         bound: vec![Vec::new(); count],
         ..Facts::default()
     };
+    for row in read(documents, "parameters of instruments", SET).await? {
+        if let (Some(logger), Some(day)) = (
+            text(&row, "mn").and_then(|mn| loggers.number(mn)),
+            time(&row, "day").and_then(|day| i32::try_from(day).ok()),
+        ) {
+            facts.parameter_set.insert((logger, day));
+        }
+    }
     for unit in sheets.units() {
         if let Some(logger) = loggers.number(&unit.mn) {
             facts.process[logger as usize] = true;
+            facts.watched[logger as usize] = true;
             facts.incinerator[logger as usize] |= unit.kind == "incinerator";
         }
     }
@@ -310,4 +377,21 @@ async fn permits(
         .map(|(series, _)| series)
         .collect();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FACTS;
+    use super::Facts;
+
+    #[test]
+    fn every_fact_has_its_column() {
+        // Beside factor and date, and what is known of a day (`permitted` and after it).
+        let known = 2 + FACTS
+            .iter()
+            .rev()
+            .position(|fact| fact.0 == "ducted")
+            .unwrap_or(0);
+        assert_eq!(Facts::default().flags().len() + known, FACTS.len());
+    }
 }

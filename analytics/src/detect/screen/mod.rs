@@ -8,34 +8,47 @@
 //! - `look`: a condition *necessary* for any window of that day to be flagged, or to be anything
 //!   `passed` and `unevaluated` do not count. Null counts as true;
 //! - `passed`: how many windows of the day pass when no row of the logger's day says `look`;
-//! - `unevaluated` and `why`: how many are not evaluated then, and for what reason (one reason).
+//! - `unevaluated`: how many are not evaluated then, by reason.
+//!
+//! A rule that looks back may name columns of its own, what a number of each day comes to over the
+//! last so many days (`trailing`), and one that compares a logger's factors sums over them
+//! (`logger`). The days looked back on are read as well, whether they are judged or not.
 //!
 //! A logger-day on which no row says `look` is settled for that rule: its windows are counted and
 //! the query does not run over it. All other days are judged by the rule's query, which alone says
 //! what is flagged and why. So a screen can make a rule fast and never make it find anything.
 //!
+//! A rule over windows of many days that reads only which series reported when (`of_presence`) is its
+//! own screen: its query runs over that alone ([`presence`]), and where it flags nothing its counts
+//! stand.
+//!
 //! Invariants: with and without screens a run ends in the same anomalies, outcomes and counts
 //! (`tests::screens`). Never settled are: days that are odd (minute values, copies, sentinels; see
-//! [`nonsite_history`]), days near a standing finding of the rule, and anything of a rule whose
-//! parameters are overridden somewhere. If the files cannot be read this way, nothing is settled and
-//! the queries run over everything.
+//! [`nonsite_history`]) or look back on an odd one, days near a standing finding of the rule,
+//! anything of a rule whose parameters are overridden somewhere, and loggers that state a cadence where
+//! the rule has values by cadence. If the files cannot be read this way, nothing is settled and the
+//! queries run over everything.
 
+mod compile;
 mod facts;
 mod kept;
 mod look;
+mod looked;
+mod pass;
+mod presence;
 mod sources;
+mod trail;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use nonsite_history::files::Loggers;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::Configured;
-use super::judge::Unjudged;
-use super::touched::LoggerDay;
-use arrow::record_batch::RecordBatch;
+use crate::functions::trailing::How;
 
-pub(super) use look::{Asked, check, look};
+pub(super) use compile::check;
+pub(super) use look::{Asked, look};
+pub(super) use looked::{Looked, bit, bits};
+pub(super) use presence::judged;
 pub(super) use sources::{dates, logger_days};
 
 /// `[screen]` of a rule's front matter.
@@ -43,21 +56,80 @@ pub(super) use sources::{dates, logger_days};
 #[serde(deny_unknown_fields)]
 pub struct Screen {
     /// Condition necessary for the rule to have anything to say about a day but what is counted.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub look: String,
     /// Windows of a settled day that pass.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub passed: String,
-    /// Windows of a settled day that are not evaluated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unevaluated: Option<String>,
-    /// Why they are not: a name as the rule's query gives it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    /// Instead of a condition: of `hourly` the rule reads only which series have hours on which day
+    /// (`mn`, `factor`, `date`). It is asked over that, and judges only loggers for which it then
+    /// flags anything.
+    #[serde(default)]
+    pub of_presence: bool,
+    /// Windows of a settled day that are not evaluated, by reason as the rule's query names it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unevaluated: BTreeMap<String, String>,
     /// Whether those windows are about the logger and not about a factor.
     #[serde(default)]
     pub of_logger: bool,
+    /// The factor those windows name where it is not that of the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<String>,
     /// Whether the rule also returns rows about no logger, which are judged once per run.
     #[serde(default)]
     pub registry: bool,
+    /// Columns of its own: sums of an expression over the rows of the logger's day.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logger: BTreeMap<String, String>,
+    /// Columns of its own: what an expression came to over the days up to the judged one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trailing: BTreeMap<String, Trailing>,
+}
+
+/// What a number of each day comes to over the last so many days, as the functions `trailing_*` have
+/// it: one of `sum`, `count`, `min`, `max` and `median`, each an expression over a day's columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trailing {
+    /// Their sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum: Option<String>,
+    /// How many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
+    /// The smallest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// The largest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Their median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub median: Option<String>,
+    /// Days, the judged one included: a number or an expression of parameters.
+    pub days: String,
+    /// Whether the numbers of a logger's rows are summed first.
+    #[serde(default)]
+    pub of_logger: bool,
+}
+
+impl Trailing {
+    /// What is made of which expression, if exactly one is named.
+    fn of(&self) -> Option<(How, &str)> {
+        let mut named = [
+            (How::Sum, &self.sum),
+            (How::Count, &self.count),
+            (How::Min, &self.min),
+            (How::Max, &self.max),
+            (How::Median, &self.median),
+        ]
+        .into_iter()
+        .filter_map(|(how, sql)| Some((how, sql.as_deref()?)));
+        match (named.next(), named.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
 }
 
 /// Name and meaning of the columns a screen may use, besides those of the statistics.
@@ -68,6 +140,10 @@ pub const FACTS: &[(&str, &str)] = &[
     (
         "process",
         "process values of the logger are known by sheet or filing",
+    ),
+    (
+        "watched",
+        "power or process values may show the production behind the logger at rest (point of production filed for its outlet, or a sheet)",
     ),
     ("marked", "the logger has marks of the enterprise"),
     ("rated", "an outlet of the logger has a rate limit"),
@@ -100,6 +176,11 @@ pub const FACTS: &[(&str, &str)] = &[
         "ended",
         "a permit of the logger was cancelled, revoked or suspended",
     ),
+    (
+        "paired",
+        "another logger belongs to another outlet of the same permit",
+    ),
+    ("ducted", "a cross-section of the logger's duct is filed"),
     ("permitted", "a permit of the logger has begun by the day"),
     (
         "expires",
@@ -113,100 +194,13 @@ pub const FACTS: &[(&str, &str)] = &[
         "listed",
         "the permits of every outlet of the logger list the factor",
     ),
+    (
+        "parameter_set",
+        "a parameter of one of the logger's instruments took a value that day",
+    ),
 ];
 
 /// All columns of a screen with their meanings.
 pub fn columns() -> impl Iterator<Item = (&'static str, &'static str)> {
     FACTS.iter().chain(nonsite_history::stats::COLUMNS).copied()
-}
-
-/// What the pass came to.
-#[derive(Debug, Default)]
-pub(super) struct Looked {
-    loggers: Loggers,
-    /// Loggers of each day that was looked at, in order.
-    days: BTreeMap<i32, Vec<u32>>,
-    /// Per day and logger, one bit per rule that has to judge it.
-    open: BTreeMap<i32, Vec<u128>>,
-    /// Rules that were asked, one bit each.
-    asked: u128,
-    /// What is settled, by rule.
-    pub(super) settled: BTreeMap<usize, Settled>,
-    /// Masses of the days that are settled for all rules of the day.
-    pub(super) masses: Vec<RecordBatch>,
-    /// Means of these days, where a rule reads them.
-    pub(super) means: Vec<RecordBatch>,
-    /// Until when loggers were heard on these days, microseconds UTC.
-    pub(super) heard: BTreeMap<String, i64>,
-    /// Rows that were read.
-    pub(super) rows: u64,
-    /// Wall time, milliseconds.
-    pub(super) ms: u64,
-}
-
-/// What is settled about one rule's windows.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    /// Windows that pass.
-    pub(super) passed: u64,
-    /// Windows that are not evaluated.
-    pub(super) unjudged: BTreeMap<Unjudged, i64>,
-}
-
-/// One bit per rule; rules past the last bit are not screened.
-pub(super) fn bit(rule: usize) -> u128 {
-    u32::try_from(rule)
-        .ok()
-        .and_then(|rule| 1_u128.checked_shl(rule))
-        .unwrap_or(0)
-}
-
-impl Looked {
-    /// Whether a rule was asked.
-    pub(super) fn has(&self, rule: usize) -> bool {
-        self.asked & bit(rule) != 0
-    }
-
-    /// Bits of the rules that have to judge a logger-day; nothing when it was not looked at.
-    fn bits(&self, day: &LoggerDay) -> Option<u128> {
-        let logger = self.loggers.number(&day.0)?;
-        let place = self.days.get(&day.1)?.binary_search(&logger).ok()?;
-        Some(self.open.get(&day.1)?[place])
-    }
-
-    /// The logger-days of `days` that one of the rules has to judge.
-    pub(super) fn left(&self, days: &BTreeSet<LoggerDay>, rules: u128) -> BTreeSet<LoggerDay> {
-        let unasked = rules & !self.asked != 0;
-        days.iter()
-            .filter(|day| unasked || self.bits(day).is_none_or(|bits| bits & rules != 0))
-            .cloned()
-            .collect()
-    }
-
-    /// How many logger-days are settled for a rule.
-    pub(super) fn days_settled(&self, rule: usize) -> u64 {
-        let bit = bit(rule);
-        let settled = self.open.values().flatten().filter(|bits| *bits & bit == 0);
-        settled.count() as u64
-    }
-
-    /// The logger-days of a run that one rule has to judge.
-    pub(super) fn of_rule(&self, rule: usize, core: &BTreeSet<LoggerDay>) -> BTreeSet<LoggerDay> {
-        core.iter()
-            .filter(|day| self.bits(day).is_none_or(|bits| bits & bit(rule) != 0))
-            .cloned()
-            .collect()
-    }
-}
-
-/// Bits of the rules that `which` chooses.
-pub(super) fn bits<'a>(
-    rules: impl IntoIterator<Item = &'a Configured>,
-    which: impl Fn(&Configured) -> bool,
-) -> u128 {
-    rules
-        .into_iter()
-        .enumerate()
-        .filter(|(_, configured)| which(configured))
-        .fold(0, |bits, (rule, _)| bits | bit(rule))
 }

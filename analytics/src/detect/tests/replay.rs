@@ -80,19 +80,28 @@ async fn a_difference_is_named_and_vacuumed_files_are_told() {
         by: "张三".to_owned(),
         at: start,
     };
-    let sound = Bundle::load(store.path(), &config(), &id[..10], &extraction)
+    let sound = Bundle::copy(store.path(), &config(), &id[..10], &extraction)
         .await
         .expect("bundle");
     assert_eq!(sound.faults, Vec::<String>::new());
+    let original = sound.artefacts.iter().find(|a| a.name == "readings.json");
+    let original: Value = serde_json::from_str(&original.expect("rows").text).expect("json");
+    assert!(!original["rows"].as_array().expect("rows").is_empty());
+    for key in ["mn", "flag", "received_at", "kafka_offset"] {
+        let row = &original["rows"][0];
+        assert!(!row[key].is_null(), "no `{key}` in {row}");
+    }
     let names: Vec<&str> = sound.artefacts.iter().map(|a| a.name.as_str()).collect();
     for name in [
         "anomaly.json",
+        "curve.svg",
         "extraction.json",
         "hours.json",
         "limit.json",
         "marks.json",
         "minutes.json",
         "query.json",
+        "readings.json",
         "recomputation.json",
         "rule.json",
         "rule.sql",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::Source;
 use super::{Fault, Level};
-use crate::detect::rule::{CLOSE, LONGEST_LOOKBACK_H, OPEN, Rule};
+use crate::detect::rule::{CLOSE, EVIDENCE, LONGEST_LOOKBACK_H, OPEN, OUTLETS, Rule};
 use crate::detect::stage::Stage;
 use crate::detect::whole::AGGREGATE;
 
@@ -22,7 +22,7 @@ const GRANULARITIES: [&str; 4] = ["realtime", "minute", "hour", "day"];
 /// Exemption codes.
 const EXEMPTIONS: [&str; 7] = ["M1", "M2", "M3", "M4", "M5", "M6", "M7"];
 /// Keys that every rule has.
-const REQUIRED: [&str; 9] = [
+const REQUIRED: [&str; 12] = [
     "id",
     "version",
     "name_zh",
@@ -30,6 +30,9 @@ const REQUIRED: [&str; 9] = [
     "group",
     "severity",
     "basis",
+    "effective_from",
+    "scope",
+    "owner",
     "granularity",
     "reason_zh",
 ];
@@ -83,6 +86,7 @@ pub(super) fn check(source: &Source<'_>) -> (Option<Rule>, Vec<Fault>) {
     };
     of_file(source, &rule, &mut faults);
     of_words(source, &rule, &mut faults);
+    of_scope(source, &rule, &mut faults);
     of_params(source, &rule, &mut faults);
     if faults.iter().any(|fault| fault.level == Level::Error) {
         return (None, faults);
@@ -154,10 +158,36 @@ fn of_words(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
         refuse("group", &rule.group, &[AGGREGATE]);
     }
     for part in &rule.evidence {
-        refuse("evidence", part, &["hours", "minutes", "limit"]);
+        refuse("evidence", part, &EVIDENCE);
     }
     for code in &rule.exempts {
         refuse("exempts", code, &EXEMPTIONS);
+    }
+}
+
+/// What the rule is about, and who answers for it.
+fn of_scope(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
+    if rule.owner.trim().is_empty() {
+        let at = source.key("owner").unwrap_or((1, 1));
+        faults.push(source.error(at, "owner: say who answers for the rule"));
+    }
+    let Some(scope) = &rule.scope else {
+        return;
+    };
+    let at = |key: &str| source.key_of("scope", key).unwrap_or((1, 1));
+    for (key, given) in [("industry", &scope.industry), ("factor", &scope.factor)] {
+        if given.trim().is_empty() {
+            let what = format!("scope: say of which {key} the rule is, or `any`");
+            faults.push(source.error(at(key), what));
+        }
+    }
+    if !OUTLETS.contains(&scope.outlet.as_str()) {
+        let what = format!(
+            "scope: there is no outlet `{}`; known: {}",
+            scope.outlet,
+            OUTLETS.join(", ")
+        );
+        faults.push(source.error(at("outlet"), what));
     }
 }
 
@@ -177,6 +207,16 @@ fn of_params(source: &Source<'_>, rule: &Rule, faults: &mut Vec<Fault>) {
                 param.default.real()
             );
             faults.push(source.error(at("default"), what));
+        }
+        for (seconds, value) in &param.by_cadence {
+            if seconds.parse::<u32>().is_ok_and(|s| s > 0) && (min..=max).contains(&value.real()) {
+                continue;
+            }
+            let what = format!(
+                "parameter `{name}`: by_cadence: `{seconds}` = {} has to be seconds and a value in {min}..={max}",
+                value.real()
+            );
+            faults.push(source.error(at("by_cadence"), what));
         }
         if !used.contains_key(name.as_str()) {
             let what = format!("parameter `{name}` is never used: the query has no `${name}`");

@@ -175,7 +175,7 @@ pub async fn check(paths: &[PathBuf]) -> Result<Vec<Checked>, Error> {
 async fn bench() -> Result<crate::session::Session, Error> {
     let session = in_memory(Vec::new(), &Config::default()).await?;
     let none = std::collections::BTreeSet::new();
-    let run = super::inputs::prepare(&session, &none, Some(&none), 0).await?;
+    let run = super::inputs::prepare(&session, &none, Some(&none), None, 0).await?;
     super::plant::prepare(&run, &super::plant::Sheets::default()).await?;
     super::shared::register(&run).await?;
     super::whole::bench(&run).await?;

@@ -25,23 +25,33 @@ use crate::detect::judge::{COLUMNS, REQUIRED};
 use crate::session::{Error, Session};
 
 /// Tables of a run that hold rows over time.
-const OVER_TIME: [&str; 13] = [
+const OVER_TIME: [&str; 16] = [
     "readings",
     "readings_raw",
     "series_hours",
     "hour_companions",
     "hourly",
     "daily",
+    "normal_hours",
+    "normal_days",
     "hours_judged",
     "days_judged",
     "incinerator_days",
     "process_values",
+    "production_hours",
     "furnace_temperature",
     "contacts",
     "facility_values",
 ];
 /// Those of them with one row per hour.
-const BY_HOUR: [&str; 4] = ["series_hours", "hour_companions", "hourly", "hours_judged"];
+const BY_HOUR: [&str; 6] = [
+    "series_hours",
+    "hour_companions",
+    "hourly",
+    "normal_hours",
+    "production_hours",
+    "hours_judged",
+];
 /// Tables that hold everything ever received or found, whatever a run judges.
 const UNBOUNDED: [&str; 4] = ["readings_raw_all", "rule_outcomes", "anomalies", "alerts"];
 /// Window functions that answer by position and not by how far back rows reach.

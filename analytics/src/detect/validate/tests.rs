@@ -16,6 +16,9 @@ basis = "none"
 granularity = "hour"
 reason_zh = "{observed}"
 reason_en = "{observed}"
+effective_from = "2025-01-01"
+scope = { industry = "any", outlet = "any", factor = "any" }
+owner = "test"
 
 [params.top]
 default = 10.0
@@ -108,19 +111,52 @@ async fn every_fault_is_told_with_its_place() {
             "there is no `qualty`",
         ),
         (
-            edit("default = 10.0", "default = 0.5"),
+            edit("owner = \"test\"\n", ""),
+            "1:6 error",
+            "`owner` is missing",
+        ),
+        (
+            edit("2025-01-01", "2025-02-30"),
+            "12:18 error",
+            "front matter",
+        ),
+        (
+            edit("outlet = \"any\"", "outlet = \"roof\""),
+            "13:1 error",
+            "no outlet `roof`",
+        ),
+        (
+            edit("industry = \"any\"", "industry = \" \""),
+            "13:1 error",
+            "of which industry",
+        ),
+        (
+            edit("owner = \"test\"", "owner = \"\""),
             "14:1 error",
+            "who answers",
+        ),
+        (
+            edit("default = 10.0", "default = 0.5"),
+            "17:1 error",
             "outside 1..=100",
         ),
         (
             edit("max = 100.0", "max = 0.5"),
-            "15:1 error",
+            "18:1 error",
             "min 1 is above max 0.5",
         ),
-        (edit("> $top", "> 10"), "13:1 error", "never used"),
+        (
+            edit(
+                "unit = \"1\"",
+                "by_cadence = { \"7200\" = 500.0 }\nunit = \"1\"",
+            ),
+            "20:1 error",
+            "by_cadence: `7200` = 500",
+        ),
+        (edit("> $top", "> 10"), "16:1 error", "never used"),
         (
             edit("> $top", "> $top + $tap"),
-            "22:33 error",
+            "25:33 error",
             "`$tap` is no parameter",
         ),
         (
@@ -130,28 +166,28 @@ async fn every_fault_is_told_with_its_place() {
         ),
         (
             edit("value AS observed", "valeu AS observed"),
-            "21:8 error",
+            "24:8 error",
             "valeu",
         ),
         (
             edit("FROM hourly", "FROM hourlies"),
-            "23:6 error",
+            "26:6 error",
             "hourlies",
         ),
-        (edit("FROM hourly", "FORM hourly"), "23:1 error", "FORM"),
+        (edit("FROM hourly", "FORM hourly"), "26:1 error", "FORM"),
         (
             edit("AS outcome", "AS verdict"),
-            "20:1 error",
+            "23:1 error",
             "no column `outcome`",
         ),
         (
             edit("AS outcome", "AS outcome, flow"),
-            "22:76 warning",
+            "25:76 warning",
             "`flow` is not one",
         ),
         (
             edit("FROM hourly", "FROM readings_raw_all"),
-            "23:6 error",
+            "26:6 error",
             "everything there ever was",
         ),
         (
@@ -159,7 +195,7 @@ async fn every_fault_is_told_with_its_place() {
                 "value AS observed",
                 "sum(value) OVER (PARTITION BY mn ORDER BY hour) AS observed",
             ),
-            "21:8 error",
+            "24:8 error",
             "over everything before",
         ),
         (
@@ -167,7 +203,7 @@ async fn every_fault_is_told_with_its_place() {
                 "value AS observed",
                 "avg(value) OVER (PARTITION BY mn ORDER BY hour ROWS BETWEEN 48 PRECEDING AND CURRENT ROW) AS observed",
             ),
-            "21:8 error",
+            "24:8 error",
             "raise `lookback_h` to 24",
         ),
         (
@@ -175,7 +211,7 @@ async fn every_fault_is_told_with_its_place() {
                 "FROM hourly",
                 "FROM hourly WHERE hour > $as_of - INTERVAL '15 days'",
             ),
-            "23:1 warning",
+            "26:1 warning",
             "360 h is further",
         ),
         (
@@ -183,12 +219,12 @@ async fn every_fault_is_told_with_its_place() {
                 "FROM hourly",
                 "FROM hourly WINDOW w AS (PARTITION BY mn ORDER BY hour)",
             ),
-            "21:8 error",
+            "24:8 error",
             "over everything before",
         ),
         (
             edit("SELECT mn", "CREATE TABLE x AS SELECT mn"),
-            "20:1 error",
+            "23:1 error",
             "DDL",
         ),
     ];

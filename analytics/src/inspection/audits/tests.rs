@@ -1,6 +1,8 @@
 use super::super::draw::{Listed, Request, draw};
+use super::super::kept;
 use super::*;
 use crate::ratio::parse_as_of;
+use crate::session;
 
 fn at(text: &str) -> i64 {
     parse_as_of(text).unwrap()

@@ -102,7 +102,8 @@ impl Making<'_> {
         act.conclusion = self.conclusion();
         act.notice = act.notice.or(more.notice);
         act.signed_by = act.signed_by.or(more.signed_by);
-        act.approval = act.approval.or(more.approval);
+        act.approval = more.approval.or(act.approval);
+        act.action_code = act.action_code.or(more.action_code);
         for item in more.evidence {
             if !act.evidence.contains(&item) {
                 act.evidence.push(item);
@@ -152,11 +153,15 @@ impl Making<'_> {
             })),
             class: Some(record.class.unwrap_or(Class::Case)),
             status: Some(ActStatus::Closed),
-            approval: self.approval(&record),
+            approval: self.approval(&record, mode),
             team_id: record.team_id.clone(),
             officers: self.officers(&record),
             outlets,
             sources: record.sources.clone(),
+            action_code: record
+                .action_code
+                .clone()
+                .or_else(|| self.text("action_code").map(str::to_owned)),
             checklist: record.checklist.clone(),
             findings,
             evidence,
@@ -227,8 +232,18 @@ impl Making<'_> {
         }
     }
 
-    /// From the record, else from the fields. Whoever of the detachment ordered the check approved it.
-    fn approval(&self, record: &Record) -> Option<Approval> {
+    /// Of a visit what the approver said, else the record. Of an off-site check the record, else the fields:
+    /// whoever of the detachment ordered it approved it.
+    fn approval(&self, record: &Record, mode: Mode) -> Option<Approval> {
+        if mode == Mode::Onsite {
+            let approved = self.before.visit_approval.as_ref();
+            let approved = approved.map(|approval| Approval {
+                approval_id: approval.form.clone(),
+                approved_by: approval.by.clone(),
+                approved_at: Some(Instant(approval.at)),
+            });
+            return approved.or_else(|| record.approval.clone());
+        }
         if let Some(approval) = &record.approval {
             return Some(approval.clone());
         }
@@ -328,7 +343,10 @@ impl Making<'_> {
         for finding in self.findings {
             evidence.push(Evidence {
                 evidence_id: finding.anomaly_id.clone(),
-                kind: "anomaly".to_owned(),
+                kind: match finding.source_system {
+                    None => "anomaly".to_owned(),
+                    Some(_) => "reported_clue".to_owned(),
+                },
                 sha256: finding.evidence_sha256.clone(),
                 captured_at: None,
             });

@@ -26,6 +26,9 @@ pub struct Record {
     /// Team of the officers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team_id: Option<String>,
+    /// Code of the check (行政行为码), which officers show on entering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action_code: Option<String>,
     /// Start of the check; when the state was entered, for an off-site check that leaves it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Instant>,

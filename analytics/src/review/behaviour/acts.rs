@@ -142,8 +142,11 @@ pub(super) async fn an_act_that_turns_on_site_names_its_visit(bench: Bench) {
         .await
         .unwrap();
     assert_eq!(counted(&bench).await, (0, 0), "the visit is not finished");
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.clock.advance(HOUR);
-    let visit = own(Some(RECORD)).with("approval", "APV-2");
+    let visit = own(Some(RECORD));
     bench
         .service
         .act(&case, "onsite", &officer(), &visit)
@@ -187,6 +190,40 @@ pub(super) async fn an_act_that_turns_on_site_names_its_visit(bench: Bench) {
     sound(&bench).await;
 }
 
+pub(super) async fn a_check_whose_visit_is_refused_counts_once_at_most(bench: Bench) {
+    let case = verifying(&bench, "declined").await;
+    bench
+        .service
+        .act(&case, "escalate", &officer(), &own(Some(RECORD)))
+        .await
+        .unwrap();
+    bench
+        .act(&case, "refuse_onsite", "boss", Role::Approver)
+        .await;
+    assert_eq!(counted(&bench).await, (0, 0), "the visit did not come");
+    bench.clock.advance(HOUR);
+    bench
+        .service
+        .act(&case, "rectify", &officer(), &own(Some(RECORD)))
+        .await
+        .unwrap();
+    let conclusions: Vec<_> = acts(&bench, &case)
+        .await
+        .into_iter()
+        .map(|act| (act.mode, act.conclusion))
+        .collect();
+    assert_eq!(
+        conclusions,
+        [
+            (Some(Mode::Offsite), Some(Conclusion::ConvertToOnsite)),
+            (Some(Mode::Offsite), Some(Conclusion::ClueToEnterprise)),
+        ]
+    );
+    let (offsite, onsite) = counted(&bench).await;
+    assert!(offsite <= 1 && onsite == 0, "{offsite} off, {onsite} on");
+    sound(&bench).await;
+}
+
 pub(super) async fn an_act_of_the_inspection_system_is_not_written_again(bench: Bench) {
     let case = verifying(&bench, "foreign").await;
     bench.act(&case, "rectify", "o-1", Role::Officer).await;
@@ -198,6 +235,9 @@ pub(super) async fn an_act_of_the_inspection_system_is_not_written_again(bench: 
         .act(&case, "escalate", &officer(), &own(Some(RECORD)))
         .await
         .unwrap();
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.act(&case, "onsite", "o-1", Role::Officer).await;
     let written = acts(&bench, &case).await;
     assert_eq!(written.len(), 2);
@@ -246,8 +286,11 @@ pub(super) async fn an_act_states_what_the_permit_says_of_the_unit(bench: Bench)
     assert_eq!(row["unit_positive_list"], "true");
     assert_eq!(row["unit_admin_code"], "130200");
     assert_eq!(row["unit_permit_version"], "3");
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.clock.advance(HOUR);
-    let visit = own(Some(RECORD)).with("approval", "APV-2");
+    let visit = own(Some(RECORD));
     bench
         .service
         .act(&case, "onsite", &officer(), &visit)

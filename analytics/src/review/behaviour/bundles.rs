@@ -4,6 +4,7 @@ use super::super::bundle::Serving;
 use super::super::testing::person;
 use super::*;
 use crate::ratio::Period;
+use nonsite_schemas::time::{beijing_day, beijing_day_start};
 
 pub(super) async fn bundles_are_printed_served_and_counted(bench: Bench) {
     let case = bench.open("visited", Severity::S1).await;
@@ -81,6 +82,34 @@ pub(super) async fn bundles_are_printed_served_and_counted(bench: Bench) {
     let today = bench.open("today", Severity::S1).await;
     bench.act(&today, "escalate", "ana", Role::Analyst).await;
     bench.act(&today, "onsite", "o-1", Role::Officer).await;
+    // And one on which it was served on entering, before the visit was recorded.
+    let entering = bench.open("entering", Severity::S1).await;
+    bench.act(&entering, "escalate", "ana", Role::Analyst).await;
+    // Said by the day, which is not over: today is now.
+    let day_ends = beijing_day_start(beijing_day(bench.clock_now()) + 1) - 1;
+    let on_the_day = Serving {
+        served_at: Some(day_ends),
+        ..serving.clone()
+    };
+    bench
+        .service
+        .serve_bundle(&entering, "four_notices", &officer, &on_the_day)
+        .await
+        .unwrap();
+    let told = bench.service.show(&entering).await.unwrap().events;
+    let told = told.last().unwrap();
+    assert_eq!(told.effective_at, bench.clock_now());
+    let tomorrow = Serving {
+        served_at: Some(day_ends + 24 * HOUR),
+        ..serving.clone()
+    };
+    let early = bench
+        .service
+        .serve_bundle(&entering, "four_notices", &officer, &tomorrow)
+        .await;
+    let early = early.unwrap_err().to_string();
+    assert!(early.contains("lies in the future"), "{early}");
+    bench.act(&entering, "onsite", "o-1", Role::Officer).await;
     let period = Period::year(2026).unwrap();
     let figures = bench
         .service
@@ -91,7 +120,7 @@ pub(super) async fn bundles_are_printed_served_and_counted(bench: Bench) {
     assert_eq!(served.code, "served_same_day");
     assert_eq!(
         (served.rate.hits, served.rate.of, served.undecided),
-        (1, 2, 1)
+        (2, 3, 1)
     );
     sound(&bench).await;
 }

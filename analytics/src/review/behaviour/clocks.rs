@@ -1,8 +1,10 @@
 //! Reminders, and the clocks of the penalty procedure.
 
 use super::super::calendar::beijing_text;
-use super::super::testing::{monday, person};
+use super::super::penalty::late_payment;
+use super::super::testing::{monday, papers_for, person};
 use super::*;
+use nonsite_schemas::time::beijing_day;
 
 /// A case that was filed on Monday, 2 March 2026.
 pub(super) async fn filed(bench: &Bench, id: &str) -> String {
@@ -82,7 +84,16 @@ pub(super) async fn the_clocks_of_a_penalty_run_side_by_side(bench: Bench) {
     );
     // The unit lets its rights pass.
     bench.clock.set(monday() + 8 * DAY);
-    bench.act(&case, "decide", "law", Role::Legal).await;
+    let legal = person("law", Role::Legal);
+    let decide = papers_for("decide");
+    let odd = decide.clone().with("fine", "twelve");
+    let odd = bench.service.act(&case, "decide", &legal, &odd).await;
+    let odd = odd.unwrap_err().to_string();
+    assert!(odd.contains("`twelve` is no amount in yuan"), "{odd}");
+    let fined = decide.with("fine", "12000.5");
+    let decided = bench.service.act(&case, "decide", &legal, &fined).await;
+    let decided = decided.unwrap();
+    assert_eq!(decided.procedure.fine_fen, Some(1_200_050));
     assert_eq!(
         running(&bench, &case).await,
         [clock("service", "2026-03-19")]
@@ -100,7 +111,38 @@ pub(super) async fn the_clocks_of_a_penalty_run_side_by_side(bench: Bench) {
     assert_eq!(actions, ["reminder:payment", "overdue:payment"]);
     let late = bench.service.show(&case).await.unwrap().case;
     assert!(late.overdue && late.timer_at.is_none());
-    bench.act(&case, "pay", "inv", Role::Investigator).await;
+    // 15 days late by now, and 2 on the day of the payment.
+    let by_now = late_payment(&late, beijing_day(bench.clock_now())).unwrap();
+    assert_eq!((by_now.days, by_now.added_fen), (15, Some(540_022)));
+    let archivist = person("arch", Role::Archivist);
+    let unfined = papers_for("close").with("unpaid", "no_fine");
+    let unfined = bench
+        .service
+        .act(&case, "close", &archivist, &unfined)
+        .await;
+    let unfined = unfined.unwrap_err().to_string();
+    assert!(unfined.contains("names a fine"), "{unfined}");
+    let investigator = person("inv", Role::Investigator);
+    let on = |day: &str| papers_for("pay").with("paid_on", day);
+    let pay = async |papers: &Input| {
+        let done = bench.service.act(&case, "pay", &investigator, papers);
+        done.await
+    };
+    let early = pay(&on("2026-04-30")).await.unwrap_err().to_string();
+    assert!(early.contains("lies in the future"), "{early}");
+    let forged = pay(&on("2026-03-27").with("late_fine", "0.01")).await;
+    let forged = forged.unwrap_err().to_string();
+    assert!(
+        forged.contains("is written by the program alone"),
+        "{forged}"
+    );
+    pay(&on("2026-03-27")).await.unwrap();
+    let row = bench.service.show(&case).await.unwrap().events;
+    let row = &row.last().unwrap().fields;
+    assert_eq!(
+        (row["late_days"].as_str(), row["late_fine"].as_str()),
+        ("2", "720.03")
+    );
     let paid = bench.service.show(&case).await.unwrap().case;
     assert!(!paid.overdue && paid.clocks.len() == 1, "{:?}", paid.clocks);
     assert_eq!(paid.clocks[0].name, "archive", "somebody has to file it");

@@ -49,9 +49,9 @@ pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) 
             ("2026-03-03 21:30".to_owned(), "self_check"),
             ("2026-03-04 09:30".to_owned(), "no_answer"),
             ("2026-03-04 09:30".to_owned(), "no_answer"),
-            ("2026-03-05 09:30".to_owned(), "to_onsite"),
-            ("2026-03-11 00:00".to_owned(), "to_onsite"),
-            ("2026-03-12 00:00".to_owned(), "to_onsite"),
+            ("2026-03-05 09:30".to_owned(), "onsite_approval"),
+            ("2026-03-06 20:00".to_owned(), "onsite_approval"),
+            ("2026-03-07 00:00".to_owned(), "onsite_approval"),
         ]
     );
     let shown = bench.service.show(&case).await.unwrap();
@@ -99,10 +99,10 @@ pub(super) async fn a_late_engine_gives_nobody_an_advantage(bench: Bench) {
     let refused = bench
         .refuses(&other, "answer", "plant", Role::Enterprise)
         .await;
-    assert!(refused.contains("`to_onsite`"), "{refused}");
+    assert!(refused.contains("`onsite_approval`"), "{refused}");
     assert_eq!(
         state(&bench, &other).await,
-        "to_onsite",
+        "onsite_approval",
         "the refusal does not undo the deadline"
     );
     sound(&bench).await;

@@ -152,6 +152,9 @@ pub(super) async fn an_s1_is_neither_asked_nor_verified_off_site(bench: Bench) {
     );
     // An S1 that comes back is no other.
     bench.act(&case, "onsite", "o-1", Role::Officer).await;
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     bench.act(&case, "rectify", "o-1", Role::Officer).await;
     bench.act(&case, "submit", "plant", Role::Enterprise).await;
     bench.act(&case, "approve", "rev", Role::Reviewer).await;
@@ -159,6 +162,11 @@ pub(super) async fn an_s1_is_neither_asked_nor_verified_off_site(bench: Bench) {
     bench.act(&case, "reopen", "sup", Role::Supervisor).await;
     let why = bench.refuses(&case, "verify", "ana", Role::Analyst).await;
     assert!(why.contains("S1 须转现场核查"), "{why}");
+    assert_eq!(
+        bench.act(&case, "escalate", "ana", Role::Analyst).await,
+        "to_onsite",
+        "nor does it wait for an approval"
+    );
     sound(&bench).await;
 }
 
@@ -166,7 +174,7 @@ pub(super) async fn an_s1_is_neither_asked_nor_verified_off_site(bench: Bench) {
 type Reached = (&'static str, &'static [(&'static str, &'static str, Role)]);
 
 /// States in which a case waits for what is milder than S1.
-const WAITING: [Reached; 8] = [
+const WAITING: [Reached; 9] = [
     ("dispatched", &[("dispatch", "ana", Role::Analyst)]),
     (
         "self_check",
@@ -184,6 +192,13 @@ const WAITING: [Reached; 8] = [
         ],
     ),
     ("verify_off", &[("verify", "ana", Role::Analyst)]),
+    (
+        "onsite_approval",
+        &[
+            ("verify", "ana", Role::Analyst),
+            ("escalate", "o-1", Role::Officer),
+        ],
+    ),
     (
         "rectify",
         &[

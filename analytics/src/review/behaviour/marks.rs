@@ -52,7 +52,10 @@ pub(super) async fn an_enterprise_marks_data_and_detection_sees_it_once(bench: B
     // What is set later is all that is added.
     let condition = papers_for("mark")
         .with("code", "other")
-        .with("scope", "condition");
+        .with("scope", "condition")
+        // As times are shown.
+        .with("from", "2026-03-01 09:00")
+        .with("to", "2026-03-01 10:00");
     let plant = person("plant", Role::Enterprise);
     bench.clock.advance(49 * HOUR);
     let late = bench.service.act(&case, "mark", &plant, &condition).await;
@@ -102,6 +105,8 @@ pub(super) async fn an_enterprise_marks_data_and_detection_sees_it_once(bench: B
     );
     assert_eq!(text(1, "scope").as_deref(), Some("condition"));
     assert_eq!(text(1, "factor"), None, "the plant stands as a whole");
+    assert_eq!(time(1, "from_time"), time(0, "from_time"));
+    assert_eq!(time(1, "to_time"), time(0, "to_time"));
     assert!(
         time(1, "in_time_from") > time(1, "to_time"),
         "days later it excuses nothing"

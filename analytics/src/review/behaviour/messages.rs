@@ -138,8 +138,8 @@ pub(super) async fn everyone_is_told_once_after_downtime(bench: Bench) {
         of(order, Role::Enterprise, "dispatched"),
         of(reminder, Role::Enterprise, "self_check"),
         of(reminder, Role::Enterprise, "no_answer"),
-        of(reminder, Role::Officer, "to_onsite"),
-        of(overdue, Role::Officer, "to_onsite"),
+        of(reminder, Role::Approver, "onsite_approval"),
+        of(overdue, Role::Approver, "onsite_approval"),
     ];
     assert_eq!(said(&asked).await, expected);
     // A fine is for the unit to pay.

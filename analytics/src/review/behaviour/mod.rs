@@ -6,6 +6,7 @@ mod bodies;
 mod bundles;
 mod clocks;
 mod deadlines;
+mod decided;
 mod decision;
 mod endings;
 mod evidence;
@@ -16,10 +17,15 @@ mod one_order;
 mod papers;
 mod penalty;
 mod queue;
+mod reads;
+mod reported;
 mod required;
 mod review_rows;
 mod rises;
+mod shows;
 mod stats;
+mod terms;
+mod visits;
 
 use super::calendar::HOUR;
 use super::error::Error;
@@ -33,6 +39,7 @@ use bodies::*;
 use bundles::*;
 use clocks::*;
 use deadlines::*;
+use decided::*;
 use decision::*;
 use endings::*;
 use evidence::*;
@@ -43,10 +50,15 @@ use one_order::*;
 use papers::*;
 use penalty::*;
 use queue::*;
+use reads::*;
+use reported::*;
 use required::*;
 use review_rows::*;
 use rises::*;
+use shows::*;
 use stats::*;
+use terms::*;
+use visits::*;
 
 const DAY: i64 = 24 * HOUR;
 
@@ -150,22 +162,25 @@ pub(super) async fn rectification_returned_twice_goes_on_site(bench: Bench) {
     bench.act(&case, "submit", "plant", Role::Enterprise).await;
     assert_eq!(
         bench.act(&case, "return", "rev", Role::Reviewer).await,
+        "onsite_approval"
+    );
+    let early = bench.refuses(&case, "onsite", "o-1", Role::Officer).await;
+    assert!(early.contains("`onsite_approval`"), "{early}");
+    let own = bench
+        .refuses(&case, "approve_onsite", "o-1", Role::Approver)
+        .await;
+    assert!(own.contains("handled this case"), "{own}");
+    assert_eq!(
+        bench
+            .act(&case, "approve_onsite", "boss", Role::Approver)
+            .await,
         "to_onsite"
     );
-    let no_approval = Input {
+    let officer = person("o-1", Role::Officer);
+    let mut alone = Input {
         fields: papers().fields,
         ..Input::default()
     };
-    let mut without = no_approval.clone();
-    without.fields.remove("approval");
-    let officer = person("o-1", Role::Officer);
-    let refused = bench
-        .service
-        .act(&case, "onsite", &officer, &without)
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("approval form"), "{refused}");
-    let mut alone = no_approval;
     alone
         .fields
         .insert("officers".to_owned(), "o-1，o-1".to_owned());
@@ -407,6 +422,7 @@ suite! {
     off_site_verification_becomes_an_act_that_counts,
     an_act_that_lacks_something_is_kept_and_not_counted,
     an_act_that_turns_on_site_names_its_visit,
+    a_check_whose_visit_is_refused_counts_once_at_most,
     an_act_of_the_inspection_system_is_not_written_again,
     two_who_dismiss_are_the_officers_of_the_act,
     an_act_states_what_the_permit_says_of_the_unit,
@@ -441,12 +457,29 @@ suite! {
     a_penalty_is_not_decided_or_closed_early,
     a_hearing_is_held_before_the_decision,
     a_major_decision_is_reviewed_on_complete_evidence,
+    a_running_deadline_keeps_its_lengths,
+    a_running_clock_keeps_its_extensions,
+    a_look_back_keeps_its_checks,
+    what_is_found_after_a_dismissal_is_a_clue_of_its_own,
+    what_is_found_after_a_decision_is_a_clue_of_its_own,
+    what_is_worse_than_was_approved_is_a_clue_of_its_own,
+    an_approval_asks_for_a_photo_of_the_state_after,
+    what_a_file_shows_is_on_record,
+    an_enterprise_is_told_of_its_own_pictures_alone,
+    a_reported_clue_is_one_case,
+    a_reported_clue_is_part_of_its_cause,
+    a_reported_clue_says_whom_and_what,
     conflicts_are_answered_before_an_approval,
     what_changes_between_two_signatures_voids_the_first,
     a_review_says_how_long_it_took,
     an_approval_repairs_the_credit_record_once,
     everyone_is_told_once_after_downtime,
     every_state_asks_for_what_leaves_it,
+    an_s1_is_visited_first_and_its_papers_follow,
+    a_refused_visit_is_verified_off_site,
+    a_refusal_does_not_undo_a_visit,
+    a_visit_waits_a_day_for_its_approval_and_three_for_itself,
     a_case_is_closed_with_its_manifest,
     an_extension_is_decided_in_a_day,
+    who_read_what_is_noted_and_stays,
 }

@@ -43,6 +43,9 @@ pub(super) async fn every_step_asks_for_its_papers(bench: Bench) {
     let why = refusal(&bench, &case, "file", officer, &without("evidence_list")).await;
     assert!(why.contains("missing: `evidence_list`"), "{why}");
     bench.act(&case, "escalate", "o-1", Role::Officer).await;
+    bench
+        .act(&case, "approve_onsite", "boss", Role::Approver)
+        .await;
     let why = refusal(&bench, &case, "onsite", officer, &without("minutes")).await;
     assert!(why.contains("missing: `minutes`"), "{why}");
     // Minutes alone are no evidence of a visit.

@@ -188,6 +188,7 @@ pub(super) async fn a_major_decision_is_reviewed_on_complete_evidence(bench: Ben
     for (action, name, role) in [
         ("escalate", "ana", Role::Analyst),
         ("onsite", "o-1", Role::Officer),
+        ("approve_onsite", "boss", Role::Approver),
         ("file", "o-1", Role::Officer),
         ("accept_case", "law", Role::Legal),
         ("notify", "inv", Role::Investigator),

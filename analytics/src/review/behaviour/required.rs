@@ -37,6 +37,7 @@ const RECTIFY: Step = ("rectify", "o-1", Role::Officer);
 const SUBMIT: Step = ("submit", "plant", Role::Enterprise);
 const RETURN: Step = ("return", "rev", Role::Reviewer);
 const ESCALATE: Step = ("escalate", "o-1", Role::Officer);
+const APPROVE_VISIT: Step = ("approve_onsite", "boss", Role::Approver);
 const ONSITE: Step = ("onsite", "o-1", Role::Officer);
 const FILE: Step = ("file", "o-1", Role::Officer);
 const ACCEPT: Step = ("accept_case", "law", Role::Legal);
@@ -70,7 +71,7 @@ const fn row(
     }
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 28] = [
     row(
         "triage",
         &[],
@@ -105,6 +106,13 @@ const ROWS: [Row; 22] = [
         ANSWER,
         Gap::Field("cause"),
         "missing: `cause`",
+    ),
+    row(
+        "self_check",
+        &[DISPATCH, DELIVER],
+        ANSWER,
+        Gap::Files,
+        "反馈缺附件",
     ),
     row(
         "verify_off",
@@ -149,18 +157,46 @@ const ROWS: [Row; 22] = [
         "missing: `opinion`",
     ),
     row(
-        "to_onsite",
+        "verify_off",
+        &[VERIFY],
+        ESCALATE,
+        Gap::Field("officers"),
+        "missing: `officers`",
+    ),
+    row(
+        "onsite_approval",
         &[VERIFY, ESCALATE],
-        ONSITE,
+        APPROVE_VISIT,
         Gap::Field("approval"),
-        "approval form",
+        "missing: `approval`",
+    ),
+    row(
+        "to_onsite",
+        &[VERIFY, ESCALATE, APPROVE_VISIT],
+        ONSITE,
+        Gap::Field("minutes"),
+        "missing: `minutes`",
     ),
     row(
         "onsite_done",
-        &[VERIFY, ESCALATE, ONSITE],
+        &[VERIFY, ESCALATE, APPROVE_VISIT, ONSITE],
         FILE,
         Gap::Field("evidence_list"),
         "missing: `evidence_list`",
+    ),
+    row(
+        "onsite_done",
+        &[VERIFY, ESCALATE, APPROVE_VISIT, ONSITE],
+        FILE,
+        Gap::Field("samples"),
+        "missing: `samples`",
+    ),
+    row(
+        "onsite_done",
+        &[VERIFY, ESCALATE, APPROVE_VISIT, ONSITE],
+        FILE,
+        Gap::Field("no_video"),
+        "缺现场检查视频",
     ),
     row(
         "returned",
@@ -175,6 +211,13 @@ const ROWS: [Row; 22] = [
         ACCEPT,
         Gap::Field("case_no"),
         "missing: `case_no`",
+    ),
+    row(
+        "filing",
+        &[VERIFY, FILE],
+        ACCEPT,
+        Gap::Field("case_form"),
+        "missing: `case_form`",
     ),
     row(
         "filing",

@@ -119,6 +119,14 @@ pub(super) async fn reminders_and_closed_cases_are_not_raised(bench: Bench) {
     let taken = take(&bench, &[found], &told).await;
     let is_final = bench.service.machine().state(&over).unwrap().is_final;
     assert_eq!(taken.raised, u64::from(!is_final));
+    // What two persons dismissed stays dismissed.
+    for name in ["ana", "bo"] {
+        bench.act(&done, "dismiss", name, Role::Analyst).await;
+    }
+    assert_eq!(state(&bench, &done).await, "dismissed");
+    let told = raised("done", rise("A06", 3));
+    let taken = take(&bench, &[finding("done", Severity::S3)], &told).await;
+    assert_eq!(taken.raised, 0);
     sound(&bench).await;
 }
 

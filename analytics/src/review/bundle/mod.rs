@@ -17,6 +17,7 @@ mod values;
 
 use std::path::Path;
 
+use nonsite_schemas::time::{beijing_day, beijing_day_start};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -284,7 +285,10 @@ impl Service {
         self.change(case_id, |case, now| {
             self.of_body(case, SERVE, actor)?;
             let refused = |why: String| Err(self.desk.refused(case, SERVE, why));
-            let at = serving.served_at.unwrap_or(now);
+            // A day stands for its end, and today for now.
+            let today_ends = beijing_day_start(beijing_day(now) + 1) - 1;
+            let said = serving.served_at.filter(|at| *at != today_ends);
+            let at = said.unwrap_or(now);
             if !bundle.roles.contains(&actor.role) {
                 let roles: Vec<&str> = bundle.roles.iter().map(|role| role.code()).collect();
                 return refused(format!(

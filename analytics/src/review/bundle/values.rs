@@ -10,7 +10,7 @@ use super::super::service::{Service, Shown};
 const BLANK: &str = "＿＿＿＿＿＿";
 
 /// Every placeholder; `blank` is always a line to fill in.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "blank",
     "case_id",
     "unit_name",
@@ -33,13 +33,14 @@ const NAMES: [&str; 24] = [
     "facts",
     "case_no",
     "decision",
+    "fine",
     "receiver",
     "date",
 ];
 
 /// Fields whose latest value is printed under the same name.
-const FIELDS: [&str; 7] = [
-    "officers", "approval", "measures", "due", "facts", "case_no", "decision",
+const FIELDS: [&str; 8] = [
+    "officers", "approval", "measures", "due", "facts", "case_no", "decision", "fine",
 ];
 
 /// The values of one case.

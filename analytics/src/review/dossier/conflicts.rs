@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::proofs::{Proofs, Row};
 use super::{PastCase, Submission};
 use crate::detect::Rerun;
+use crate::detect::anomaly::Anomaly;
+use crate::detect::evidence::seal;
 use crate::review::calendar::{HOUR, beijing_text, parse_day};
 use crate::review::case::Case;
-use crate::review::evidence::{CaseFile, Kept};
+use crate::review::evidence::{CaseFile, EvidenceKind, Kept};
 use crate::session::rows;
 
 /// How far a camera's clock may be ahead, microseconds.
@@ -22,13 +24,15 @@ const EARTH_M: f64 = 6_371_000.0;
 const OFTEN: usize = 3;
 
 /// Every code there is.
-pub(in crate::review) const CODES: [&str; 15] = [
+pub(in crate::review) const CODES: [&str; 17] = [
     "still_failing",
     "nothing_judged",
+    "clue_altered",
     "treatment_stands",
     "report_elsewhere",
     "sampled_before_measures",
     "no_ticket",
+    "no_photo_after",
     "photo_reused",
     "photo_before_order",
     "photo_from_the_future",
@@ -70,6 +74,7 @@ pub(super) fn find(page: &Looked<'_>, outlet: Option<(f64, f64)>) -> Vec<Conflic
         debug_assert!(CODES.contains(&code), "`{code}` is not among the codes");
         found.push(Conflict { code, item, text });
     };
+    no_photo_after(page, &mut add);
     files(page, outlet, &mut add);
     data(page, &mut add);
     if let Some(proofs) = page.proofs {
@@ -105,6 +110,41 @@ pub(super) fn find(page: &Looked<'_>, outlet: Option<(f64, f64)>) -> Vec<Conflic
         add("history", "same_trouble_again", text);
     }
     found
+}
+
+/// The evidence of the clue is no longer what was sealed when the finding was made.
+pub(super) fn clue_altered(clue: &Anomaly) -> Option<Conflict> {
+    let faults = seal::opened(&clue.evidence, &clue.evidence_sha256).err()?;
+    Some(Conflict {
+        code: "clue_altered",
+        item: "data",
+        text: format!(
+            "线索证据包被改动 / finding {}: {}",
+            clue.anomaly_id,
+            faults.join("; ")
+        ),
+    })
+}
+
+/// The measures are said to be done, and nothing handed in since the order is said to show the state
+/// after them.
+fn no_photo_after(page: &Looked<'_>, add: &mut impl FnMut(&'static str, &'static str, String)) {
+    let ordered = page.order.map_or(0, |order| order.seq);
+    let done = page
+        .submission
+        .filter(|done| done.seq > ordered && done.fields.contains_key("measure_date"));
+    let shown = page
+        .files
+        .iter()
+        .any(|file| file.seq > ordered && file.file.kind == Some(EvidenceKind::After));
+    if let (Some(done), false) = (done, shown) {
+        let text = format!(
+            "称已整改而无整改后照片或视频 / the measures are said to be done on {}, and no photo or video \
+             of the state after them (`after`) was handed in since the order",
+            done.fields["measure_date"]
+        );
+        add("photos", "no_photo_after", text);
+    }
 }
 
 fn files(
@@ -143,8 +183,10 @@ fn files(
         let Some(facts) = &file.file.facts else {
             continue;
         };
-        // What was handed in before the order shows the state before it.
-        let after_order = page.order.filter(|order| file.seq > order.seq);
+        // What was handed in before the order shows the state before it, and so does what is said to.
+        let after_order = page
+            .order
+            .filter(|order| file.seq > order.seq && file.file.kind != Some(EvidenceKind::Before));
         if let (Some(taken), Some(order)) = (facts.taken_at, after_order)
             && taken < order.at
         {
@@ -305,6 +347,32 @@ fn distance(one: (f64, f64), other: (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::object;
+    use serde_json::json;
+
+    #[test]
+    fn altered_evidence_of_the_clue_is_pointed_out() {
+        let clue = |evidence: &str, sealed: &str| {
+            let row = json!({
+                "anomaly_id": "a1", "rule_id": "E01", "rule_version": 1, "params_hash": "",
+                "rule_group": "exceedance", "severity": "S3", "phase": "confirmed", "status": "open",
+                "mn": "A", "factor": "a21026", "window_start": 0, "window_end": 1, "points": 1,
+                "reason": "", "evidence": evidence, "evidence_sha256": Anomaly::sha256(sealed),
+                "readings_version": 1, "first_seen_at": 0, "last_seen_at": 0, "date": 0,
+            });
+            Anomaly::from_row(object(row)).unwrap()
+        };
+        assert_eq!(clue_altered(&clue("{}", "{}")), None);
+        let found = clue_altered(&clue("{ }", "{}")).unwrap();
+        assert!(CODES.contains(&found.code));
+        assert!(
+            found
+                .text
+                .contains("finding a1: the evidence does not match"),
+            "{}",
+            found.text
+        );
+    }
 
     #[test]
     fn a_degree_of_latitude_is_111_km() {

@@ -34,6 +34,7 @@ use super::evidence::CaseFile;
 use super::parts::ItemDef;
 use super::service::Service;
 use super::step::NextStep;
+use crate::detect::anomaly::Anomaly;
 use crate::detect::{Catalogue, Config, Rerun, replay, since};
 use crate::session::{self, Session, rows};
 
@@ -181,6 +182,7 @@ impl Service {
         };
         let (history, penalties) = self.past(&case, now).await?;
         let order = last(&shown.events, "rectify");
+        let clue = finding(&case, session).await?;
         let mut page = Dossier {
             at: now,
             problem: problem(&case, order.as_ref(), catalogue),
@@ -188,7 +190,7 @@ impl Service {
             answer: last(&shown.events, "answer"),
             submission: last(&shown.events, "submit"),
             submissions: count(&shown.events, "submit"),
-            finding: finding(&case, session).await?,
+            finding: clue.as_ref().map(told),
             rerun,
             no_rerun,
             proofs: proofs::find(&case, session, now).await?,
@@ -204,6 +206,8 @@ impl Service {
         };
         let place = place(&page.case, session).await?;
         page.conflicts = conflicts::find(&page.looked(), place);
+        page.conflicts
+            .extend(clue.as_ref().and_then(conflicts::clue_altered));
         page.checklist = self.checklist(&page, &shown.events);
         Ok(page)
     }
@@ -318,6 +322,11 @@ pub(super) async fn rerun(
     let Some(from) = case.measured_from else {
         return Ok(Err("no day of measures was given yet".to_owned()));
     };
+    if case.source_system.is_some() {
+        return Ok(Err(
+            "the clue was reported: no rule found it, and none can be run again".to_owned(),
+        ));
+    }
     let Some(mn) = &case.mn else {
         return Ok(Err(
             "the finding is about the permit, not about a logger's data".to_owned(),
@@ -343,18 +352,22 @@ pub(super) async fn rerun(
     Ok(Ok(rerun))
 }
 
-/// The finding as the table has it, its evidence as an object.
-pub(super) async fn finding(case: &Case, session: &Session) -> Result<Option<Value>, Error> {
-    let anomaly = match replay::find(session, &case.anomaly_id).await {
-        Ok(anomaly) => anomaly,
-        Err(session::Error::Asked { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+/// The finding as the table has it, if it has it.
+pub(super) async fn finding(case: &Case, session: &Session) -> Result<Option<Anomaly>, Error> {
+    match replay::find(session, &case.anomaly_id).await {
+        Ok(anomaly) => Ok(Some(anomaly)),
+        Err(session::Error::Asked { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A finding for a reader, its evidence as an object.
+pub(super) fn told(anomaly: &Anomaly) -> Value {
     let mut row = anomaly.row();
     if let Ok(evidence) = serde_json::from_str(&anomaly.evidence) {
         row.insert("evidence".to_owned(), evidence);
     }
-    Ok(Some(Value::Object(row)))
+    Value::Object(row)
 }
 
 /// Latitude and longitude of the outlet, else of the site, in degrees.

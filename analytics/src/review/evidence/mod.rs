@@ -7,7 +7,8 @@
 //! picture looks like ([`FileFacts`]). Table `review_files` is an index of these rows.
 //!
 //! Whether a file was seen before is answered from the rows before its own: the same content, or a
-//! picture that looks the same. It is pointed out, not refused: a person decides what it means.
+//! picture that looks the same. It is pointed out, not refused: a person decides what it means. The
+//! enterprise is told of its own earlier files, and never that somebody else handed a picture in.
 //!
 //! Failure modes: a file that is too large, of another kind, or unreadable is refused by name; a kept
 //! file that is gone or altered shows in `nonsite review files` and [`Kept`].
@@ -18,12 +19,14 @@ mod incoming;
 mod kind;
 mod made;
 mod picture;
+mod shows;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 pub(super) use self::tests::fixture;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +35,8 @@ use self::folder::{Fault, Folder};
 pub use self::incoming::Incoming;
 use self::kind::FileKind;
 pub(crate) use self::picture::near;
+pub use self::shows::EvidenceKind;
+pub(super) use self::shows::misnamed;
 use super::case::Case;
 use super::desk::Desk;
 use super::error::{Error, FileFault, Refusal};
@@ -39,6 +44,7 @@ use super::parts::Role;
 use super::service::Service;
 use super::step::{Actor, Attachment, Input};
 use super::store::FileRow;
+use super::visit::videos;
 
 /// Largest photo that is looked into; larger ones are kept unseen.
 const MOST_PHOTO: u64 = 64 << 20;
@@ -202,6 +208,9 @@ impl Service {
                 let why = format!("`{what}` holds control characters");
                 return refused_as(Refusal::Field, why);
             }
+            if let Some(why) = misnamed(files) {
+                return refused_as(Refusal::Field, why);
+            }
             let added = u32::try_from(files.len()).unwrap_or(u32::MAX);
             Ok(vec![Desk::mark(
                 case,
@@ -212,6 +221,7 @@ impl Service {
                 |after| {
                     if holder == Some(actor.role) {
                         after.files_added = after.files_added.saturating_add(added);
+                        after.videos_added = after.videos_added.saturating_add(videos(files));
                     }
                     if actor.role == Role::Officer {
                         after.handlers.insert(actor.name.clone());
@@ -227,11 +237,38 @@ impl Service {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Store`].
     pub async fn files(&self, case_id: &str) -> Result<Vec<CaseFile>, Error> {
+        let only = self.caller.scope.permits.clone();
+        self.files_within(case_id, only.as_ref()).await
+    }
+
+    /// The same as somebody in this role may see it: whoever acts for the enterprise is told of earlier
+    /// files of its own permits and of no others.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Store`].
+    pub async fn files_as(&self, case_id: &str, role: Role) -> Result<Vec<CaseFile>, Error> {
+        if role != Role::Enterprise || self.caller.scope.permits.is_some() {
+            return self.files(case_id).await;
+        }
+        let case = self.visible(self.store.case(case_id).await?, case_id)?;
+        let own: BTreeSet<String> = case.permit_no.into_iter().collect();
+        self.files_within(case_id, Some(&own)).await
+    }
+
+    /// Earlier files are those of cases of these permits alone, and of the case itself.
+    async fn files_within(
+        &self,
+        case_id: &str,
+        only: Option<&BTreeSet<String>>,
+    ) -> Result<Vec<CaseFile>, Error> {
         let shown = self.show(case_id).await?;
         let mut files = Vec::new();
         for event in shown.events {
             for (position, file) in event.attachments.into_iter().enumerate() {
-                let seen_before = self.seen_before(event.seq, position, &file).await?;
+                let mut seen_before = self.seen_before(event.seq, position, &file).await?;
+                if let Some(only) = only {
+                    seen_before = self.own_alone(seen_before, case_id, only).await?;
+                }
                 files.push(CaseFile {
                     seq: event.seq,
                     action: event.action.clone(),
@@ -268,10 +305,6 @@ impl Service {
         position: usize,
         file: &Attachment,
     ) -> Result<Vec<SeenBefore>, Error> {
-        // Whose other photos look the same is for those who judge, not for the enterprise.
-        if self.caller.scope.permits.is_some() {
-            return Ok(Vec::new());
-        }
         let picture = file.facts.as_ref().and_then(|facts| facts.picture.clone());
         let position = i64::try_from(position).unwrap_or(i64::MAX);
         let earlier = self
@@ -282,6 +315,32 @@ impl Service {
             .into_iter()
             .filter_map(|row| like(&row, &file.sha256, picture.as_deref()))
             .collect())
+    }
+}
+
+impl Service {
+    /// What an enterprise is told of earlier files: whose other pictures look the same is for those who
+    /// judge.
+    async fn own_alone(
+        &self,
+        seen: Vec<SeenBefore>,
+        case_id: &str,
+        only: &BTreeSet<String>,
+    ) -> Result<Vec<SeenBefore>, Error> {
+        let mut own = Vec::new();
+        for before in seen {
+            let is_own = before.case_id == case_id || {
+                let case = self.store.case(&before.case_id).await?;
+                case.is_some_and(|case| {
+                    self.caller.scope.covers_case(&case)
+                        && case.permit_no.is_some_and(|permit| only.contains(&permit))
+                })
+            };
+            if is_own {
+                own.push(before);
+            }
+        }
+        Ok(own)
     }
 }
 
@@ -338,6 +397,7 @@ fn keep(folder: &Folder, path: &Path, name: String, most: u64) -> Result<Attachm
     Ok(Attachment {
         name,
         sha256,
+        kind: None,
         facts: Some(Box::new(facts)),
     })
 }

@@ -22,10 +22,12 @@ use nonsite_schemas::wire::documents::{Attachment, Mark, MarkCode, MarkScope, Ma
 use nonsite_schemas::wire::moment::parse_instant;
 
 use super::act::outlet_code;
+use super::calendar::parse_day;
 use super::case::Case;
 use super::desk::{Desk, Moved};
 use super::error::{Error, Refusal};
 use super::step::{Actor, Input};
+use crate::ratio::parse_as_of;
 
 /// The action that sets a mark.
 const MARK: &str = "mark";
@@ -143,8 +145,13 @@ fn coded<T: Copy>(input: &Input, field: &str, all: &[T], text: fn(T) -> &'static
 
 fn instant(input: &Input, field: &str) -> Result<i64, String> {
     let text = input.get(field).unwrap_or_default();
-    parse_instant(text.as_bytes()).ok_or_else(|| {
-        format!("field `{field}`: `{text}` is no instant, write YYYY-MM-DD HH:MM:SS (Beijing time)")
+    // A day alone is none: its begin and its end are both meant by it.
+    let shown = || parse_as_of(text).ok().filter(|_| parse_day(text).is_none());
+    parse_instant(text.as_bytes()).or_else(shown).ok_or_else(|| {
+        format!(
+            "field `{field}`: `{text}` is no instant, write YYYY-MM-DD HH:MM, with seconds where they \
+             matter (Beijing time)"
+        )
     })
 }
 

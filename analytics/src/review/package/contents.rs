@@ -1,37 +1,33 @@
 //! What goes into a package, in its order.
 
-use std::collections::BTreeSet;
-
-use nonsite_schemas::tables as defs;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::super::bundle::{Bundle, served};
-use super::super::calendar::{HOUR, beijing_text};
+use super::super::calendar::beijing_text;
 use super::super::case::Case;
-use super::super::dossier::finding;
+use super::super::dossier::{finding, told};
 use super::super::error::{Error, FileFault};
 use super::super::event::Event;
 use super::super::evidence::{CaseFile, Kept};
-use super::super::mirror::event_row;
 use super::super::service::{Service, Shown};
 use super::super::step::Attachment;
-use super::tables;
+use super::data::{self, Data};
 use super::zipped::{Content, Entry};
-use crate::session::{self, Session, rows};
-
-/// Readings this long before and after what was judged go along, so that a curve has its surroundings.
-const AROUND: i64 = 24 * HOUR;
-/// Above this span hourly and daily readings go along, and the finer ones stay in the tables.
-const FINE_SPAN: i64 = 62 * 24 * HOUR;
+use crate::detect::evidence::seal;
+use crate::session::Session;
 
 const README: &str = "\
 本压缩包由系统生成。核对方法：解压后在目录内执行 sha256sum -c SHA256SUMS
 This package can be checked without the program that made it: unpack it and run
     sha256sum -c SHA256SUMS
 manifest.json lists every file. documents/ is for print (A4), audit/ holds the case's audit rows,
-evidence/ what was handed in and the sealed findings, served/ the documents as they were served, acts/
-the inspection records, data/ the rows as CSV and Parquet. Instants are UTC; texts in documents are Beijing time.
+evidence/ what was handed in and the findings (`-sealed.json`: the evidence byte for byte, whose SHA-256
+is the finding's evidence_sha256), served/ the documents as they were served, acts/
+the inspection records, data/ the rows as CSV and Parquet: audit rows, findings, readings, marks and
+maintenance tickets in every version, limits of the loggers (in the unit of their values) and of the permit,
+versions of the permit in force, power and process values. Instants in data/ are UTC; texts in documents and
+in the manifest are Beijing time.
 ";
 
 impl Service {
@@ -79,19 +75,32 @@ impl Service {
         let findings: Vec<&Case> = std::iter::once(case).chain(&shown.merged).collect();
         for part in &findings {
             match finding(part, session).await? {
-                Some(row) => entries.push(bytes(
-                    &format!("evidence/anomaly-{}.json", part.case_id),
-                    pretty(&row),
-                )),
+                Some(anomaly) => {
+                    seal::opened(&anomaly.evidence, &anomaly.evidence_sha256).map_err(
+                        |faults| {
+                            Error::Bundle(format!(
+                                "finding {}: {}; a package is complete or is not made",
+                                anomaly.anomaly_id,
+                                faults.join("; ")
+                            ))
+                        },
+                    )?;
+                    let name = format!("evidence/anomaly-{}", part.case_id);
+                    entries.push(bytes(&format!("{name}.json"), pretty(&told(&anomaly))));
+                    // The very bytes: printed as an object they have another SHA-256.
+                    let sealed = anomaly.evidence.into_bytes();
+                    entries.push(bytes(&format!("{name}-sealed.json"), sealed));
+                }
                 None => absent.push(format!(
                     "finding {}: table `anomalies` has it no more",
                     part.anomaly_id
                 )),
             }
         }
-        entries.extend(data(shown, &findings, session).await?);
+        let mut data = data::collected(shown, &findings, session).await?;
+        entries.append(&mut data.entries);
         entries.sort_by(|one, other| one.path.cmp(&other.path));
-        sealed(entries, bundle, shown, receiver, &absent)
+        sealed(entries, bundle, shown, receiver, &absent, &data)
     }
 
     /// The pages that a row says were served, as they were.
@@ -146,6 +155,7 @@ fn sealed(
     shown: &Shown,
     receiver: &str,
     absent: &[String],
+    data: &Data,
 ) -> Result<Vec<Entry>, Error> {
     let case = &shown.case;
     let mut sums = Vec::new();
@@ -178,6 +188,9 @@ fn sealed(
         "workflow_version": last.map(|event| event.policy_version.clone()),
         "documents_confirmed": bundle.documents.iter().all(|document| document.confirmed),
         "absent": absent,
+        "data": {
+            "from": beijing_text(data.from), "until": beijing_text(data.to), "rows": data.rows,
+        },
         "files": listed,
     });
     let manifest = pretty(&manifest);
@@ -230,74 +243,6 @@ fn plain(name: &str) -> String {
             letter => letter,
         })
         .collect()
-}
-
-/// Audit rows, findings and readings.
-async fn data(shown: &Shown, findings: &[&Case], session: &Session) -> Result<Vec<Entry>, Error> {
-    let def = defs::review_events();
-    let audit: Vec<_> = shown.events.iter().map(event_row).collect();
-    let audit = rows::batch(&def.schema, &audit)
-        .map_err(|error| session::Error::query(def.name)(error.into()))?;
-    let mut entries = Vec::from(tables::both("audit_rows", &audit)?);
-    let ids = list(findings.iter().map(|case| case.anomaly_id.as_str()));
-    let sql = format!(
-        "SELECT * FROM anomalies WHERE anomaly_id IN ({ids}) ORDER BY anomaly_id, last_seen_at"
-    );
-    let found = tables::query(session, "findings of the case", &sql).await?;
-    entries.extend(tables::both("findings", &found)?);
-    let readings = tables::query(session, "readings of the case", &readings(findings)).await?;
-    entries.extend(tables::both("readings", &readings)?);
-    Ok(entries)
-}
-
-/// The readings that were judged with their surroundings, as received, resends included.
-fn readings(findings: &[&Case]) -> String {
-    let loggers: BTreeSet<&str> = findings
-        .iter()
-        .filter_map(|case| case.mn.as_deref())
-        .collect();
-    let factors: Option<BTreeSet<&str>> =
-        findings.iter().map(|case| case.factor.as_deref()).collect();
-    let from = findings
-        .iter()
-        .map(|case| case.window_start)
-        .min()
-        .unwrap_or(0)
-        - AROUND;
-    let to = findings
-        .iter()
-        .map(|case| case.window_end)
-        .max()
-        .unwrap_or(0)
-        + AROUND;
-    let mut conditions = vec![
-        match loggers.is_empty() {
-            true => "FALSE".to_owned(),
-            false => format!("mn IN ({})", list(loggers.iter().copied())),
-        },
-        format!("data_time >= to_timestamp_micros({from})"),
-        format!("data_time < to_timestamp_micros({to})"),
-    ];
-    // A finding without a factor is about all of them.
-    if let Some(factors) = factors {
-        conditions.push(format!("factor IN ({})", list(factors.iter().copied())));
-    }
-    if to - from > FINE_SPAN {
-        conditions.push("granularity IN ('hour', 'day')".to_owned());
-    }
-    format!(
-        "SELECT * FROM readings_raw WHERE {} \
-         ORDER BY mn, factor, granularity, data_time, received_at, kafka_topic, kafka_partition, \
-                  kafka_offset",
-        conditions.join(" AND ")
-    )
-}
-
-fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = texts
-        .map(|text| format!("'{}'", text.replace('\'', "''")))
-        .collect();
-    quoted.join(", ")
 }
 
 fn bytes(path: &str, bytes: Vec<u8>) -> Entry {

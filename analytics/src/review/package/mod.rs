@@ -1,8 +1,8 @@
 //! Hand-over packages: a case as one ZIP that its receiver can check without this program.
 //!
 //! Police, another authority, or the legal section gets the printed documents, the files handed in, the
-//! sealed evidence, the acts, the audit rows and the data (CSV and Parquet), with `manifest.json` and
-//! `SHA256SUMS` over all of it (`sha256sum -c SHA256SUMS`).
+//! sealed evidence, the acts, the audit rows and the data with what they are judged by (CSV and
+//! Parquet), with `manifest.json` and `SHA256SUMS` over all of it (`sha256sum -c SHA256SUMS`).
 //!
 //! Invariants: the same state of a case, the same receiver and the same rows of the tables give the
 //! same bytes, whenever and however often it is made (rows about packages themselves are left out);
@@ -13,6 +13,7 @@
 //! target cannot be written), [`Error::Tables`].
 
 mod contents;
+mod data;
 mod tables;
 #[cfg(test)]
 mod tests;

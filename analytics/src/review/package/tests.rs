@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Package;
 use crate::fixtures::{PERMIT_NO, Permit, at, minutes, permits, table};
@@ -20,8 +20,41 @@ const MN: &str = "A";
 
 async fn session() -> Session {
     let mut given = permits(&[Permit::of(MN, "a21026", 50.0)]);
-    let readings = minutes(MN, "a21026", at("2026-03-01 08:00"), 1, 180, 80.0);
+    let mut readings = minutes(MN, "a21026", at("2026-03-01 08:00"), 1, 180, 80.0);
+    // The meter of the scrubber hangs on another logger of the unit.
+    readings.extend(minutes("P", "e10101", at("2026-03-01 09:00"), 1, 2, 7.5));
     given.push(("readings_raw", table(&tables::readings_raw(), readings)));
+    let point = json!({
+        "point_id": "p1", "version": 1, "mn": "P", "factor": "e10101", "permit_no": PERMIT_NO,
+        "facility": "TA001", "on_above": 5.0, "valid_from": at("2020-01-01 00:00"), "doc_valid": true,
+    });
+    given.push((
+        "process_points",
+        table(&tables::process_points(), vec![point]),
+    ));
+    let mark = |id: &str, version: i64, from: &str, to: &str| {
+        json!({
+            "mark_id": id, "version": version, "mn": MN, "code": "calibration", "scope": "device",
+            "starts_at": at(from), "ends_at": at(to), "recorded_at": version, "doc_valid": true,
+        })
+    };
+    let marks = vec![
+        mark("m1", 1, "2026-03-01 09:00", "2026-03-01 10:00"),
+        mark("m1", 2, "2026-03-01 09:00", "2026-03-01 09:30"),
+        mark("old", 1, "2026-01-01 09:00", "2026-01-01 10:00"),
+    ];
+    given.push(("marks", table(&tables::marks(), marks)));
+    let tickets = vec![
+        json!({"ticket_id": "t1", "version": 1, "mn": MN, "kind": "repair", "status": "open",
+               "noticed_at": at("2026-03-01 10:00"), "doc_valid": true}),
+        json!({"ticket_id": "t2", "version": 1, "mn": MN, "kind": "repair", "status": "closed",
+               "starts_at": at("2026-02-20 10:00"), "ends_at": at("2026-02-20 12:00"),
+               "doc_valid": true}),
+    ];
+    given.push((
+        "maintenance_tickets",
+        table(&tables::maintenance_tickets(), tickets),
+    ));
     in_memory(given, &crate::session::Config::default())
         .await
         .unwrap()
@@ -92,6 +125,16 @@ fn tool(folder: &Path, words: &[&str]) -> String {
     said
 }
 
+/// Rows of a table of the package, as Parquet has them.
+fn parquet_rows(inside: &Path, name: &str) -> u64 {
+    let parquet = std::fs::File::open(inside.join(format!("data/{name}.parquet"))).unwrap();
+    let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(parquet)
+        .unwrap()
+        .build()
+        .unwrap();
+    rows.map(|batch| batch.unwrap().num_rows() as u64).sum()
+}
+
 async fn a_receiver_checks_a_package(bench: Bench) {
     let case = filed(&bench).await;
     let session = session().await;
@@ -140,15 +183,38 @@ async fn a_receiver_checks_a_package(bench: Bench) {
     }
     let csv = std::fs::read_to_string(inside.join("data/readings.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 180);
-    let parquet = std::fs::File::open(inside.join("data/readings.parquet")).unwrap();
-    let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(parquet)
-        .unwrap()
-        .build()
-        .unwrap();
-    assert_eq!(
-        rows.map(|batch| batch.unwrap().num_rows()).sum::<usize>(),
-        180
-    );
+    let events = bench.service.show(&case).await.unwrap().events.len() as u64;
+    // The row about the package itself is in none.
+    let expected = [
+        ("audit_rows", events - 1),
+        ("facility_values", 2),
+        ("findings", 0),
+        ("limits", 1),
+        ("maintenance_tickets", 1),
+        ("marks", 2),
+        ("permit_limits", 1),
+        ("permits", 1),
+        ("readings", 180),
+    ];
+    let told = manifest["data"]["rows"].as_object().unwrap();
+    let told: Vec<(&str, u64)> = told
+        .iter()
+        .map(|(name, rows)| (name.as_str(), rows.as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, expected);
+    assert_eq!(manifest["data"]["from"], "2026-02-28 09:00");
+    for (name, rows) in expected {
+        for end in ["csv", "parquet"] {
+            let path = format!("data/{name}.{end}");
+            assert!(checked.contains(&path), "no {path} in\n{checked}");
+            let mut listed = manifest["files"].as_array().unwrap().iter();
+            assert!(listed.any(|file| file["path"] == path), "no {path}");
+        }
+        assert_eq!(parquet_rows(&inside, name), rows, "{name}");
+    }
+    let limits = std::fs::read_to_string(inside.join("data/limits.csv")).unwrap();
+    let header = limits.lines().next().unwrap();
+    assert!(header.contains("permit_version"), "{header}");
 
     let shown = bench.service.show(&case).await.unwrap();
     let row = shown.events.last().unwrap();

@@ -20,11 +20,12 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
-use super::relational::{relational, versions};
+use super::relational::{reads, relational, versions};
 use super::store::StoreError;
 
 relational!(PostgresStore, PostgresTx, Postgres, PgRow);
 versions!(PostgresStore, PostgresTx);
+reads!(PostgresStore);
 
 /// Connections of one program.
 const CONNECTIONS: u32 = 16;
@@ -140,6 +141,11 @@ impl PostgresStore {
 
     /// Reading takes no lock: any connection will do.
     fn reader(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// One statement by itself; the queue's lock is not asked for.
+    fn appender(&self) -> &PgPool {
         &self.pool
     }
 }

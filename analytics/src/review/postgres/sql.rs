@@ -1,12 +1,14 @@
 //! The statements only PostgreSQL understands in this form.
 
 /// Schema versions in order; table `review_schema` says how many a database has.
-pub(super) const SCHEMA: [&str; 5] = [
+pub(super) const SCHEMA: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_requests.sql"),
     include_str!("schema_acts.sql"),
     include_str!("schema_versions.sql"),
+    include_str!("schema_kinds.sql"),
+    include_str!("schema_reads.sql"),
 ];
 
 /// One writer of a queue at a time, from here to the end of the transaction. The lock is that of

@@ -2,11 +2,12 @@
 //!
 //! The two databases take the same statements but for those in each dialect's `sql.rs`, and the
 //! library's types differ by database, so [`relational!`] (and [`versions!`] for the versions of cases and
-//! their index) writes the same code for each. A dialect brings: how it is opened and brought up to date;
-//! `lock`, which begins a transaction that excludes other writers; `reader`, the connections that only
-//! read; `fault`, which tells a busy or absent database from a faulty statement; and `sql::CASES` and
+//! their index, [`reads!`] for the log of reads) writes the same code for each. A dialect brings: how it is
+//! opened and brought up to date; `lock`, which begins a transaction that excludes other writers;
+//! `reader`, the connections that only read; `appender`, those that write without that lock; `fault`, which tells a busy or absent database from a faulty statement; and `sql::CASES` and
 //! `sql::UNCLAIMED`.
 
+mod read_log;
 pub(super) mod sql;
 mod version;
 
@@ -30,6 +31,7 @@ macro_rules! relational {
         use super::caller::Scope;
         use super::case::{Case, sha256_of};
         use super::event::Event;
+        use super::reads::{Read, ReadsWanted};
         use super::relational::{json_list, permits, sql as common};
         use super::store::{
             ActRow, Answered, FileRow, Filter, Fingerprint, Order, SendIntent, SentRow, Store, Tx,
@@ -288,6 +290,7 @@ macro_rules! relational {
                     .bind(&file.name)
                     .bind(&file.sha256)
                     .bind(file.picture.as_deref())
+                    .bind(file.kind.as_deref())
                     .bind(file.at)
                     .execute(&mut *self.inner)
                     .await
@@ -608,8 +611,17 @@ macro_rules! relational {
                     .collect::<Result<_, sqlx::Error>>()
                     .map_err(self.fault("read the index of files"))
             }
+
+            async fn note_read(&self, read: &Read) -> Result<(), StoreError> {
+                self.append_read(read).await
+            }
+
+            async fn reads(&self, wanted: &ReadsWanted) -> Result<Vec<Read>, StoreError> {
+                self.find_reads(wanted).await
+            }
         }
     };
 }
+pub(super) use read_log::reads;
 pub(super) use relational;
 pub(super) use version::versions;

@@ -108,7 +108,8 @@ pub(in crate::review) const PUT_ANSWER: &str = "INSERT INTO review_requests \
 pub(in crate::review) const FORGET_ANSWERS: &str = "DELETE FROM review_requests WHERE at < $1";
 
 pub(in crate::review) const PUT_FILE: &str = "INSERT INTO review_files \
-     (seq, position, case_id, name, sha256, picture, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+     (seq, position, case_id, name, sha256, picture, kind, at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(in crate::review) const FILES_BEFORE: &str = "SELECT * FROM review_files \
      WHERE (seq < $1 OR (seq = $1 AND position < $2)) \
@@ -134,3 +135,19 @@ pub(in crate::review) const PUT_INTENT: &str = "INSERT INTO review_acts_intents 
 
 pub(in crate::review) const PUT_SENT: &str = "INSERT INTO review_acts_sent \
      (seq, act_id, topic, partition, position, at) VALUES ($1, $2, $3, $4, $5, $6)";
+
+pub(in crate::review) const NOTE_READ: &str = "INSERT INTO review_reads \
+     (at, actor, role, org_code, client, operation, kind, subject, part, query, status) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+/// The latest first.
+pub(in crate::review) const READS: &str = "SELECT * FROM review_reads \
+     WHERE (CAST($1 AS TEXT) IS NULL OR actor = CAST($1 AS TEXT)) \
+       AND (CAST($2 AS TEXT) IS NULL OR kind = CAST($2 AS TEXT)) \
+       AND (CAST($3 AS TEXT) IS NULL OR subject = CAST($3 AS TEXT)) \
+       AND (CAST($4 AS BIGINT) IS NULL OR at >= CAST($4 AS BIGINT)) \
+       AND (CAST($5 AS BIGINT) IS NULL OR at < CAST($5 AS BIGINT)) \
+       AND (CAST($6 AS TEXT) IS NULL \
+            OR substr(org_code, 1, length(CAST($6 AS TEXT))) = CAST($6 AS TEXT)) \
+       AND (CAST($7 AS BIGINT) IS NULL OR seq < CAST($7 AS BIGINT)) \
+     ORDER BY seq DESC LIMIT $8";

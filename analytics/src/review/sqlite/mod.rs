@@ -16,11 +16,12 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 
-use super::relational::{relational, versions};
+use super::relational::{reads, relational, versions};
 use super::store::StoreError;
 
 relational!(SqliteStore, SqliteTx, Sqlite, SqliteRow);
 versions!(SqliteStore, SqliteTx);
+reads!(SqliteStore);
 
 /// Connections that only read.
 const READERS: u32 = 4;
@@ -135,6 +136,11 @@ impl SqliteStore {
     /// Reading takes no lock.
     fn reader(&self) -> &SqlitePool {
         &self.reader
+    }
+
+    /// One statement by itself: the file is taken for as long as it runs.
+    fn appender(&self) -> &SqlitePool {
+        &self.writer
     }
 }
 

@@ -1,7 +1,7 @@
 //! The statements only SQLite understands in this form.
 
 /// Schema versions in order; `PRAGMA user_version` says how many a database has.
-pub(super) const SCHEMA: [&str; 7] = [
+pub(super) const SCHEMA: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -9,6 +9,8 @@ pub(super) const SCHEMA: [&str; 7] = [
     include_str!("schema_requests.sql"),
     include_str!("schema_acts.sql"),
     include_str!("schema_versions.sql"),
+    include_str!("schema_kinds.sql"),
+    include_str!("schema_reads.sql"),
 ];
 
 /// Which cases a list shows. Lists are JSON arrays; an empty one means all, a missing one too.

@@ -54,6 +54,9 @@ impl Builder {
                 query: Some("SELECT * FROM hourly".to_owned()),
                 rows: Some(168),
             }],
+            // Every third act has none.
+            action_code: (!number.is_multiple_of(3))
+                .then(|| format!("XZ{}-{number:05}", self.year)),
             checklist: vec![ChecklistAnswer {
                 item_id: "limits".to_owned(),
                 answer: Some(AnswerCode::Pass),

@@ -76,6 +76,8 @@ pub struct Stage {
     pub complete: bool,
     /// Ended with something that has to be handed on.
     pub problem: bool,
+    /// The record holds the code of the check.
+    pub coded: bool,
 }
 
 impl Stage {
@@ -116,6 +118,7 @@ impl Stage {
             problem: act
                 .conclusion
                 .is_some_and(|conclusion| conclusion != Conclusion::NoProblem),
+            coded: act.action_code.is_some(),
         }
     }
 

@@ -93,6 +93,9 @@ pub struct Inspection {
     /// The drawing of lots (双随机) that chose the unit, id in table `inspection_draws`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw_id: Option<String>,
+    /// Code of the check (行政行为码), which officers show on entering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action_code: Option<String>,
     /// Answers to the permit checklist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checklist: Vec<ChecklistAnswer>,

@@ -1,0 +1,3 @@
+-- all current readings
+SELECT count(*) AS n, sum(value) AS v
+FROM readings
