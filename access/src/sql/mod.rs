@@ -13,6 +13,7 @@ pub mod catalogue;
 mod config;
 pub mod connections;
 mod constants;
+mod ends;
 pub mod engine;
 mod fault;
 mod fenced;

@@ -319,6 +319,7 @@ impl SimpleQueryHandler for Handler {
             return Err(PgWireError::NotReadyForQuery);
         }
         client.set_state(PgWireConnectionState::QueryInProgress);
+        self.connection.begin();
         let text = query.query.as_str();
         let steps = guard::steps(text).inspect_err(|fault| {
             let log = self.connection.engine().log();
@@ -376,6 +377,7 @@ impl ExtendedQueryHandler for Handler {
             return Err(PgWireError::NotReadyForQuery);
         }
         client.set_state(PgWireConnectionState::QueryInProgress);
+        self.connection.begin();
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         let most = usize::try_from(message.max_rows).unwrap_or(0);
         let portal = match client.portal_store().get_portal(name) {
@@ -455,16 +457,17 @@ impl Handler {
         allowed(client.transaction_status(), &prepared.step)?;
         let bound = match &prepared.planned {
             Some(before) if !matches!(*prepared.step, Step::Execute { .. }) => {
-                let now = self.connection.catalogue().await?;
-                let planned = if Arc::ptr_eq(&now, &before.catalogue) {
-                    before.clone()
-                } else {
-                    match prepared.step.as_ref() {
-                        Step::Query(query)
-                        | Step::CopyOut { query, .. }
-                        | Step::Declare { query, .. } => planned(&self.connection, query).await?,
-                        _ => before.clone(),
+                let planned = match prepared.step.as_ref() {
+                    Step::Query(query)
+                    | Step::CopyOut { query, .. }
+                    | Step::Declare { query, .. } => {
+                        let now = self.connection.catalogue(query).await?;
+                        match Arc::ptr_eq(&now, &before.catalogue) {
+                            true => before.clone(),
+                            false => planned(&self.connection, query).await?,
+                        }
                     }
+                    _ => before.clone(),
                 };
                 let plan = parameters::bound(&planned.plan, portal)?;
                 Some((planned, plan))

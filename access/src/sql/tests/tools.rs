@@ -173,3 +173,71 @@ async fn a_connection_is_stopped_by_its_user_with_sql() {
     assert_eq!(cancel(&restricted()).await, 1);
     assert!(told.has_changed().expect("open"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_queries_waits_for_none_of_their_threads() {
+    let (_folder, engine) = engine(|config| config.threads = 1);
+    let user = restricted();
+    engine.catalogue(&user).await.expect("catalogue");
+    let stop = Stop::default();
+    let told = stop.watch();
+    let client = "127.0.0.1:1".to_owned();
+    engine.connections().opened(7, "carol", client, stop);
+    // The only thread of queries computes and does not look up.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let busy = engine.lane(false).spawn(async move { held.recv() });
+    let text = "SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE pid = '7'";
+    let Some(Step::Query(query)) = guard::steps(text).expect("SQL").pop() else {
+        panic!("a query");
+    };
+    let ended = async {
+        let catalogue = engine.catalogue_for(&user, &query).await?;
+        let (state, stop) = (catalogue.state(), Stop::default());
+        let planned = engine.plan(&user.name, state.clone(), *query, None, &stop);
+        let plan = planned.await?;
+        let asked = Asked {
+            user: user.name.clone(),
+            via: "test",
+            client: String::new(),
+            application: String::new(),
+            text: text.to_owned(),
+        };
+        let run = Run {
+            asked,
+            state,
+            plan,
+            timeout: None,
+            stop,
+        };
+        engine.run(run).await?.collect().await
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+    let batches = ended.expect("no waiting for that thread").expect("rows");
+    assert_eq!(
+        batches.iter().map(|batch| batch.num_rows()).sum::<usize>(),
+        1
+    );
+    assert!(told.has_changed().expect("open"));
+    release.send(()).expect("the thread still waits");
+    busy.await.expect("task").expect("released");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_between_planning_and_running_is_not_lost() {
+    let (_folder, engine) = engine(|_| {});
+    let connection = Stop::default();
+    connection.now();
+    let statement = connection.begin();
+    let answer = ask_until(&engine, &User::local(), "SELECT 1", statement.clone()).await;
+    answer
+        .expect("runs")
+        .collect()
+        .await
+        .expect("an earlier stop is not for it");
+    connection.now();
+    let fault = match ask_until(&engine, &User::local(), ENDLESS, statement).await {
+        Ok(answer) => answer.collect().await.expect_err("stopped"),
+        Err(fault) => fault,
+    };
+    assert_eq!(fault.kind, FaultKind::Cancelled);
+}
