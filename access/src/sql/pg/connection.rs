@@ -235,13 +235,14 @@ impl Connection {
         plan: LogicalPlan,
     ) -> Result<Answer, Fault> {
         let timeout = *self.timeout.lock();
+        let stop = self.current.lock().clone();
         self.engine
             .run(Run {
                 asked: self.asked(text),
                 state,
                 plan,
                 timeout,
-                stop: self.current.lock().clone(),
+                stop,
             })
             .await
     }
