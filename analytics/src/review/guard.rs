@@ -45,6 +45,10 @@ pub enum Guard {
     VisitFilmed,
     /// The visit is recorded on its day, or a reason says why not.
     RecordedSameDay,
+    /// No other case's visit serves the case, or a reason says why it is visited apart.
+    VisitedOnce,
+    /// The visit of another case of the same furnace serves the case.
+    PartOfVisit,
     /// At least one file is attached, with the action or before it.
     HasEvidence,
     /// The checklist is complete and nothing on it fails.
@@ -136,6 +140,10 @@ impl Guard {
             Self::RecordedSameDay => {
                 "recorded on the day of the visit, or `late_record` says why not"
             }
+            Self::VisitedOnce => {
+                "no other case's visit serves it, or `own_visit` says why it is visited apart"
+            }
+            Self::PartOfVisit => "the visit of another case of the same furnace serves it",
             Self::HasEvidence => "evidence is attached",
             Self::EveryItemPasses => "every item of the checklist passes or does not apply",
             Self::AnItemFails => "an item of the checklist fails, with its reason",
@@ -236,7 +244,9 @@ impl Guard {
             | Self::VisitApproved
             | Self::VisitUnapproved
             | Self::VisitFilmed
-            | Self::RecordedSameDay => visit::check(self, at),
+            | Self::RecordedSameDay
+            | Self::VisitedOnce
+            | Self::PartOfVisit => visit::check(self, at),
             Self::ChecksDone => hold(
                 case.check_at.is_none(),
                 "a check of the look-back waits to be run".to_owned(),
