@@ -10,7 +10,7 @@ use super::super::service::{Service, Shown};
 const BLANK: &str = "＿＿＿＿＿＿";
 
 /// Every placeholder; `blank` is always a line to fill in.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 25] = [
     "blank",
     "case_id",
     "unit_name",
@@ -35,7 +35,6 @@ const NAMES: [&str; 26] = [
     "decision",
     "fine",
     "receiver",
-    "onsite",
     "date",
 ];
 
@@ -83,7 +82,6 @@ impl Values {
         put("observed", quantity(case.observed));
         put("limit", quantity(case.limit_value));
         put("receiver", receiver.map(str::to_owned));
-        put("onsite", shown.onsite.as_ref().map(ToString::to_string));
         // The day of the last change, not of printing: the same case prints the same page.
         let last = shown.events.last().map(|event| event.effective_at);
         put("date", last.map(|at| beijing_text(at)[..10].to_owned()));
