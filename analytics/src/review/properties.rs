@@ -285,5 +285,6 @@ fn settings_are_checked_by_key() {
         })
         .contains("2026-10-01 is a holiday as well")
     );
+    assert!(of(&|config| config.onsite_merge_days = 6).contains("0 to 5"));
     Config::default().validate().unwrap();
 }

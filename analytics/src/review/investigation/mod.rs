@@ -29,8 +29,6 @@
 
 mod shown;
 
-use std::fmt;
-
 use nonsite_schemas::time::beijing_day;
 use nonsite_schemas::wire::inspection::Mode;
 use serde::{Deserialize, Serialize};
@@ -85,17 +83,6 @@ pub struct Investigation {
 fn day_text(at: i64) -> String {
     let text = beijing_text(at);
     text.get(..10).unwrap_or(&text).to_owned()
-}
-
-impl fmt::Display for Investigation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (day, lead) = (day_text(self.since), &self.lead);
-        write!(
-            f,
-            "该焚烧炉自 {day} 起已在案件 {lead} 项下开展现场调查，合并进行 / the furnace is already being \
-             investigated on site since {day} under case {lead}; merged"
-        )
-    }
 }
 
 /// The furnace a case is about: an outlet, else a logger, of a waste incineration plant.

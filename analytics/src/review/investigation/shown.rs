@@ -37,31 +37,59 @@ pub struct OnsiteView {
     pub cases: Vec<String>,
 }
 
-impl fmt::Display for OnsiteView {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl OnsiteView {
+    /// What is printed of it, in Chinese; nothing of what a visit would only bring.
+    pub(in crate::review) fn printed(&self) -> Option<String> {
+        (self.share != Share::WouldMerge).then(|| self.zh())
+    }
+
+    fn zh(&self) -> String {
         let (day, lead) = (day_text(self.since), &self.lead);
         match self.share {
-            Share::Leads => write!(
-                f,
-                "自 {day} 起的现场调查合并案件 {cases} / the on-site investigation since {day} also serves \
-                 {cases}",
-                cases = self.cases.join(", ")
-            ),
-            Share::Merged => {
-                let part = Investigation {
-                    lead: lead.clone(),
-                    since: self.since,
-                };
-                write!(f, "{part}")
-            }
-            Share::WouldMerge => write!(
-                f,
-                "该焚烧炉自 {day} 起已在案件 {lead} 项下开展现场调查，本案转现场后合并进行 / the furnace is \
-                 already being investigated on site since {day} under case {lead}; a visit of this case \
-                 merges with it"
+            Share::Leads => format!("自 {day} 起的现场调查合并案件 {}", self.cases.join("、")),
+            Share::Merged => merged_zh(lead, &day),
+            Share::WouldMerge => format!(
+                "该焚烧炉自 {day} 起已在案件 {lead} 项下开展现场调查，本案转现场核查后合并进行"
             ),
         }
     }
+
+    fn en(&self) -> String {
+        let (day, lead) = (day_text(self.since), &self.lead);
+        match self.share {
+            Share::Leads => format!(
+                "the on-site investigation since {day} also serves {}",
+                self.cases.join(", ")
+            ),
+            Share::Merged => merged_en(lead, &day),
+            Share::WouldMerge => format!(
+                "the furnace is already being investigated on site since {day} under case {lead}; a visit \
+                 of this case merges with it"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for OnsiteView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.zh(), self.en())
+    }
+}
+
+impl fmt::Display for Investigation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = day_text(self.since);
+        let (zh, en) = (merged_zh(&self.lead, &day), merged_en(&self.lead, &day));
+        write!(f, "{zh} / {en}")
+    }
+}
+
+fn merged_zh(lead: &str, day: &str) -> String {
+    format!("该焚烧炉自 {day} 起已在案件 {lead} 项下开展现场调查，合并进行")
+}
+
+fn merged_en(lead: &str, day: &str) -> String {
+    format!("already being investigated on site since {day} under case {lead}; merged")
 }
 
 impl Service {
