@@ -22,6 +22,7 @@
 //! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
 //! - **W7** Nothing is decided by one person alone or by the program: dismissing, and approving from S2 on,
 //!   takes two signatures; behind any other decision there are two persons all the same.
+//! - **W8** A visit of a furnace that serves several cases is one act, and every one of them names it.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
