@@ -41,6 +41,7 @@ use super::error::Error;
 use super::event::Event;
 use super::machine::Machine;
 use super::parts::UnitKind;
+use super::review_row::SIGNATURE_VOID;
 use super::service::Service;
 use super::step::{Actor, Input};
 use super::store::Tx;
@@ -310,9 +311,17 @@ impl Service {
             let mut shared = part.clone();
             bring(lead, &mut shared);
             if shared != part {
-                let input = Input::default().with(LEAD, &lead.case_id);
-                let change = |after: &mut Case| bring(lead, after);
-                let moved = Desk::mark(&part, SHARED, &Actor::engine(), input, now, change);
+                let mut input = Input::default().with(LEAD, &lead.case_id);
+                // Who signed first did not see the files that came.
+                let more_files = shared.files_added != part.files_added;
+                if let Some(first) = part.signature.as_ref().filter(|_| more_files) {
+                    let void = format!("{}: {}", first.action, first.by);
+                    input = input.with(SIGNATURE_VOID, &void);
+                }
+                let moved = Desk::mark(&part, SHARED, &Actor::engine(), input, now, |after| {
+                    bring(lead, after);
+                    after.signature = after.signature.take().filter(|_| !more_files);
+                });
                 self.record_one(tx, Some(&part), moved, now).await?;
             }
         }
