@@ -376,6 +376,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         check_at: None,
         plan: None,
         visit_approval: None,
+        investigation: None,
         only_reminded: false,
         look_back_until: None,
         return_count: 0,

@@ -1,12 +1,13 @@
 //! How cases look on a terminal.
 
 use nonsite_analytics::review::{
-    AuditReport, Case, CheckResult, Checked, Event, Fired, Hearing, Machine, Shown, beijing_text,
+    AuditReport, Case, CheckResult, Checked, Fired, Hearing, Machine, Shown, beijing_text,
     late_payment, yuan,
 };
 use nonsite_schemas::time::beijing_day;
 
 use super::handover;
+use super::timeline::timeline;
 use crate::exit::Exit;
 use crate::output::{Format, Listing};
 
@@ -109,6 +110,12 @@ pub(super) fn done(
         "{}: {action} -> {} {zh} (next: {holder}){until}",
         after.case_id, after.state
     );
+    // Only where the visit is on its way or its result is open; later it is history.
+    if let Some(part) = &after.investigation
+        && after.is_onsite(machine)
+    {
+        println!("  {part}");
+    }
     Ok(())
 }
 
@@ -217,6 +224,9 @@ pub(super) fn case(
     }
     for before in checked {
         println!("  {}", handover::line(before));
+    }
+    if let Some(onsite) = &shown.onsite {
+        line("on-site", onsite.to_string());
     }
     for act in &shown.acts {
         let counts = match &act.not_counted {
@@ -362,44 +372,6 @@ pub(super) fn case(
         println!("  nothing: the case rests here");
     }
     Ok(())
-}
-
-fn timeline(event: &Event) -> String {
-    let mut text = format!("{:>5}  {}", event.seq, beijing_text(event.at));
-    if event.effective_at < event.at {
-        text.push_str(&format!(
-            " (effective {})",
-            beijing_text(event.effective_at)
-        ));
-    }
-    text.push_str(&format!(
-        "  {} by {} ({})",
-        event.action, event.actor, event.role
-    ));
-    match &event.from_state {
-        Some(from) if *from != event.to_state => {
-            text.push_str(&format!(": {from} -> {}", event.to_state));
-        }
-        Some(_) => {}
-        None => text.push_str(&format!(": {}", event.to_state)),
-    }
-    let mut papers: Vec<String> = event
-        .fields
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    papers.extend(event.note.iter().map(|note| format!("note={note}")));
-    papers.extend(event.attachments.iter().map(|file| {
-        format!(
-            "{} ({})",
-            file.name,
-            file.sha256.get(..12).unwrap_or(&file.sha256)
-        )
-    }));
-    if !papers.is_empty() {
-        text.push_str(&format!("  [{}]", papers.join("; ")));
-    }
-    text
 }
 
 pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
