@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +36,44 @@ async fn a_result_with_too_many_rows_is_an_error_and_not_a_short_result() {
     };
     assert_eq!(fault.kind, FaultKind::TooLarge);
     assert!(fault.what.contains("serve.sql.max_rows"), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_with_too_many_bytes_is_an_error_and_not_a_short_result() {
+    let (_folder, engine) = engine(|config| config.max_result_mb = 1);
+    let small = "SELECT value FROM generate_series(1, 10000)";
+    assert_eq!(rows(&engine, small).await.len(), 10_001);
+    // Few rows that are long, and many that are short.
+    for text in [
+        "SELECT md5(CAST(value AS VARCHAR)) AS k, repeat('x', 10000) AS x FROM generate_series(1, 1000)",
+        "SELECT value AS n FROM generate_series(1, 1000000)",
+    ] {
+        let mut answer = ask(&engine, &User::local(), text).await.expect(text);
+        let mut bytes = 0;
+        let fault = loop {
+            match answer.next().await {
+                Some(Ok(batch)) => bytes += batch.get_array_memory_size(),
+                Some(Err(fault)) => break fault,
+                None => panic!("{text}: ended as if it were whole after {bytes} bytes"),
+            }
+        };
+        assert!(bytes <= 1 << 20, "{text}: {bytes} bytes before the error");
+        assert_eq!(fault.kind, FaultKind::TooLarge, "{text}");
+        assert!(
+            fault.what.contains("serve.sql.max_result_mb"),
+            "{text}: {fault}"
+        );
+        let more = answer.next().await;
+        assert!(more.is_none(), "{text}: more after the error");
+    }
+    let log = rows(
+        &engine,
+        "SELECT outcome, count(*) AS n FROM nonsite_meta.query_log
+         WHERE text LIKE '%generate_series(1, 1000%' AND text NOT LIKE '%query_log%'
+         GROUP BY outcome ORDER BY outcome",
+    )
+    .await;
+    assert_eq!(log, ["outcome,n", "limit,2", "ok,1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
