@@ -164,6 +164,11 @@ async fn a_large_constant_is_not_written_into_every_row() {
         "SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10)",
         "SELECT range(0, 100000) AS x, value FROM generate_series(1, 10)",
         "SELECT max(x) FROM (SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10))",
+        "SELECT repeat('x', 1000000) || value AS x FROM generate_series(1, 10)",
+        "SELECT max(length(concat(value, repeat('x', 1000000)))) FROM generate_series(1, 10)",
+        "SELECT CASE WHEN value > 5 THEN repeat('x', 1000000) END AS x FROM generate_series(1, 10)",
+        "SELECT replace(CAST(value AS VARCHAR), '1', repeat('x', 1000000)) FROM generate_series(1, 10)",
+        "SELECT count(*) FROM generate_series(1, 10) WHERE length(value || repeat('x', 1000000)) > 5",
     ] {
         let fault = match ask(&engine, &User::local(), hungry).await {
             Ok(answer) => answer.collect().await.expect_err(hungry),
@@ -186,6 +191,15 @@ async fn a_large_constant_is_not_written_into_every_row() {
             "SELECT max(length(x)) AS n FROM (SELECT repeat('x', 100) AS x, value FROM generate_series(1, 10))",
             "100",
         ),
+        // What is compared with all rows stands there once.
+        (
+            "SELECT count(*) AS n FROM generate_series(1, 10) WHERE CAST(value AS VARCHAR) <> repeat('x', 1000000)",
+            "10",
+        ),
+        (
+            "SELECT count(*) AS n FROM generate_series(5, 10000) WHERE array_has(range(0, 20000, 2), value)",
+            "4998",
+        ),
     ] {
         assert_eq!(rows(&engine, text).await, ["n", answer], "{text}");
     }
@@ -198,5 +212,51 @@ async fn a_slow_query_stands_among_the_slow_ones() {
         rows(&engine, "SELECT 41 + 1 AS slow").await;
         let text = "SELECT count(*) > 0 AS there FROM nonsite_meta.slow_queries WHERE text LIKE '%AS slow'";
         assert_eq!(rows(&engine, text).await, ["there", there], "{slow_ms}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_value_is_not_written_into_many_rows() {
+    let (_folder, engine) = engine(|_| {});
+    // A text of the engine's plain form, 1 MB of it, in a row that nobody knows beforehand.
+    let wide = "SELECT arrow_cast(string_agg(md5(CAST(value AS VARCHAR)), ','), 'Utf8') AS x \
+                FROM generate_series(1, 30000)";
+    for hungry in [
+        format!("SELECT x, b.value FROM ({wide}) a, generate_series(1, 100000) b"),
+        format!("SELECT max(length(x)) FROM ({wide}) a CROSS JOIN generate_series(1, 100000) b"),
+        format!(
+            "SELECT x, b.value FROM ({wide}) a JOIN generate_series(1, 100000) b ON length(x) > b.value"
+        ),
+        format!(
+            "SELECT x, b.value FROM ({wide}) a JOIN generate_series(1, 100000) b ON length(x) % 2 = b.value % 2"
+        ),
+        format!("SELECT x, unnest(range(0, CAST(length(x) AS BIGINT))) AS n FROM ({wide})"),
+        format!("SELECT ({wide}) AS x, value FROM generate_series(1, 100000)"),
+        format!(
+            "SELECT first_value(x) OVER (ORDER BY n) AS y FROM (SELECT x, 1 AS n FROM ({wide})
+             UNION ALL SELECT 'y', value FROM generate_series(1, 100000))"
+        ),
+    ] {
+        let fault = match ask(&engine, &User::local(), &hungry).await {
+            Ok(answer) => answer.collect().await.expect_err(&hungry),
+            Err(fault) => fault,
+        };
+        assert_eq!(fault.kind, FaultKind::Memory, "{hungry}: {fault}");
+        assert!(fault.what.contains("rows at once"), "{hungry}: {fault}");
+    }
+    // Read on its own, or cut short before the join.
+    for (text, answer) in [
+        (
+            format!("SELECT length(x) > 900000 AS n FROM ({wide})"),
+            "true",
+        ),
+        (
+            format!(
+                "SELECT count(x) AS n FROM (SELECT left(x, 100) AS x FROM ({wide})) a, generate_series(1, 100000) b"
+            ),
+            "100000",
+        ),
+    ] {
+        assert_eq!(rows(&engine, &text).await, ["n", answer], "{text}");
     }
 }
