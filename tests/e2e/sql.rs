@@ -338,13 +338,29 @@ fn tree(folder: &Path) -> Vec<(PathBuf, u64)> {
 
 fn every_example_of_the_guide_runs(server: &Server) {
     let guide = include_str!("../../docs/sql.md");
-    let mut count = 0;
-    for block in guide.split("```sql\n").skip(1) {
-        let sql = block.split("```").next().expect("a block ends");
+    let examples: Vec<&str> = guide
+        .split("```sql\n")
+        .skip(1)
+        .map(|block| block.split("```").next().expect("a block ends"))
+        .collect();
+    for sql in &examples {
         server.psql("alice", &["-At", "-c", sql]).done();
-        count += 1;
     }
-    assert!(count >= 15, "{count}");
+    // Every function of the table stands in one of them.
+    let functions = guide.split("\n## Functions\n").nth(1).expect("a section");
+    let functions = functions.split("```").next().expect("a table first");
+    let mut count = 0;
+    for row in functions.lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split(" | ").next().expect("a first column");
+        for call in names.split('`').skip(1).step_by(2) {
+            let name = call.split('(').next().expect("a name or nothing");
+            let called = format!("{name}(");
+            let shown = examples.iter().any(|sql| sql.contains(&called));
+            assert!(shown, "no example of {name} in docs/sql.md");
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count}");
 }
 
 fn tables_as_they_were(server: &Server) {

@@ -11,9 +11,21 @@ async fn nothing_opens_a_file_or_an_address() {
         format!("SELECT * FROM read_csv('{}')", path.display()),
         format!("SELECT * FROM parquet_scan('{}')", path.display()),
         format!("SELECT * FROM csv_scan('{}')", path.display()),
+        format!("SELECT * FROM read_parquet('{}')", path.display()),
+        format!("SELECT * FROM read_json('{}')", path.display()),
+        format!("SELECT * FROM read_text('{}')", path.display()),
+        format!("SELECT * FROM glob('{}')", folder.path().display()),
+        format!("SELECT * FROM file('{}')", path.display()),
+        format!("SELECT * FROM delta_scan('{}')", folder.path().display()),
+        "SELECT * FROM url('https://example.org/x.csv')".to_owned(),
         "SELECT * FROM parquet_metadata('/x.parquet')".to_owned(),
+        "SELECT * FROM at('/etc/passwd', 0)".to_owned(),
+        "SELECT * FROM at('../permits', 0)".to_owned(),
         "SELECT pg_read_file('/etc/passwd')".to_owned(),
+        "SELECT pg_read_binary_file('/etc/passwd')".to_owned(),
+        "SELECT pg_stat_file('/etc/passwd')".to_owned(),
         "SELECT pg_ls_dir('/')".to_owned(),
+        "SELECT lo_export(1, '/tmp/nonsite-must-not-exist')".to_owned(),
         "SELECT lo_import('/etc/passwd')".to_owned(),
         "SELECT pg_sleep(100)".to_owned(),
         "SELECT * FROM dblink('host=x', 'SELECT 1')".to_owned(),
@@ -69,4 +81,31 @@ async fn a_plan_that_writes_is_refused_whatever_its_text_was() {
         let fault = guard::check(&plan).expect_err(text);
         assert_eq!(fault.kind, FaultKind::Refused, "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_changes_anything() {
+    let (_folder, engine) = engine(|_| {});
+    for text in [
+        "SELECT pg_reload_conf()",
+        "SELECT pg_rotate_logfile()",
+        "SELECT pg_promote()",
+        "SELECT pg_switch_wal()",
+        "SELECT pg_notify('c', 'x')",
+        "SELECT pg_logical_emit_message(false, 'x', 'y')",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT pg_import_system_collations('pg_catalog')",
+        "SELECT nextval('s')",
+        "SELECT setval('s', 1)",
+        "SELECT query_to_xml('DELETE FROM anomalies', true, true, '')",
+        "SELECT dblink_exec('DROP TABLE readings_raw')",
+    ] {
+        let outcome = ask(&engine, &User::local(), text).await;
+        assert!(outcome.is_err(), "{text}");
+    }
+    // Answers with the value it is given, and sets nothing of the engine.
+    let given = "SELECT set_config('datafusion.execution.batch_size', '1', false) AS v";
+    assert_eq!(rows(&engine, given).await, ["v", "1"]);
+    let catalogue = engine.catalogue(&User::local()).await.expect("catalogue");
+    assert_eq!(catalogue.state().config().batch_size(), 8192);
 }
