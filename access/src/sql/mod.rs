@@ -23,12 +23,14 @@ mod held;
 pub mod log;
 mod memory;
 mod parameters;
+mod passing;
 pub mod pg;
 mod reads;
 pub mod run;
 pub mod scans;
 pub mod scope;
 pub mod users;
+mod wide;
 
 pub use config::Config;
 pub use engine::{Engine, Setup};

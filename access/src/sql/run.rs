@@ -28,11 +28,10 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use super::engine::{Engine, allowed};
-use super::held::counted;
 use super::log::{Asked, Counts, Ticket};
 use super::memory::QueryMemory;
 use super::scans::Scans;
-use super::{Fault, FaultKind, constants, ends};
+use super::{Fault, FaultKind, constants, ends, held, wide};
 
 /// Batches that wait for the client; more would only fill memory.
 const AHEAD: usize = 2;
@@ -264,7 +263,7 @@ async fn work(
     let state = own_memory(engine, run.state)?;
     let planned = engine.physical(&user, state, run.plan, ends);
     let (state, plan) = planned.await?;
-    let plan = counted(plan)?;
+    let plan = wide::counted(held::counted(plan)?)?;
     constants::check(&plan)?;
     let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;

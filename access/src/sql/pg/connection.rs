@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use parking_lot::Mutex;
 
 use super::NAME;
+use super::cursor::Cursor;
 use crate::sql::catalogue::{Catalogue, META, Own, TABLES};
 use crate::sql::guard::{Setting, canonical};
 use crate::sql::log::Asked;
@@ -34,15 +35,6 @@ pub(super) struct Connection {
     pinned: Mutex<Option<(User, Arc<Catalogue>)>>,
     kept: Mutex<BTreeMap<String, Statement>>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
-}
-
-/// A cursor between two FETCHes.
-#[derive(Debug)]
-pub(super) struct Cursor {
-    pub(super) answer: Option<Answer>,
-    pub(super) schema: SchemaRef,
-    /// What is left of the batch that was cut last.
-    pub(super) rest: Option<arrow::record_batch::RecordBatch>,
 }
 
 impl Connection {
@@ -278,7 +270,7 @@ impl Connection {
     /// Columns of a cursor.
     pub(super) fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
         let cursors = self.cursors.lock();
-        cursors.get(name).map(|cursor| Arc::clone(&cursor.schema))
+        cursors.get(name).map(Cursor::schema)
     }
 
     /// Closes one cursor, or all.
