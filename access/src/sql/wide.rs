@@ -35,6 +35,7 @@ use datafusion::physical_plan::{
 };
 
 use super::passing::{Look, Passing, Watch};
+use super::{Fault, FaultKind};
 
 /// Bytes of a row that are nothing to speak of: a batch of them is 8 MiB.
 const USUAL: usize = 1 << 10;
@@ -199,14 +200,17 @@ impl Watch for Wide {
             if more == 0 {
                 return Ok(());
             }
+            // As our own fault: a join that hears of the engine's own want of memory starts its input
+            // anew to spill it, which not every input can bear.
             reserved.try_grow(more).map_err(|error| {
-                DataFusionError::ResourcesExhausted(format!(
+                let what = format!(
                     "a row of {} KiB would be written into {rows} rows at once by a join, an unnested \
                      list, a subquery or a window: leave large values out of it and read them for what \
                      is left, or cut them short ({})",
                     widest >> 10,
                     error.strip_backtrace()
-                ))
+                );
+                DataFusionError::from(Fault::new(FaultKind::Memory, what))
             })
         })
     }
