@@ -126,6 +126,8 @@ fn two_clues_on_a_furnace_are_one_visit_and_one_inspection() {
         "{page}"
     );
 
+    // Nothing was ingested here, so the folder of tables is not there yet.
+    std::fs::create_dir_all(sandbox.file("data/tables")).unwrap();
     sandbox
         .run(&["review", "acts", "--at", "2026-01-05 16:00"])
         .done();
