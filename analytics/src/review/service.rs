@@ -379,7 +379,8 @@ impl Service {
             stored = Some(self.record_one(tx, stored.as_ref(), moved, now).await?);
         }
         let after = stored.unwrap_or_else(|| before.clone());
-        self.investigate(tx, before, after, now).await
+        // On the heap: cases are large, and what follows is part of every change there is.
+        Box::pin(self.investigate(tx, before, after, now)).await
     }
 
     /// Writes one version of a case (`before` is `None` for a new one) and its audit row.
