@@ -292,7 +292,7 @@ impl Guard {
             Self::ConflictsAnswered => review_row::answered(at.input),
             Self::HasEvidence => hold(
                 !at.input.attachments.is_empty() || case.files_added > 0,
-                "nothing is attached: evidence of the measures is required".to_owned(),
+                "nothing is attached: evidence is required".to_owned(),
             ),
             Self::EveryItemPasses => checklist::complete(at.input.get("items").unwrap_or_default()),
             Self::AnItemFails => checklist::failing(at.input.get("items").unwrap_or_default()),

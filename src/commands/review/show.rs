@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::{Format, Listing};
 
 /// A deadline. The end of a day is written as such: `2026-03-02 24:00`, not the next day's midnight.
-fn due_text(due: i64) -> String {
+pub(super) fn due_text(due: i64) -> String {
     let text = beijing_text(due);
     if !text.ends_with(" 00:00") {
         return text;
@@ -442,7 +442,7 @@ fn set(version: &str, sha256: &str) -> String {
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.
-fn countdown(case: &Case, now: i64) -> String {
+pub(super) fn countdown(case: &Case, now: i64) -> String {
     let Some(due) = case.due_at else {
         return String::new();
     };

@@ -476,6 +476,7 @@ suite! {
     a_review_says_how_long_it_took,
     an_approval_repairs_the_credit_record_once,
     everyone_is_told_once_after_downtime,
+    an_order_says_by_when,
     every_state_asks_for_what_leaves_it,
     an_s1_is_visited_first_and_its_papers_follow,
     a_refused_visit_is_verified_off_site,
