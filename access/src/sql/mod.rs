@@ -29,6 +29,7 @@ mod reads;
 pub mod run;
 pub mod scans;
 pub mod scope;
+mod sent;
 pub mod users;
 mod wide;
 

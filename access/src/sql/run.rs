@@ -31,7 +31,7 @@ use super::engine::{Engine, allowed};
 use super::log::{Asked, Counts, Ticket};
 use super::memory::QueryMemory;
 use super::scans::Scans;
-use super::{Fault, FaultKind, constants, ends, held, wide};
+use super::{Fault, FaultKind, constants, ends, held, sent, wide};
 
 /// Batches that wait for the client; more would only fill memory.
 const AHEAD: usize = 2;
@@ -278,8 +278,8 @@ async fn work(
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let (rows, bytes) = counts.so_far();
-        let rows = rows + batch.num_rows() as u64;
-        let bytes = bytes + batch.get_array_memory_size() as u64;
+        let (more_rows, more_bytes) = (batch.num_rows() as u64, sent::bytes(&batch));
+        let (rows, bytes) = (rows + more_rows, bytes.saturating_add(more_bytes));
         if rows > limits.max_rows {
             return Err(Fault::new(
                 FaultKind::TooLarge,
@@ -300,10 +300,7 @@ async fn work(
                 ),
             ));
         }
-        counts.add(
-            batch.num_rows() as u64,
-            batch.get_array_memory_size() as u64,
-        );
+        counts.add(more_rows, more_bytes);
         let gone = || Fault::new(FaultKind::Cancelled, "the client went away");
         match send.try_send(Ok(batch)) {
             Ok(()) => {}

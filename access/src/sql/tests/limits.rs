@@ -47,12 +47,15 @@ async fn a_result_with_too_many_bytes_is_an_error_and_not_a_short_result() {
     for text in [
         "SELECT md5(CAST(value AS VARCHAR)) AS k, repeat('x', 10000) AS x FROM generate_series(1, 1000)",
         "SELECT value AS n FROM generate_series(1, 1000000)",
+        // One text that all rows show.
+        "SELECT x, b.value FROM (SELECT arrow_cast(string_agg('0123456789', ','), 'Utf8View') AS x \
+         FROM generate_series(1, 100)) a, generate_series(1, 10000) b",
     ] {
         let mut answer = ask(&engine, &User::local(), text).await.expect(text);
         let mut bytes = 0;
         let fault = loop {
             match answer.next().await {
-                Some(Ok(batch)) => bytes += batch.get_array_memory_size(),
+                Some(Ok(batch)) => bytes += sent::bytes(&batch),
                 Some(Err(fault)) => break fault,
                 None => panic!("{text}: ended as if it were whole after {bytes} bytes"),
             }
@@ -73,7 +76,7 @@ async fn a_result_with_too_many_bytes_is_an_error_and_not_a_short_result() {
          GROUP BY outcome ORDER BY outcome",
     )
     .await;
-    assert_eq!(log, ["outcome,n", "limit,2", "ok,1"]);
+    assert_eq!(log, ["outcome,n", "limit,3", "ok,1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,4 +262,47 @@ async fn a_large_value_is_not_written_into_many_rows() {
     ] {
         assert_eq!(rows(&engine, &text).await, ["n", answer], "{text}");
     }
+}
+
+/// A text or list that is made of itself so many times.
+fn doubled(first: &str, step: &str, times: usize, last: &str) -> String {
+    let mut text = format!("WITH t0 AS (SELECT {first})");
+    for at in 1..=times {
+        text.push_str(&format!(", t{at} AS (SELECT {step} AS x FROM t{})", at - 1));
+    }
+    text.push_str(&format!(" SELECT {last} AS n FROM t{times}"));
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_of_itself_does_not_grow_without_end() {
+    let (_folder, engine) = engine(|_| {});
+    let texts = "CAST(value AS VARCHAR) AS x FROM generate_series(1, 1000)";
+    let lists = "[value] AS x FROM generate_series(1, 1000)";
+    for (first, step, last) in [
+        // In the planner already.
+        ("'x' AS x", "x || x", "length(x)"),
+        (texts, "x || x", "max(length(x))"),
+        (texts, "x || '-' || x", "max(length(x))"),
+        (texts, "OVERLAY(x PLACING x FROM 1 FOR 0)", "max(length(x))"),
+        (texts, "encode(x, 'hex')", "max(length(x))"),
+        (lists, "x || x", "max(array_length(x))"),
+        (
+            lists,
+            "array_append(array_concat(x, x), 1)",
+            "max(array_length(x))",
+        ),
+        (lists, "[x, x]", "max(array_length(x))"),
+    ] {
+        let hungry = doubled(first, step, 30, last);
+        let fault = match ask(&engine, &User::local(), &hungry).await {
+            Ok(answer) => answer.collect().await.expect_err(&hungry),
+            Err(fault) => fault,
+        };
+        assert!(fault.what.contains("at once"), "{hungry}: {fault}");
+        let small = doubled(first, step, 2, last);
+        assert_eq!(rows(&engine, &small).await.len(), 2, "{small}");
+    }
+    let text = doubled("'x' AS x", "x || x", 10, "length(x)");
+    assert_eq!(rows(&engine, &text).await, ["n", "1024"]);
 }

@@ -10,12 +10,16 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion::error::Result;
 
+use super::weight::Weights;
+
 /// Bytes an element of a list is taken for, and a value that is no text.
-const ELEMENT: i128 = 16;
+pub(super) const ELEMENT: i128 = 16;
 /// Nanoseconds of a day.
 const DAY: i128 = 86_400_000_000_000;
 /// A replacement of a pattern up to so many bytes makes a text no more than so many times longer.
 const SHORT: i128 = 64;
+/// A pattern of a time becomes a text no more than so many times longer.
+const TIME: i128 = 20;
 
 /// What a call makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,8 +28,20 @@ pub(super) enum Makes {
     Copies,
     /// Something as long as the second argument says.
     Length,
-    /// As many elements as the second argument says.
+    /// A list with the first argument as often as the second says.
     Elements,
+    /// The first argument, a list, with the third as often as the second says.
+    Resized,
+    /// A list with all arguments, or all they hold.
+    Listed,
+    /// The first argument, a list, with the third in all its places.
+    Exchanged,
+    /// The first argument with two bytes for each of its own.
+    Doubled,
+    /// The first argument as often as the second has groups.
+    Groups,
+    /// A text as long as the second argument, a pattern of a time, makes it.
+    Shown,
     /// The first argument with the third wherever the second stands.
     Replaced,
     /// The first argument with the third wherever the second fits.
@@ -44,7 +60,7 @@ pub(super) enum Makes {
 }
 
 /// Whole numbers of an argument by row.
-struct Each(Int64Array);
+pub(super) struct Each(Int64Array);
 
 impl Each {
     fn get(&self, row: usize) -> Option<i128> {
@@ -53,13 +69,13 @@ impl Each {
     }
 
     /// The number; nothing where there is none or it is negative.
-    fn size(&self, row: usize) -> i128 {
+    pub(super) fn size(&self, row: usize) -> i128 {
         self.get(row).unwrap_or(0).max(0)
     }
 }
 
 /// Where the value of a row stands in a column.
-fn place(length: usize, row: usize) -> usize {
+pub(super) fn place(length: usize, row: usize) -> usize {
     if length == 1 { 0 } else { row }
 }
 
@@ -94,7 +110,22 @@ pub(super) fn made(makes: Makes, columns: &[ArrayRef]) -> Result<i128> {
             None => Ok(0),
         },
         (Makes::Length, second) => many(second),
-        (Makes::Elements, second) => Ok(many(second)? * ELEMENT),
+        (Makes::Elements, Some(times)) => repeated(rows, first, times),
+        (Makes::Resized, Some(times)) => {
+            let value = columns.get(2);
+            let more = match value {
+                Some(value) => repeated(rows, value, times)?,
+                None => many(second)? * ELEMENT,
+            };
+            Ok(listed(rows, std::slice::from_ref(first))? + more)
+        }
+        (Makes::Listed, _) => listed(rows, columns),
+        (Makes::Exchanged, _) => exchanged(rows, columns),
+        (Makes::Doubled, _) => Ok(2 * together(rows, std::slice::from_ref(first), 1)?),
+        (Makes::Groups, Some(pattern)) => groups(rows, first, pattern),
+        (Makes::Shown, Some(pattern)) => {
+            Ok(TIME * together(rows, std::slice::from_ref(pattern), 1)?)
+        }
         (Makes::Steps, None) => Ok(many(Some(first))? * ELEMENT),
         (Makes::Steps, Some(to)) => Ok(steps(rows, first, to, columns.get(2))? * ELEMENT),
         (Makes::Together, _) => together(rows, columns, 1),
@@ -104,12 +135,23 @@ pub(super) fn made(makes: Makes, columns: &[ArrayRef]) -> Result<i128> {
         }
         (Makes::Filled, _) => filled(rows, columns),
         (Makes::Joined, Some(between)) => joined(rows, first, between, columns.get(2)),
-        (Makes::Copies | Makes::Replaced | Makes::Matched | Makes::Joined, None) => Ok(0),
+        // The function itself complains of what is missing.
+        (
+            Makes::Copies
+            | Makes::Elements
+            | Makes::Groups
+            | Makes::Joined
+            | Makes::Matched
+            | Makes::Replaced
+            | Makes::Resized
+            | Makes::Shown,
+            None,
+        ) => Ok(0),
     }
 }
 
 /// Whole numbers of a column; what is none counts for nothing, the function itself complains.
-fn whole(column: &ArrayRef) -> Result<Each> {
+pub(super) fn whole(column: &ArrayRef) -> Result<Each> {
     let safe = CastOptions {
         safe: true,
         ..CastOptions::default()
@@ -128,6 +170,7 @@ fn sizes(column: &ArrayRef) -> Result<Each> {
         | DataType::Binary
         | DataType::LargeBinary
         | DataType::BinaryView
+        | DataType::FixedSizeBinary(_)
         | DataType::List(_)
         | DataType::LargeList(_)
         | DataType::FixedSizeList(..)
@@ -153,18 +196,58 @@ fn filled(rows: usize, columns: &[ArrayRef]) -> Result<i128> {
     Ok(2 * together(rows, columns, 1)?)
 }
 
-/// Bytes by which texts of lists are longer than their elements.
+/// Bytes of lists with a value as often as a number says.
+fn repeated(rows: usize, value: &ArrayRef, times: &ArrayRef) -> Result<i128> {
+    let (weights, times) = (Weights::of(value)?, whole(times)?);
+    let each = (0..rows).map(|row| weights.get(row) * times.size(row));
+    Ok(each.sum())
+}
+
+/// Bytes of all arguments with all they hold.
+fn listed(rows: usize, columns: &[ArrayRef]) -> Result<i128> {
+    let mut total = 0;
+    for column in columns {
+        let weights = Weights::of(column)?;
+        total += (0..rows).map(|row| weights.get(row)).sum::<i128>();
+    }
+    Ok(total)
+}
+
+/// Bytes of lists with something else in the place of each element.
+fn exchanged(rows: usize, columns: &[ArrayRef]) -> Result<i128> {
+    let [lists, _, to, ..] = columns else {
+        return Ok(0);
+    };
+    let (elements, weights, to) = (sizes(lists)?, Weights::of(lists)?, Weights::of(to)?);
+    let each = (0..rows).map(|row| weights.get(row) + elements.size(row) * to.get(row));
+    Ok(each.sum())
+}
+
+/// Bytes of the groups of a pattern, of which each may hold the whole text.
+fn groups(rows: usize, text: &ArrayRef, pattern: &ArrayRef) -> Result<i128> {
+    let texts = sizes(text)?;
+    let patterns = cast_with_options(pattern, &DataType::LargeUtf8, &CastOptions::default())?;
+    let each = (0..rows).map(|row| {
+        let groups = value(&patterns, row).map_or(0, |pattern| pattern.matches('(').count());
+        texts.size(row) * (groups as i128).max(1)
+    });
+    Ok(each.sum())
+}
+
+/// Bytes of lists as texts.
 fn joined(
     rows: usize,
     lists: &ArrayRef,
     between: &ArrayRef,
     missing: Option<&ArrayRef>,
 ) -> Result<i128> {
-    let (elements, between) = (sizes(lists)?, sizes(between)?);
+    let (weights, between) = (Weights::of(lists)?, sizes(between)?);
     let missing = missing.map(sizes).transpose()?;
     let each = (0..rows).map(|row| {
         let missing = missing.as_ref().map_or(0, |missing| missing.size(row));
-        elements.size(row) * (between.size(row) + missing)
+        // Lists in lists are written out as well; no element weighs less.
+        let elements = weights.get(row) / ELEMENT;
+        weights.get(row) + elements * (between.size(row) + missing)
     });
     Ok(each.sum())
 }
