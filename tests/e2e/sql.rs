@@ -7,6 +7,7 @@ use crate::harness::process::Process;
 use crate::harness::sandbox::{Output, Sandbox, binary};
 use crate::harness::wait_for;
 
+mod shell;
 mod wires;
 
 const PASSWORD: &str = "correct horse battery";
