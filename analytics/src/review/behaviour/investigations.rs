@@ -103,7 +103,7 @@ pub(super) async fn visits_of_a_furnace_within_five_days_are_one(bench: Bench) {
     assert_eq!(lead.events.last().unwrap().fields["joined"], second);
     let leads = lead.onsite.unwrap();
     assert_eq!(leads.share, Share::Leads);
-    assert_eq!(leads.cases, [second.clone()]);
+    assert_eq!(leads.cases, std::slice::from_ref(&second));
     let why = bench.refuses(&second, "onsite", "o-1", Role::Officer).await;
     assert!(why.contains(&said) && why.contains("own_visit"), "{why}");
 
@@ -404,12 +404,13 @@ pub(super) async fn a_clue_without_sealed_evidence_is_no_case(bench: Bench) {
     let machine = Machine::built_in();
     let mut ways = machine.from(machine.initial());
     assert!(ways.all(|way| way.guards.contains(&Guard::Sealed)));
-    let broken: [(&str, &dyn Fn(&mut Finding)); 5] = [
-        ("none", &|found| found.evidence_sha256.clear()),
-        ("short", &|found| found.evidence_sha256 = "00".to_owned()),
-        ("text", &|found| found.evidence_sha256 = "x".repeat(64)),
-        ("capitals", &|found| found.evidence_sha256 = "AB".repeat(32)),
-        ("silent", &|found| found.reason = " ".to_owned()),
+    type Breaks = (&'static str, fn(&mut Finding));
+    let broken: [Breaks; 5] = [
+        ("none", |found| found.evidence_sha256.clear()),
+        ("short", |found| found.evidence_sha256 = "00".to_owned()),
+        ("text", |found| found.evidence_sha256 = "x".repeat(64)),
+        ("capitals", |found| found.evidence_sha256 = "AB".repeat(32)),
+        ("silent", |found| found.reason = " ".to_owned()),
     ];
     for (id, change) in broken {
         for (severity, confirmed) in [(Severity::S1, true), (Severity::S3, false)] {
