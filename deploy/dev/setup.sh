@@ -42,6 +42,8 @@ if [[ $level == test ]]; then
     have psql || missing+=(postgresql-client)
     { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3-venv)
     have openssl || missing+=(openssl)
+    # Lends the shell its terminal.
+    have script || missing+=(bsdutils)
 fi
 
 if [[ ${#missing[@]} -gt 0 ]]; then

@@ -83,6 +83,13 @@ fn create_folder(folder: &FsPath) -> Result<()> {
     above.try_for_each(sync_folder)
 }
 
+/// A temporary name: `#` and nothing but digits, which listings leave out. With anything else in it
+/// the name is listed, and readers of a log take what stands behind `#` for no part of it: a table
+/// whose creation was cut short would count as created and could never be opened.
+fn staged_name(name: &str, number: u64) -> String {
+    format!("{name}#{}{number:010}", std::process::id())
+}
+
 /// A file under a temporary name in the folder where it will be.
 struct Staged {
     file: File,
@@ -98,8 +105,7 @@ impl Staged {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let (file, staged) = loop {
             let number = STAGED.fetch_add(1, Ordering::Relaxed);
-            // The library ignores names with `#`, and so do readers of the log.
-            let staged = folder.join(format!("{name}#{}-{number}", std::process::id()));
+            let staged = folder.join(staged_name(&name, number));
             match File::create_new(&staged) {
                 Ok(file) => break (file, staged),
                 // Of another container, or left over from one: processes in there have the same id.
@@ -305,6 +311,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_death_leaves_behind_is_not_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::from_filesystem_path(folder.path())
+            .unwrap()
+            .join("00000000000000000000.json");
+        let on_disk = folder.path().join("00000000000000000000.json");
+        // As when the process dies before the file has its name.
+        std::mem::forget(Staged::create(on_disk).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let store = DurableFiles::new();
+        let prefix = Path::from_filesystem_path(folder.path()).unwrap();
+        let listed = store.list_with_delimiter(Some(&prefix)).await.unwrap();
+        assert!(listed.objects.is_empty(), "{listed:?}");
+        assert!(store.get(&path).await.is_err());
+        store.put(&path, "one".into()).await.unwrap();
+        let listed = store.list_with_delimiter(Some(&prefix)).await.unwrap();
+        assert_eq!(listed.objects.len(), 1);
+    }
+
+    #[tokio::test]
     async fn temporary_names_that_are_taken_are_left_to_their_owners() {
         let folder = tempfile::tempdir().unwrap();
         let path = Path::from_filesystem_path(folder.path())
@@ -312,7 +338,7 @@ mod tests {
             .join("b.json");
         let next = STAGED.load(Ordering::Relaxed);
         for number in next..next + 50 {
-            let name = format!("b.json#{}-{number}", std::process::id());
+            let name = staged_name("b.json", number);
             fs::write(folder.path().join(name), "another's").unwrap();
         }
         let store = DurableFiles::new();

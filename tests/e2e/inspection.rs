@@ -282,6 +282,8 @@ fn complete(act: &mut Json, unit: &Json, draw_id: &str) {
         .collect();
     // Today, after the drawing; the data that were looked at are older.
     let at = |minutes: i64| in_minutes(minutes);
+    // As times are shown: Beijing, to the minute.
+    let shown = |minutes: i64| in_minutes(minutes + 8 * 60)[..16].replace('T', " ");
     for (key, value) in [
         ("act_id", json!("ACT-CHECKLIST-1")),
         ("draw_id", json!(draw_id)),
@@ -309,8 +311,8 @@ fn complete(act: &mut Json, unit: &Json, draw_id: &str) {
             json!({"channel": "client", "notified_at": at(35)}),
         ),
         ("started_at", json!(at(1))),
-        ("ended_at", json!(at(31))),
-        ("completed_at", json!(at(40))),
+        ("ended_at", json!(shown(31))),
+        ("completed_at", json!(shown(40))),
         ("signed_by", json!("复核人")),
         ("policy_id", json!("nonsite-default-1")),
     ] {

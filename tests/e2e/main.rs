@@ -22,6 +22,7 @@ mod demo;
 mod determinism;
 mod documents;
 mod findings;
+mod furnace;
 mod garbage;
 mod inspection;
 mod kill;

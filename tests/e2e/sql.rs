@@ -7,6 +7,9 @@ use crate::harness::process::Process;
 use crate::harness::sandbox::{Output, Sandbox, binary};
 use crate::harness::wait_for;
 
+mod shell;
+mod wires;
+
 const PASSWORD: &str = "correct horse battery";
 
 /// A server over the tables of a small demonstration.
@@ -41,6 +44,11 @@ impl Server {
         sandbox
             .run_with_input(&["user", "add", "alice", "--admin"], PASSWORD.as_bytes())
             .done();
+        Self::of(sandbox)
+    }
+
+    /// Starts the server of a sandbox.
+    fn of(sandbox: Sandbox) -> Self {
         let process = sandbox.spawn("serve", &["serve"]);
         let address = |name: &str| {
             let found = || {
@@ -331,13 +339,29 @@ fn tree(folder: &Path) -> Vec<(PathBuf, u64)> {
 
 fn every_example_of_the_guide_runs(server: &Server) {
     let guide = include_str!("../../docs/sql.md");
-    let mut count = 0;
-    for block in guide.split("```sql\n").skip(1) {
-        let sql = block.split("```").next().expect("a block ends");
+    let examples: Vec<&str> = guide
+        .split("```sql\n")
+        .skip(1)
+        .map(|block| block.split("```").next().expect("a block ends"))
+        .collect();
+    for sql in &examples {
         server.psql("alice", &["-At", "-c", sql]).done();
-        count += 1;
     }
-    assert!(count >= 15, "{count}");
+    // Every function of the table stands in one of them.
+    let functions = guide.split("\n## Functions\n").nth(1).expect("a section");
+    let functions = functions.split("```").next().expect("a table first");
+    let mut count = 0;
+    for row in functions.lines().filter(|line| line.starts_with("| `")) {
+        let names = row.split(" | ").next().expect("a first column");
+        for call in names.split('`').skip(1).step_by(2) {
+            let name = call.split('(').next().expect("a name or nothing");
+            let called = format!("{name}(");
+            let shown = examples.iter().any(|sql| sql.contains(&called));
+            assert!(shown, "no example of {name} in docs/sql.md");
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count}");
 }
 
 fn tables_as_they_were(server: &Server) {
@@ -427,61 +451,4 @@ fn a_restricted_user_sees_its_own_rows(server: &Server) {
         "SELECT count(*) FROM nonsite_meta.query_log WHERE \"user\" <> 'bob'",
     );
     assert_eq!(log, "0");
-}
-
-#[test]
-fn encrypted_connections_only_where_there_is_a_certificate() {
-    let mut sandbox = Sandbox::without_broker("sql-tls");
-    let made = Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem",
-        ])
-        .args(["-out", "cert.pem", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .current_dir(sandbox.path())
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    sandbox.set("serve.postgres", "127.0.0.1:0");
-    sandbox.set("serve.flight", "127.0.0.1:0");
-    sandbox.set("serve.http", "127.0.0.1:0");
-    sandbox.set("serve.users", "users.toml");
-    sandbox.set("serve.tls_cert", "cert.pem");
-    sandbox.set("serve.tls_key", "key.pem");
-    sandbox
-        .run_with_input(&["user", "add", "alice"], PASSWORD.as_bytes())
-        .done();
-    let server = sandbox.spawn("serve", &["serve"]);
-    let line = wait_for("the address", || {
-        let output = server.output();
-        output
-            .lines()
-            .find(|line| line.starts_with("postgresql "))
-            .map(str::to_owned)
-    });
-    assert!(line.ends_with(" tls"), "{line}");
-    let address = line.split_whitespace().nth(1).unwrap();
-    let port = address.rsplit_once(':').unwrap().1;
-    let ask = |mode: &str| {
-        let mut command = Command::new("psql");
-        let to = format!(
-            "host=localhost hostaddr=127.0.0.1 port={port} user=alice dbname=nonsite sslmode={mode} sslrootcert=cert.pem"
-        );
-        command
-            .args(["-X", "-At", &to, "-c", "SELECT 41 + 1"])
-            .env("PGPASSWORD", PASSWORD)
-            .current_dir(sandbox.path());
-        sandbox.finish(command)
-    };
-    assert_eq!(ask("verify-full").done().stdout.trim(), "42");
-    let plain = ask("disable");
-    assert_ne!(plain.code, 0);
-    assert!(plain.stderr.contains("encrypted"), "{}", plain.stderr);
-    // A certificate that cannot be used stops the start.
-    sandbox.write("cert.pem", "no certificate");
-    sandbox.run(&["serve"]).exits(2).complains(&["cert.pem"]);
 }

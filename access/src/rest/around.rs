@@ -1,7 +1,9 @@
 //! What surrounds a case: clocks beside its deadline, acts the workflow wrote, what was checked before.
 
 use chrono::{DateTime, Utc};
-use nonsite_analytics::review::{ActView, Checked, ClockTerms, Machine, RunningClock, Terms};
+use nonsite_analytics::review::{
+    ActView, Checked, ClockTerms, Investigation, Machine, OnsiteView, RunningClock, Share, Terms,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,6 +44,74 @@ impl From<ClockTerms> for TermsView {
         Self {
             version: terms.version,
             sha256: terms.sha256,
+        }
+    }
+}
+
+/// An on-site investigation that is led by another case.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Investigation)]
+pub(super) struct InvestigationView {
+    /// The case under which the visit is recorded.
+    lead: String,
+    /// When it began: that case came on-site.
+    since: DateTime<Utc>,
+}
+
+impl From<Investigation> for InvestigationView {
+    fn from(part: Investigation) -> Self {
+        Self {
+            lead: part.lead,
+            since: time(part.since),
+        }
+    }
+}
+
+/// What a case has to do with an on-site investigation.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnsiteShare {
+    /// The visit is recorded under it and serves others as well.
+    Leads,
+    /// It is part of it: the visit is recorded under another case.
+    Merged,
+    /// It is not on-site; if it goes there by now, it becomes part of it.
+    WouldMerge,
+}
+
+impl From<Share> for OnsiteShare {
+    fn from(share: Share) -> Self {
+        match share {
+            Share::Leads => Self::Leads,
+            Share::Merged => Self::Merged,
+            Share::WouldMerge => Self::WouldMerge,
+        }
+    }
+}
+
+/// The on-site investigation of a furnace of a waste incineration plant, as a case has to do with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OnsiteInvestigation {
+    /// The case under which the visit is recorded.
+    lead: String,
+    /// When it began: that case came on-site.
+    since: DateTime<Utc>,
+    /// What this case has to do with it.
+    share: OnsiteShare,
+    /// The cases that its visit serves besides the one that leads, in the order they came.
+    cases: Vec<String>,
+    /// The same in one sentence, Chinese and English.
+    notice: String,
+}
+
+impl From<OnsiteView> for OnsiteInvestigation {
+    fn from(view: OnsiteView) -> Self {
+        Self {
+            notice: view.to_string(),
+            lead: view.lead,
+            since: time(view.since),
+            share: view.share.into(),
+            cases: view.cases,
         }
     }
 }

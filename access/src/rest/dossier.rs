@@ -100,7 +100,7 @@ pub(super) struct TroubleView {
     basis: Option<String>,
     /// Number of the order to rectify.
     order_no: Option<String>,
-    /// Day by which it had to be done, as ordered.
+    /// By when it has or had to be done, extensions and returns counted: a Beijing day, or a time.
     due: Option<String>,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct MessageView {
     action: String,
     /// When it took effect.
     at: DateTime<Utc>,
-    /// By when, a Beijing time or day; null when the row tells none.
+    /// By when, a Beijing time or day; null when no time runs for whoever is told.
     due: Option<String>,
     /// What is ordered, or what was done.
     measures: Option<String>,

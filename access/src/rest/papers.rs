@@ -196,6 +196,8 @@ pub(super) struct Papers {
     late_record: Option<String>,
     /// Samples that were taken on the visit, or why there are none.
     samples: Option<String>,
+    /// Why a case that is part of another's on-site investigation is visited apart.
+    own_visit: Option<String>,
     /// Why there is no video of the visit.
     no_video: Option<String>,
     /// Why an answer is given, or an extension asked for, without a proof.
@@ -316,6 +318,7 @@ impl Papers {
             ("visited_at", self.visited_at),
             ("late_record", self.late_record),
             ("samples", self.samples),
+            ("own_visit", self.own_visit),
             ("no_video", self.no_video),
             ("no_proof", self.no_proof),
             ("due", self.due.map(day)),

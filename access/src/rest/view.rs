@@ -7,7 +7,9 @@ use nonsite_analytics::review::{Attachment, Case, Checked, Event, Machine, NextS
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::around::{CaseActView, CheckedView, ClockView, TermsView};
+use super::around::{
+    CaseActView, CheckedView, ClockView, InvestigationView, OnsiteInvestigation, TermsView,
+};
 use super::files::Shows;
 
 /// An instant in microseconds UTC as a time.
@@ -116,6 +118,8 @@ pub(super) struct CaseView {
     terms: Option<TermsView>,
     /// Clocks that run beside the deadline, such as those of a penalty case.
     clocks: Vec<ClockView>,
+    /// The on-site investigation of the furnace, led by another case, that it was last part of.
+    investigation: Option<InvestigationView>,
     /// From when the data show whether the measures helped.
     measured_from: Option<DateTime<Utc>>,
     /// End of the look-back.
@@ -197,6 +201,7 @@ impl CaseView {
             withdrawn: case.withdrawn,
             overdue: case.overdue,
             terms: case.terms.map(TermsView::from),
+            investigation: case.investigation.map(InvestigationView::from),
             clocks: case
                 .clocks
                 .into_iter()
@@ -264,6 +269,9 @@ pub(super) struct CaseDetail {
     merged: Vec<CaseView>,
     /// What was checked on the same outlet of late, the latest first; empty for an enterprise.
     already_checked: Vec<CheckedView>,
+    /// The on-site investigation of the furnace that it leads, is part of, or would become part of; null when
+    /// there is none.
+    onsite: Option<OnsiteInvestigation>,
 }
 
 impl CaseDetail {
@@ -279,6 +287,7 @@ impl CaseDetail {
                 .map(|case| CaseView::of(case, machine, now))
                 .collect(),
             already_checked: checked.into_iter().map(CheckedView::from).collect(),
+            onsite: shown.onsite.map(OnsiteInvestigation::from),
         }
     }
 }

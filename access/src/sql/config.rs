@@ -34,7 +34,7 @@ pub struct Config {
     pub timeout_s: u64,
     /// Rows of one result; more is an error, never a silently shortened result.
     pub max_rows: u64,
-    /// Size of one result in memory, MiB.
+    /// Size of one result as it is sent, MiB: a text counts in every row.
     pub max_result_mb: u64,
     /// Seconds after which a new query looks for new versions of the tables.
     pub refresh_s: u64,

@@ -32,7 +32,7 @@ use super::log::QueryLog;
 use super::reads::ReadLog;
 use super::run::Stop;
 use super::users::{User, Users};
-use super::{Fault, FaultKind, guard};
+use super::{Fault, FaultKind, ends, guard};
 use crate::Error;
 
 /// How much lower than the rest of the process the threads of queries stand (Linux niceness).
@@ -71,6 +71,9 @@ pub struct Engine {
     log: QueryLog,
     pool: Option<Runtime>,
     handle: Handle,
+    /// For statements that end queries ([`ends`]).
+    aside: Option<Runtime>,
+    beside: Handle,
     connections: Connections,
     /// Where queries spill to; one for all, because its limit is one for all.
     disk: Arc<DiskManager>,
@@ -81,6 +84,8 @@ pub struct Engine {
     turns_of: Turns,
     running_of: Turns,
     known: tokio::sync::Mutex<Option<Known>>,
+    /// The catalogues found last, for those who cannot wait for the tables to be opened anew.
+    last: Mutex<BTreeMap<User, Arc<Catalogue>>>,
 }
 
 /// The state of the tables, and the catalogues over it.
@@ -111,6 +116,16 @@ impl Engine {
                 part: "sql",
                 what: format!("threads of queries: {error}"),
             })?;
+        let aside = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(1)
+            .thread_name("nonsite-stop")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Part {
+                part: "sql",
+                what: format!("thread of statements that end queries: {error}"),
+            })?;
         let disk = spill(&setup.config).map_err(|error| Error::Part {
             part: "sql",
             what: format!("spill files: {error}"),
@@ -122,11 +137,14 @@ impl Engine {
             log: QueryLog::new(setup.config.log_queries, Arc::clone(&setup.clock)),
             handle: pool.handle().clone(),
             pool: Some(pool),
+            beside: aside.handle().clone(),
+            aside: Some(aside),
             turns: Arc::new(Semaphore::new(setup.config.at_once())),
             plannings_of: Turns::default(),
             turns_of: Turns::default(),
             running_of: Turns::default(),
             known: tokio::sync::Mutex::default(),
+            last: Mutex::default(),
             setup,
         }))
     }
@@ -151,9 +169,32 @@ impl Engine {
         &self.setup.users
     }
 
-    /// The threads queries run on.
-    pub fn pool(&self) -> &Handle {
-        &self.handle
+    /// The threads queries run on; those that end queries have one to themselves.
+    pub(super) fn lane(&self, ends: bool) -> &Handle {
+        match ends {
+            true => &self.beside,
+            false => &self.handle,
+        }
+    }
+
+    /// What a user finds when planning this statement: what there is now, or, to end queries, what was
+    /// found last, because opening tables can take as long as a query.
+    ///
+    /// # Errors
+    /// The tables cannot be read.
+    pub async fn catalogue_for(
+        self: &Arc<Self>,
+        user: &User,
+        query: &Statement,
+    ) -> Result<Arc<Catalogue>, Fault> {
+        let last = match ends::statement(query) {
+            true => self.last.lock().get(user).cloned(),
+            false => None,
+        };
+        match last {
+            Some(last) => Ok(last),
+            None => self.catalogue(user).await,
+        }
     }
 
     /// What a user finds now.
@@ -208,6 +249,11 @@ impl Engine {
             clock: &self.setup.clock,
         };
         let catalogue = Arc::new(Catalogue::build(&ground, user).await?);
+        {
+            let mut last = self.last.lock();
+            last.retain(|known, _| known.name != key.name);
+            last.insert(key.clone(), Arc::clone(&catalogue));
+        }
         known.catalogues.insert(key, Arc::clone(&catalogue));
         Ok(catalogue)
     }
@@ -237,10 +283,10 @@ impl Engine {
     ) -> Result<LogicalPlan, Fault> {
         let allowed = allowed(&self.setup.config, timeout);
         let mut stopped = stop.watch();
-        let planning = self.planning(
-            user,
-            move || async move { guard::plan(&state, &query).await },
-        );
+        let ends = ends::statement(&query);
+        let planning = self.planning(user, ends, move || async move {
+            guard::plan(&state, &query).await
+        });
         tokio::select! {
             planned = tokio::time::timeout(allowed, planning) => {
                 planned.unwrap_or_else(|_| Err(Fault::too_long(allowed)))
@@ -255,8 +301,9 @@ impl Engine {
         user: &str,
         state: SessionState,
         plan: LogicalPlan,
+        ends: bool,
     ) -> Result<(SessionState, Arc<dyn ExecutionPlan>), Fault> {
-        let planning = self.planning(user, move || async move {
+        let planning = self.planning(user, ends, move || async move {
             let planned = state.create_physical_plan(&plan).await?;
             Ok::<_, Fault>((state, planned))
         });
@@ -268,6 +315,7 @@ impl Engine {
     async fn planning<T, F>(
         &self,
         user: &str,
+        ends: bool,
         work: impl FnOnce() -> F + Send + 'static,
     ) -> Result<T, Fault>
     where
@@ -278,12 +326,17 @@ impl Engine {
         let most = leaving_one(config.worker_threads());
         // A tool with many connections prepares on all of them at once.
         let waiting = config.connections.max(WAITING);
-        let of_user = of_user(&self.plannings_of, user, most, waiting).await?;
-        let of_all = taken(Arc::clone(&self.plannings)).await?;
-        let handle = self.handle.clone();
+        let turns = match ends {
+            true => None,
+            false => Some((
+                of_user(&self.plannings_of, user, most, waiting).await?,
+                taken(Arc::clone(&self.plannings)).await?,
+            )),
+        };
+        let handle = self.lane(ends).clone();
         let (_wanted, unwanted) = oneshot::channel::<()>();
-        let planned = self.handle.spawn_blocking(move || {
-            let _turns = (of_user, of_all);
+        let planned = self.lane(ends).spawn_blocking(move || {
+            let _turns = turns;
             handle.block_on(async move {
                 tokio::select! {
                     biased;
@@ -382,7 +435,7 @@ async fn taken(turns: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.take() {
+        for pool in [self.pool.take(), self.aside.take()].into_iter().flatten() {
             // Waiting for queries inside an asynchronous task is not allowed, and not wanted.
             pool.shutdown_background();
         }

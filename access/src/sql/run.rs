@@ -6,7 +6,8 @@
 //! - a result that is cut off is an error. A short result that looks like a whole one would end up
 //!   in a report;
 //! - when the answer is dropped, the query ends: the client is gone or does not want the rest;
-//! - nothing of a query runs on the threads that ingest, detect and answer on the network.
+//! - nothing of a query runs on the threads that ingest, detect and answer on the network;
+//! - a statement that ends queries waits for none of them, neither for a turn nor for a thread.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,11 +16,10 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
@@ -27,37 +27,49 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
-use super::constants;
 use super::engine::{Engine, allowed};
-use super::held::counted;
 use super::log::{Asked, Counts, Ticket};
 use super::memory::QueryMemory;
 use super::scans::Scans;
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, constants, ends, held, sent, wide};
 
 /// Batches that wait for the client; more would only fill memory.
 const AHEAD: usize = 2;
 /// Consumers of memory that an error about memory names.
 const NAMED: usize = 3;
 
-/// Tells the queries of a connection to stop.
+/// Tells the queries of a connection to stop: those begun with it or with a clone of it.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Sender<()>);
+pub struct Stop {
+    told: watch::Sender<()>,
+    /// Keeps its place: what was told before the statement began is not for it, what is told between
+    /// the steps of its way, when nothing of it runs, is.
+    since: watch::Receiver<()>,
+}
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(watch::Sender::new(()))
+        let (told, since) = watch::channel(());
+        Self { told, since }
     }
 }
 
 impl Stop {
-    /// Stops what runs now; what comes later is not touched.
+    /// Stops what has begun; what comes later is not touched.
     pub fn now(&self) {
-        self.0.send_replace(());
+        self.told.send_replace(());
+    }
+
+    /// For a statement that begins now.
+    pub fn begin(&self) -> Self {
+        Self {
+            told: self.told.clone(),
+            since: self.told.subscribe(),
+        }
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<()> {
-        self.0.subscribe()
+        self.since.clone()
     }
 }
 
@@ -181,9 +193,13 @@ impl Watched {
     async fn watch(mut self, engine: Arc<Engine>, run: Run) {
         let (columns, send) = (Arc::clone(&self.columns), self.send.clone());
         let counts = self.ticket.counts();
-        let pool = engine.pool().clone();
+        let ends = match ends::plan(&run.plan) {
+            Ok(ends) => ends,
+            Err(error) => return self.end(Err(error.into())).await,
+        };
+        let pool = engine.lane(ends).clone();
         let mut work = AbortOnDrop(
-            pool.spawn(async move { work(&engine, run, &counts, &columns, &send).await }),
+            pool.spawn(async move { work(&engine, run, ends, &counts, &columns, &send).await }),
         );
         let outcome = tokio::select! {
             outcome = timeout_at(self.began + self.allowed, &mut work.0) => match outcome {
@@ -195,6 +211,11 @@ impl Watched {
             Ok(()) = self.stopped.changed() => Err(Fault::stopped()),
         };
         drop(work);
+        self.end(outcome).await;
+    }
+
+    /// Notes the end, and tells the client what ended it too early.
+    async fn end(self, outcome: Result<(), Fault>) {
         self.ticket.done(outcome.as_ref().copied());
         if let Err(fault) = outcome {
             let columns = self.columns.lock().take();
@@ -222,6 +243,7 @@ impl<T> Drop for AbortOnDrop<T> {
 async fn work(
     engine: &Engine,
     run: Run,
+    ends: bool,
     counts: &Counts,
     columns: &Columns,
     send: &mpsc::Sender<Result<RecordBatch, Fault>>,
@@ -230,7 +252,6 @@ async fn work(
     // Its own turn among the user's queries first, so that one user's queue holds up nobody else.
     let user = run.asked.user;
     // What ends a query must not wait for it.
-    let ends = only_ends_queries(&run.plan)?;
     let _of_user = match ends {
         true => None,
         false => Some(engine.turn_of(&user).await?),
@@ -240,9 +261,9 @@ async fn work(
         false => Some(engine.turn(&user).await?),
     };
     let state = own_memory(engine, run.state)?;
-    let planned = engine.physical(&user, state, run.plan);
+    let planned = engine.physical(&user, state, run.plan, ends);
     let (state, plan) = planned.await?;
-    let plan = counted(plan)?;
+    let plan = wide::counted(held::counted(plan)?)?;
     constants::check(&plan)?;
     let (schema, scans) = (plan.schema(), Scans::of(&plan));
     let mut stream = execute_stream(plan, state.task_ctx())?;
@@ -257,8 +278,8 @@ async fn work(
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let (rows, bytes) = counts.so_far();
-        let rows = rows + batch.num_rows() as u64;
-        let bytes = bytes + batch.get_array_memory_size() as u64;
+        let (more_rows, more_bytes) = (batch.num_rows() as u64, sent::bytes(&batch));
+        let (rows, bytes) = (rows + more_rows, bytes.saturating_add(more_bytes));
         if rows > limits.max_rows {
             return Err(Fault::new(
                 FaultKind::TooLarge,
@@ -279,10 +300,7 @@ async fn work(
                 ),
             ));
         }
-        counts.add(
-            batch.num_rows() as u64,
-            batch.get_array_memory_size() as u64,
-        );
+        counts.add(more_rows, more_bytes);
         let gone = || Fault::new(FaultKind::Cancelled, "the client went away");
         match send.try_send(Ok(batch)) {
             Ok(()) => {}
@@ -296,34 +314,6 @@ async fn work(
         }
     }
     Ok(())
-}
-
-/// Whether a statement does nothing but end queries of its user, by number or out of the list of
-/// connections.
-fn only_ends_queries(plan: &LogicalPlan) -> Result<bool, Fault> {
-    let (mut ends, mut nothing_else) = (false, true);
-    plan.apply_with_subqueries(|node| {
-        nothing_else &= match node {
-            LogicalPlan::TableScan(scan) => scan.table_name.table() == "pg_stat_activity",
-            LogicalPlan::Projection(_)
-            | LogicalPlan::Filter(_)
-            | LogicalPlan::SubqueryAlias(_)
-            | LogicalPlan::Limit(_)
-            | LogicalPlan::EmptyRelation(_) => true,
-            _ => false,
-        };
-        for expr in node.expressions() {
-            ends |= expr.exists(|expr| {
-                let name = match expr {
-                    Expr::ScalarFunction(function) => function.name(),
-                    _ => "",
-                };
-                Ok(matches!(name, "pg_cancel_backend" | "pg_terminate_backend"))
-            })?;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(ends && nothing_else)
 }
 
 /// The state with a memory pool that this query has to itself.

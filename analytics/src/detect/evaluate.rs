@@ -38,6 +38,9 @@ pub(super) struct Evaluation {
     pub(super) unjudged: Vec<BTreeMap<Unjudged, i64>>,
     /// Rules that failed over these data, with what was wrong first.
     pub(super) failed: BTreeMap<String, String>,
+    /// Rules that judge without the help of their screens, and all of them where no id is named, with
+    /// what was wrong first.
+    pub(super) unscreened: BTreeMap<Option<String>, String>,
     /// What the passes settled.
     pub(super) looked: Vec<Looked>,
     pub(super) core: BTreeSet<LoggerDay>,
@@ -71,6 +74,7 @@ impl Evaluation {
             rules: reports(catalogue),
             unjudged: vec![BTreeMap::new(); catalogue.rules().len()],
             failed: BTreeMap::new(),
+            unscreened: BTreeMap::new(),
             looked: Vec::new(),
             core: BTreeSet::new(),
             core_long: BTreeSet::new(),
@@ -94,6 +98,13 @@ impl Evaluation {
             for (why, windows) in looked.not_evaluated(*rule) {
                 *report.not_evaluated.entry(why.to_owned()).or_default() += windows;
             }
+        }
+        for (rule, what) in &looked.failed {
+            let rule = Some(self.rules[*rule].rule.clone());
+            self.unscreened.entry(rule).or_insert(what.clone());
+        }
+        if let Some(what) = &looked.fault {
+            self.unscreened.entry(None).or_insert(what.clone());
         }
         self.screen = (self.screen.0 + looked.rows, self.screen.1 + looked.ms);
     }

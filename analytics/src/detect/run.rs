@@ -237,6 +237,15 @@ fn problems(layers: &Layers, catalogue: &Catalogue, evaluation: &Evaluation) -> 
              before stands: {what}"
         )
     }));
+    problems.extend(evaluation.unscreened.iter().map(|(rule, what)| {
+        let whose = match rule {
+            Some(rule) => {
+                format!("the [screen] of rule {rule} failed: its query judges those days")
+            }
+            None => "the pass for screens failed: every rule's query judges every day".to_owned(),
+        };
+        format!("{whose}, which is slower and finds the same: {what}")
+    }));
     problems
 }
 

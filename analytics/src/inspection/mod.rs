@@ -10,7 +10,8 @@
 //! - [`sample`]: closed cases for the audit of the bodies (稽查), at random and by risk;
 //! - [`audits`]: the audits themselves;
 //! - [`supervision`]: special supervision, samplings of case files, evaluations of the year;
-//! - [`roster`]: the officers and their certificates.
+//! - [`roster`]: the officers and their certificates;
+//! - [`times`]: times in files of records as people write them.
 //!
 //! Invariants:
 //! - a drawing follows from its list, its seed and its rules alone, and every drawing that was kept
@@ -36,6 +37,7 @@ pub mod roster;
 pub mod sample;
 pub mod stored;
 pub mod supervision;
+pub mod times;
 mod words;
 
 pub use config::{Config, EmissionBasis};

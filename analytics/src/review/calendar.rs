@@ -132,9 +132,24 @@ pub fn beijing_text(micros: i64) -> String {
     )
 }
 
+/// A deadline: the day alone when it ends with one, `2026-10-09`, else `2026-10-09 18:00`.
+pub(super) fn until_text(due: i64) -> String {
+    if beijing_day_start(beijing_day(due)) != due {
+        return beijing_text(due);
+    }
+    let last = beijing_text(due - 1);
+    last.split(' ').next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_that_ends_with_a_day_is_that_day() {
+        assert_eq!(until_text(at("2026-03-10 00:00")), "2026-03-09");
+        assert_eq!(until_text(at("2026-03-10 09:30")), "2026-03-10 09:30");
+    }
 
     fn at(text: &str) -> i64 {
         chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M")

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
+use super::investigation::Investigation;
 use super::parts::{Severity, UnitKind};
 use super::penalty::Procedure;
 use super::reported::SourceSystem;
@@ -241,6 +242,9 @@ pub struct Case {
     /// The approval of the visit that is on its way or was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visit_approval: Option<VisitApproval>,
+    /// The on-site investigation, led by another case, that it was last part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub investigation: Option<Investigation>,
     /// It ended as a reminder and nobody ever decided on it: a finding that turns out to be confirmed
     /// is a clue all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

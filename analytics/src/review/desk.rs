@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::calendar::{Calendar, parse_day};
 use super::case::{Case, Plan, Signature};
 use super::error::{Error, Refusal};
-use super::guard::Situation;
+use super::guard::{Guard, Situation};
+use super::investigation::{OWN_VISIT, is_onsite};
 use super::machine::Machine;
 use super::parts::{Counts, FourEyes, Role, Severity, Transition};
 use super::penalty::Procedure;
@@ -301,6 +302,12 @@ impl Desk {
             after.visit_approval = after
                 .visit_approval
                 .filter(|_| state.is_some_and(|state| state.approved));
+        }
+        let onsite = |state: &str| is_onsite(&self.machine, state);
+        let apart = way.guards.contains(&Guard::VisitedOnce) && input.get(OWN_VISIT).is_some();
+        // Of which investigation it is part is found anew whenever it comes on-site.
+        if apart || (onsite(&way.to) && !onsite(&case.state)) {
+            after.investigation = None;
         }
         if let Some(fact) = way.notes {
             fact.note(&mut after, actor, input, effective_at);

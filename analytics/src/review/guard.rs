@@ -14,6 +14,8 @@ use nonsite_schemas::time::beijing_day_start;
 
 /// Rectification returned this often goes on-site.
 const RETURNS_BEFORE_ONSITE: u32 = 2;
+/// Hexadecimal digits of a seal, a SHA-256.
+const SEAL_DIGITS: usize = 64;
 /// Extensions a case may get.
 const MOST_EXTENSIONS: u32 = 2;
 
@@ -21,6 +23,8 @@ const MOST_EXTENSIONS: u32 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
+    /// The clue comes with its evidence, complete and sealed (bundle B0).
+    Sealed,
     /// The finding is past the marking deadline.
     Confirmed,
     /// Severity S3, S2 or S1.
@@ -45,6 +49,10 @@ pub enum Guard {
     VisitFilmed,
     /// The visit is recorded on its day, or a reason says why not.
     RecordedSameDay,
+    /// No other case's visit serves the case, or a reason says why it is visited apart.
+    VisitedOnce,
+    /// The visit of another case of the same furnace serves the case.
+    PartOfVisit,
     /// At least one file is attached, with the action or before it.
     HasEvidence,
     /// The checklist is complete and nothing on it fails.
@@ -122,6 +130,7 @@ impl Guard {
     /// What the condition asks for, for tables and messages.
     pub fn text(self) -> &'static str {
         match self {
+            Self::Sealed => "its evidence is complete and sealed",
             Self::Confirmed => "the finding is confirmed",
             Self::SeverityS3OrWorse => "severity S3 or worse",
             Self::SeverityS1 => "severity S1",
@@ -136,6 +145,10 @@ impl Guard {
             Self::RecordedSameDay => {
                 "recorded on the day of the visit, or `late_record` says why not"
             }
+            Self::VisitedOnce => {
+                "no other case's visit serves it, or `own_visit` says why it is visited apart"
+            }
+            Self::PartOfVisit => "the visit of another case of the same furnace serves it",
             Self::HasEvidence => "evidence is attached",
             Self::EveryItemPasses => "every item of the checklist passes or does not apply",
             Self::AnItemFails => "an item of the checklist fails, with its reason",
@@ -191,6 +204,7 @@ impl Guard {
         let case = at.case;
         let hold = |holds: bool, why: String| if holds { Ok(()) } else { Err(why) };
         match self {
+            Self::Sealed => sealed(case),
             Self::Confirmed => hold(
                 case.confirmed,
                 "the finding is provisional: the marking deadline has not passed".to_owned(),
@@ -236,7 +250,9 @@ impl Guard {
             | Self::VisitApproved
             | Self::VisitUnapproved
             | Self::VisitFilmed
-            | Self::RecordedSameDay => visit::check(self, at),
+            | Self::RecordedSameDay
+            | Self::VisitedOnce
+            | Self::PartOfVisit => visit::check(self, at),
             Self::ChecksDone => hold(
                 case.check_at.is_none(),
                 "a check of the look-back waits to be run".to_owned(),
@@ -276,7 +292,7 @@ impl Guard {
             Self::ConflictsAnswered => review_row::answered(at.input),
             Self::HasEvidence => hold(
                 !at.input.attachments.is_empty() || case.files_added > 0,
-                "nothing is attached: evidence of the measures is required".to_owned(),
+                "nothing is attached: evidence is required".to_owned(),
             ),
             Self::EveryItemPasses => checklist::complete(at.input.get("items").unwrap_or_default()),
             Self::AnItemFails => checklist::failing(at.input.get("items").unwrap_or_default()),
@@ -325,6 +341,23 @@ impl Guard {
             | Self::PaidOrReason => penalty::check(self, at),
         }
     }
+}
+
+/// The evidence of a clue is sealed in one piece: a seal that is none says that the bundle is not whole.
+fn sealed(case: &Case) -> Result<(), String> {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let seal = &case.evidence_sha256;
+    let lacks = if seal.len() != SEAL_DIGITS || !seal.bytes().all(digit) {
+        "SHA-256 of its evidence"
+    } else if case.reason.trim().is_empty() {
+        "sentence that says what was found"
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "线索证据包不完整 / finding {} has no {lacks}: without its evidence it is no case; detect it again",
+        case.anomaly_id
+    ))
 }
 
 /// Limitation of penalties, and its length after serious harm to life, health or finance.

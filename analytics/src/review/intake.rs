@@ -185,7 +185,7 @@ impl Service {
                 false
             }
             None => {
-                self.open_case(tx.as_mut(), finding, now, intake).await?;
+                Box::pin(self.open_case(tx.as_mut(), finding, now, intake)).await?;
                 true
             }
         };
@@ -249,11 +249,11 @@ impl Service {
         }
         match self.parent_of(tx, &case, now).await? {
             Parent::Relapsed(parent) => {
-                self.reopen(tx, &parent, &case, now).await?;
+                Box::pin(self.reopen(tx, &parent, &case, now)).await?;
                 intake.reopened += 1;
             }
             Parent::Open(parent) => {
-                self.merge(tx, &parent, &case, now).await?;
+                Box::pin(self.merge(tx, &parent, &case, now)).await?;
                 intake.merged += 1;
             }
             Parent::None => {
@@ -376,6 +376,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         check_at: None,
         plan: None,
         visit_approval: None,
+        investigation: None,
         only_reminded: false,
         look_back_until: None,
         return_count: 0,

@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::calendar::beijing_text;
+use super::calendar::{beijing_text, until_text};
 use super::case::Case;
 use super::error::Error;
 use super::event::Event;
+use super::mirror::read;
 use super::parts::Role;
 use super::service::Service;
 
@@ -93,7 +94,8 @@ pub struct Message {
     pub action: String,
     /// When it took effect.
     pub at: i64,
-    /// By when, Beijing time or day; nothing when the row tells none.
+    /// By when, Beijing time or day: of an order, the end of the enterprise's time with which the row left
+    /// it; nothing when no time runs for whoever is told.
     pub due: Option<String>,
     /// What is ordered, or what was done.
     pub measures: Option<String>,
@@ -138,7 +140,13 @@ impl Service {
                     continue;
                 };
                 let before = events.partition_point(|other| other.seq < event.seq);
-                let told = self.message(kind, event, case, &events[..before]);
+                let told = match self.message(kind, event, case, &events[..before]) {
+                    Some(message) if kind == MessageKind::Order => Some(Message {
+                        due: self.ordered_until(event).await?,
+                        ..message
+                    }),
+                    told => told,
+                };
                 found.extend(told.filter(|message| {
                     self.caller.scope.permits.is_none() || message.addressee == Role::Enterprise
                 }));
@@ -202,6 +210,21 @@ impl Service {
             revokes,
             text: kind.text().to_owned(),
             hash: event.hash.clone(),
+        })
+    }
+
+    /// By when an enterprise has to do what a row orders: as the row left the case, so that a usual
+    /// deadline is told like one that was set. While something is only sent, no time of its own runs.
+    async fn ordered_until(&self, event: &Event) -> Result<Option<String>, Error> {
+        let state = self.machine().state(&event.to_state);
+        if state.is_none_or(|state| state.holder != Role::Enterprise) {
+            return Ok(None);
+        }
+        let kept = self.store.version(&event.case_id, event.case_version);
+        Ok(match kept.await? {
+            Some(row) => read(&row)?.due_at.map(until_text),
+            // From before versions were kept.
+            None => event.fields.get("due").cloned(),
         })
     }
 

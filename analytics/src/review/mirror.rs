@@ -110,7 +110,8 @@ impl Service {
     }
 }
 
-fn read(row: &VersionRow) -> Result<Case, Error> {
+/// The case that a kept version holds.
+pub(super) fn read(row: &VersionRow) -> Result<Case, Error> {
     serde_json::from_str(&row.document).map_err(|error| {
         Error::Chain(ChainFault::Unreadable {
             what: "a version of case".to_owned(),

@@ -22,6 +22,7 @@
 //! - **W6** Nobody sees or touches a case outside their [`Scope`]; a request with a key is done once.
 //! - **W7** Nothing is decided by one person alone or by the program: dismissing, and approving from S2 on,
 //!   takes two signatures; behind any other decision there are two persons all the same.
+//! - **W8** A visit of a furnace that serves several cases is one act, and every one of them names it.
 //!
 //! Failure modes: another process holds the database ([`StoreError::Busy`], trying again helps);
 //! somebody was faster ([`StoreError::Conflict`], tried again inside); the clock runs backwards
@@ -50,6 +51,7 @@ mod evidence;
 mod fields;
 mod guard;
 mod intake;
+mod investigation;
 mod look_back;
 mod machine;
 mod manifest;
@@ -133,6 +135,7 @@ pub(crate) use evidence::near;
 pub use evidence::{CaseFile, EvidenceKind, FileFacts, Incoming, Kept, SeenBefore};
 pub use guard::Guard;
 pub use intake::{Finding, Intake};
+pub use investigation::{Investigation, OnsiteView, Share};
 pub use machine::{Machine, MachineError};
 pub use messages::{Message, MessageKind};
 pub use mirror::Mirrored;

@@ -166,6 +166,8 @@ fn the_walks_go_every_way_there_is() {
         ("returned", "escalate"),
         ("closed", "relapse"),
         ("case", "hold_hearing"),
+        // Needs another case of the same furnace.
+        ("to_onsite", "visited_jointly"),
     ];
     let ways: Vec<(&str, &str)> = machine
         .transitions()
@@ -186,13 +188,28 @@ fn the_walks_go_every_way_there_is() {
 }
 
 /// W2 through the store: whatever happens, the chain is sound and every case is what it says.
-async fn a_sound_chain(bench: &Bench, starts: [(Severity, bool); 3], moves: &[(Move, usize)]) {
+/// The cases are of one furnace, or have nothing to do with each other.
+async fn a_sound_chain(
+    bench: &Bench,
+    one_furnace: bool,
+    starts: [(Severity, bool); 3],
+    moves: &[(Move, usize)],
+) {
     let findings: Vec<_> = ["a", "b", "c"]
         .iter()
         .zip(starts)
         .map(|(id, (severity, confirmed))| {
             let mut found = finding(id, severity);
             found.confirmed = confirmed;
+            if one_furnace {
+                found.permit_no = Some("BURN".to_owned());
+                found.outlet_uid = Some("BURNDA001".to_owned());
+                // Neither of one kind nor of one time: on-site they meet.
+                found.rule_group = format!("group-{id}");
+                let apart = i64::from(id.as_bytes()[0] - b'a') * 2 * HOUR;
+                found.window_start += apart;
+                found.window_end += apart;
+            }
             found
         })
         .collect();
@@ -229,6 +246,13 @@ async fn a_sound_chain(bench: &Bench, starts: [(Severity, bool); 3], moves: &[(M
             );
             assert!(pair[1].at >= pair[0].at);
         }
+        for event in events.iter().filter(|row| row.action == "visited_jointly") {
+            assert!(event.fields.contains_key("investigation"), "{event:?}");
+            assert!(
+                !event.fields.contains_key("act"),
+                "one visit, one act: {event:?}"
+            );
+        }
     }
 }
 
@@ -240,16 +264,17 @@ fn any_sequence_leaves_a_sound_chain(on_postgres: bool) {
     let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
     let starts = [any_start(), any_start(), any_start()];
     let sequences = (
+        any::<bool>(),
         starts,
         proptest::collection::vec((any_move(), 0..3_usize), 1..80),
     );
-    let outcome = runner.run(&sequences, |(starts, moves)| {
+    let outcome = runner.run(&sequences, |(one_furnace, starts, moves)| {
         runtime.block_on(async {
             let bench = match on_postgres {
                 true => Bench::postgres(&config()).await,
                 false => Bench::sqlite(&config()).await,
             };
-            a_sound_chain(&bench, starts, &moves).await;
+            a_sound_chain(&bench, one_furnace, starts, &moves).await;
         });
         Ok(())
     });
@@ -283,5 +308,6 @@ fn settings_are_checked_by_key() {
         })
         .contains("2026-10-01 is a holiday as well")
     );
+    assert!(of(&|config| config.onsite_merge_days = 6).contains("0 to 5"));
     Config::default().validate().unwrap();
 }

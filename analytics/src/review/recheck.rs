@@ -30,7 +30,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 34] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 38] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -65,6 +65,10 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 34] = [
     registry::NOT_KNOWN,
     super::penalty::LATE_DAYS,
     super::penalty::LATE_FINE,
+    super::investigation::LEAD,
+    super::investigation::SINCE,
+    super::investigation::PART,
+    super::investigation::ACT,
 ];
 
 /// Hours of normal operation a rule has to be silent for.

@@ -15,6 +15,7 @@ use super::case::{Case, sha256_of};
 use super::desk::{Desk, Moved};
 use super::error::{Error, Refusal};
 use super::event::{Event, GENESIS};
+use super::investigation::OnsiteView;
 use super::machine::Machine;
 use super::marks;
 use super::parts::Role;
@@ -60,6 +61,8 @@ pub struct Shown {
     pub acts: Vec<ActView>,
     /// The findings that one order is about: those merged into the case.
     pub merged: Vec<Case>,
+    /// The on-site investigation of the furnace that it leads, is part of, or would become part of.
+    pub onsite: Option<OnsiteView>,
 }
 
 impl Service {
@@ -234,6 +237,7 @@ impl Service {
         }
         let next = self.desk.next_steps(&case);
         let acts = self.acts_of(case_id).await?;
+        let onsite = self.onsite_view(&case, &events).await?;
         let mut merged = Vec::new();
         for id in merged_into(&events) {
             let part = self.store.case(id).await?;
@@ -251,6 +255,7 @@ impl Service {
             timer,
             acts,
             merged,
+            onsite,
         })
     }
 
@@ -360,7 +365,8 @@ impl Service {
         }
     }
 
-    /// Writes the versions of a case and their audit rows; returns the last version.
+    /// Writes the versions of a case and their audit rows, and what follows from them for the on-site
+    /// investigation of a furnace; returns the last version.
     pub(super) async fn record(
         &self,
         tx: &mut dyn Tx,
@@ -372,7 +378,9 @@ impl Service {
         for moved in moves {
             stored = Some(self.record_one(tx, stored.as_ref(), moved, now).await?);
         }
-        Ok(stored.unwrap_or_else(|| before.clone()))
+        let after = stored.unwrap_or_else(|| before.clone());
+        // On the heap: cases are large, and what follows is part of every change there is.
+        Box::pin(self.investigate(tx, before, after, now)).await
     }
 
     /// Writes one version of a case (`before` is `None` for a new one) and its audit row.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Calendar;
 use super::case::Case;
 use super::error::Error;
+use super::investigation::MOST_DAYS;
 use super::machine::Machine;
 use super::parts::UnitKind;
 
@@ -65,6 +66,10 @@ pub struct Config {
     /// How far back cases and acts of the same outlet are pointed out where a clue is decided on, days;
     /// 1 to 366, default 30.
     pub checked_days: u32,
+    /// Within how many days on-site investigations of the same furnace of a waste incineration plant merge
+    /// into one, calendar days in Beijing with the first one included; 0 (never) to 5 (the default and the
+    /// most that Order 10 of 2019 allows).
+    pub onsite_merge_days: u32,
     /// Kafka topic by which the acts of the workflow reach table `inspections`; empty (the default)
     /// writes them there directly.
     pub acts_topic: String,
@@ -91,6 +96,7 @@ impl Default for Config {
             body_level: OrgLevel::SubBureau,
             bundles: None,
             checked_days: 30,
+            onsite_merge_days: MOST_DAYS,
             acts_topic: String::new(),
         }
     }
@@ -154,6 +160,16 @@ impl Config {
             return fault(
                 "checked_days",
                 format!("{} is out of range: 1 to 366", self.checked_days),
+            );
+        }
+        if self.onsite_merge_days > MOST_DAYS {
+            return fault(
+                "onsite_merge_days",
+                format!(
+                    "{} is out of range: 0 to {MOST_DAYS}, the days within which Order 10 of 2019 merges \
+                     on-site investigations of a furnace",
+                    self.onsite_merge_days
+                ),
             );
         }
         if let Some(day) = self.holidays.intersection(&self.workdays).next() {

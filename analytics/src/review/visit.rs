@@ -11,6 +11,7 @@ use super::act::Record;
 use super::calendar::{beijing_text, said_at};
 use super::case::{Case, VisitApproval};
 use super::guard::{Guard, Situation};
+use super::investigation::OWN_VISIT;
 use super::parts::Severity;
 use super::step::{Actor, Attachment, Input};
 
@@ -82,6 +83,17 @@ pub(super) fn check(guard: Guard, at: &Situation<'_>) -> Result<(), String> {
              `no_video` why there is none",
         ),
         Guard::RecordedSameDay => recorded_same_day(at),
+        Guard::PartOfVisit => hold(
+            case.investigation.is_some(),
+            "the case is part of no other case's on-site investigation",
+        ),
+        Guard::VisitedOnce => match &case.investigation {
+            Some(part) if at.input.get(OWN_VISIT).is_none() => Err(format!(
+                "{part}: record the visit under that case, or say in `{OWN_VISIT}` why this one is visited \
+                 apart"
+            )),
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
 }

@@ -45,14 +45,16 @@ fn links(case: &CaseFile) -> [Option<i64>; 4] {
             .find(|step| actions.contains(&step.action.as_str()))
             .map(|step| step.at)
     };
-    let initiated = first(&["dispatch", "verify", "escalate"]);
+    // An S1 that nobody decided on goes on-site by itself.
+    let initiated = first(&["dispatch", "verify", "escalate", "escalate_s1"]);
     let judged = first(&["rectify", "file"]);
     let filed = case.last("file");
     let decided = case
         .steps
         .iter()
         .rfind(|step| {
-            matches!(step.action.as_str(), "no_penalty" | "transfer")
+            // The first workflow decided in the step that put the case on file.
+            matches!(step.action.as_str(), "decide" | "no_penalty" | "transfer")
                 || (step.action == "close" && step.fields.contains_key("decision"))
         })
         .map(|step| step.at);
@@ -66,7 +68,10 @@ fn links(case: &CaseFile) -> [Option<i64>; 4] {
         .map(|step| step.at);
     let rectified = match (ordered, filed) {
         (Some(_), _) => approved.filter(|at| reopened.is_none_or(|reopened| reopened < *at)),
-        (None, Some(_)) => decided.filter(|_| case.state() == "closed"),
+        (None, Some(_)) => decided
+            .and(case.last("close"))
+            .filter(|_| case.state() == "closed")
+            .map(|step| step.at),
         (None, None) => None,
     };
     [initiated, judged, handled, rectified]
@@ -210,12 +215,22 @@ mod tests {
             ("no_penalty", "no_penalty", 10),
             ("close", "closed", 12),
         ];
+        let fined = [
+            ("detected", "detected", 0),
+            ("escalate_s1", "to_onsite", 1),
+            ("onsite", "onsite_done", 1),
+            ("file", "filing", 3),
+            ("accept_case", "case", 5),
+            ("decide", "case", 9),
+            ("close", "closed", 40),
+        ];
         let cases = [
             case("open", &open),
             case("done", &done),
             case("back", &back),
             case("dismissed", &dismissed),
             case("filed", &filed),
+            case("fined", &fined),
         ];
         let (period, config) = (Period::year(2026).unwrap(), Config::default());
         let asked = Asked {
@@ -228,11 +243,11 @@ mod tests {
         let counts: Vec<(f64, f64)> = targets.iter().map(|one| (one.hits, one.of)).collect();
         assert_eq!(
             counts,
-            [(2.0, 4.0), (4.0, 4.0), (4.0, 4.0), (4.0, 4.0), (2.0, 4.0)]
+            [(3.0, 5.0), (5.0, 5.0), (5.0, 5.0), (5.0, 5.0), (3.0, 5.0)]
         );
-        // 1, 1, 1 and 0 days; 2, 2, 2 and 4; 0, 0, 0 and 6; 6 and 0.
+        // 1, 1, 1, 0 and 1 days; 2, 2, 2, 4 and 2; 0, 0, 0, 6 and 6; 6, 2 and 31.
         let medians: Vec<Option<f64>> = targets.iter().map(|one| one.median_days).collect();
-        assert_eq!(medians, [None, Some(1.0), Some(2.0), Some(0.0), Some(3.0)]);
+        assert_eq!(medians, [None, Some(1.0), Some(2.0), Some(0.0), Some(6.0)]);
         let row = targets[0].rows.iter().find(|row| row[0] == "done").unwrap();
         assert_eq!(
             row[3..],

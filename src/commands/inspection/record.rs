@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use nonsite_analytics::inspection::checklist::Checklists;
 use nonsite_analytics::inspection::permit::in_force;
+use nonsite_analytics::inspection::times::bytes_with_seconds;
 use nonsite_analytics::inspection::{kept, record, stored};
 use nonsite_ingest::config::{Content, Format as Written};
 use nonsite_ingest::import::{ImportError, KafkaSink, MessageSink};
@@ -18,7 +19,8 @@ use crate::settings::Settings;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The record: one JSON document (docs/schemas/inspection.json).
+    /// The record: one JSON document (docs/schemas/inspection.json). Its times may be written to the minute,
+    /// 2026-03-02 15:20, and 24:00 is the end of a day.
     file: PathBuf,
     /// Topic to send it to [default: the configured one with content `inspections`].
     #[arg(long)]
@@ -42,6 +44,7 @@ pub(super) async fn run(args: &Args, format: Format, settings: &Settings) -> any
     format.without_list("inspection record")?;
     let name = args.file.display();
     let bytes = std::fs::read(&args.file).map_err(|error| Usage(format!("`{name}`: {error}")))?;
+    let bytes = bytes_with_seconds(bytes);
     let document = inspection::decode(&bytes)
         .map_err(|refused| Usage(format!("`{name}` is no record of an act: {refused}")))?;
     let act = &document.value;

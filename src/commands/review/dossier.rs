@@ -4,6 +4,7 @@ use nonsite_analytics::detect::{Catalogue, Rerun};
 use nonsite_analytics::review::{Dossier, ItemView, Submission, Verdict, beijing_text};
 use nonsite_analytics::session;
 
+use super::show::{countdown, due_text};
 use super::{Desk, files, proofs};
 use crate::commands::detect::classed;
 use crate::output::{Format, Listing};
@@ -50,12 +51,15 @@ fn print(page: &Dossier) -> anyhow::Result<()> {
         println!("  basis      {basis}");
     }
     if let Some(order_no) = &page.problem.order_no {
+        let due = page.problem.due.as_deref().unwrap_or("not known");
+        println!("  order no.  {order_no}  due {due}");
+    }
+    if let Some(due) = case.due_at {
         println!(
-            "  order no.  {order_no}  due {}",
-            page.problem
-                .due
-                .as_deref()
-                .unwrap_or("as the workflow has it")
+            "  clock      {} until {} ({})",
+            case.state,
+            due_text(due),
+            countdown(case, page.at)
         );
     }
     told("order", page.order.as_ref());

@@ -91,6 +91,9 @@ impl Desk {
         for checked in self.checked(&id, settings).await? {
             eprintln!("{}", line(&checked));
         }
+        if let Some(onsite) = self.service.show(&id).await?.onsite {
+            eprintln!("{onsite}");
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod proofs;
 mod reads;
 mod setup;
 mod show;
+mod timeline;
 
 use std::sync::Arc;
 

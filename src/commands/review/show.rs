@@ -1,17 +1,18 @@
 //! How cases look on a terminal.
 
 use nonsite_analytics::review::{
-    AuditReport, Case, CheckResult, Checked, Event, Fired, Hearing, Machine, Shown, beijing_text,
+    AuditReport, Case, CheckResult, Checked, Fired, Hearing, Machine, Shown, beijing_text,
     late_payment, yuan,
 };
 use nonsite_schemas::time::beijing_day;
 
 use super::handover;
+use super::timeline::timeline;
 use crate::exit::Exit;
 use crate::output::{Format, Listing};
 
 /// A deadline. The end of a day is written as such: `2026-03-02 24:00`, not the next day's midnight.
-fn due_text(due: i64) -> String {
+pub(super) fn due_text(due: i64) -> String {
     let text = beijing_text(due);
     if !text.ends_with(" 00:00") {
         return text;
@@ -109,6 +110,12 @@ pub(super) fn done(
         "{}: {action} -> {} {zh} (next: {holder}){until}",
         after.case_id, after.state
     );
+    // Only where the visit is on its way or its result is open; later it is history.
+    if let Some(part) = &after.investigation
+        && after.is_onsite(machine)
+    {
+        println!("  {part}");
+    }
     Ok(())
 }
 
@@ -217,6 +224,9 @@ pub(super) fn case(
     }
     for before in checked {
         println!("  {}", handover::line(before));
+    }
+    if let Some(onsite) = &shown.onsite {
+        line("on-site", onsite.to_string());
     }
     for act in &shown.acts {
         let counts = match &act.not_counted {
@@ -364,44 +374,6 @@ pub(super) fn case(
     Ok(())
 }
 
-fn timeline(event: &Event) -> String {
-    let mut text = format!("{:>5}  {}", event.seq, beijing_text(event.at));
-    if event.effective_at < event.at {
-        text.push_str(&format!(
-            " (effective {})",
-            beijing_text(event.effective_at)
-        ));
-    }
-    text.push_str(&format!(
-        "  {} by {} ({})",
-        event.action, event.actor, event.role
-    ));
-    match &event.from_state {
-        Some(from) if *from != event.to_state => {
-            text.push_str(&format!(": {from} -> {}", event.to_state));
-        }
-        Some(_) => {}
-        None => text.push_str(&format!(": {}", event.to_state)),
-    }
-    let mut papers: Vec<String> = event
-        .fields
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    papers.extend(event.note.iter().map(|note| format!("note={note}")));
-    papers.extend(event.attachments.iter().map(|file| {
-        format!(
-            "{} ({})",
-            file.name,
-            file.sha256.get(..12).unwrap_or(&file.sha256)
-        )
-    }));
-    if !papers.is_empty() {
-        text.push_str(&format!("  [{}]", papers.join("; ")));
-    }
-    text
-}
-
 pub(super) fn fired(fired: &[Fired], format: Format) -> anyhow::Result<()> {
     if fired.is_empty() && format == Format::Table {
         println!("no deadline has passed");
@@ -470,7 +442,7 @@ fn set(version: &str, sha256: &str) -> String {
 }
 
 /// `2 d 3 h left`, `5 h late`, or nothing without a deadline.
-fn countdown(case: &Case, now: i64) -> String {
+pub(super) fn countdown(case: &Case, now: i64) -> String {
     let Some(due) = case.due_at else {
         return String::new();
     };

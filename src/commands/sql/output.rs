@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use clap::ValueEnum;
 use datafusion::parquet::arrow::ArrowWriter;
 use nonsite_analytics::session::render;
@@ -31,12 +32,22 @@ pub(crate) enum Form {
 pub(super) struct Target {
     form: Form,
     file: Option<(PathBuf, File)>,
-    parquet: Option<ArrowWriter<File>>,
+    /// The writer, and the columns it began with.
+    parquet: Option<(ArrowWriter<File>, SchemaRef)>,
 }
 
 impl Target {
-    /// Opens the file, when there is one.
+    /// Opens the file, when there is one, and drops what is in it.
     pub(super) fn new(form: Form, path: Option<PathBuf>) -> anyhow::Result<Self> {
+        Self::open(form, path, false)
+    }
+
+    /// Opens a file to go on after what is in it; not for Parquet, which has an end.
+    pub(super) fn further(form: Form, path: PathBuf) -> anyhow::Result<Self> {
+        Self::open(form, Some(path), true)
+    }
+
+    fn open(form: Form, path: Option<PathBuf>, further: bool) -> anyhow::Result<Self> {
         if form == Form::Parquet && path.is_none() {
             return Err(Usage(
                 "parquet goes to a file: name it with -o (in the shell: \\o FILE)".to_owned(),
@@ -46,8 +57,12 @@ impl Target {
         let file = match path {
             None => None,
             Some(path) => {
-                let file = File::create(&path)
-                    .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
+                let file = if further {
+                    File::options().append(true).create(true).open(&path)
+                } else {
+                    File::create(&path)
+                };
+                let file = file.map_err(|error| Usage(format!("{}: {error}", path.display())))?;
                 Some((path, file))
             }
         };
@@ -86,14 +101,25 @@ impl Target {
             let Some((path, file)) = &self.file else {
                 return Err(Usage("parquet goes to a file".to_owned()).into());
             };
-            let writer = ArrowWriter::try_new(file.try_clone()?, first.schema(), None)
+            let schema = first.schema();
+            let writer = ArrowWriter::try_new(file.try_clone()?, Arc::clone(&schema), None)
                 .map_err(|error| Usage(format!("{}: {error}", path.display())))?;
-            self.parquet = Some(writer);
+            self.parquet = Some((writer, schema));
         }
-        if let Some(writer) = &mut self.parquet {
+        if let Some((writer, schema)) = &mut self.parquet {
+            if !same_columns(schema, &first.schema()) {
+                return Err(Usage(
+                    "a Parquet file has one set of columns: write the rows of this query to another"
+                        .to_owned(),
+                )
+                .into());
+            }
             for batch in batches {
-                // Of another query's columns there can be no second part in the file.
-                let batch = batch.clone().with_schema(Arc::clone(&first.schema()))?;
+                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let columns = batch.columns().to_vec();
+                let batch =
+                    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+                        .map_err(|error| Usage(error.to_string()))?;
                 writer.write(&batch)?;
             }
         }
@@ -102,11 +128,19 @@ impl Target {
 
     /// Completes the file.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
-        if let Some(writer) = self.parquet.take() {
+        if let Some((writer, _)) = self.parquet.take() {
             writer.close()?;
         }
         Ok(())
     }
+}
+
+/// Whether two queries have columns of the same names and types.
+fn same_columns(one: &Schema, other: &Schema) -> bool {
+    let one = one.fields().iter();
+    let other = other.fields().iter();
+    one.map(|field| (field.name(), field.data_type()))
+        .eq(other.map(|field| (field.name(), field.data_type())))
 }
 
 /// Prints a text, through a pager when it is higher or wider than the terminal.

@@ -1,6 +1,6 @@
 //! The interactive shell.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nonsite_access::sql::catalogue::{Catalogue, META, TABLES};
@@ -34,6 +34,8 @@ struct Shell<'a> {
     asker: &'a Asker,
     form: Form,
     file: Option<PathBuf>,
+    /// How the rows are written that the file has already.
+    written: Option<Form>,
     timing: bool,
     pager: bool,
 }
@@ -61,6 +63,7 @@ pub(super) async fn run(asker: &Asker, form: Form, file: Option<PathBuf>) -> any
         asker,
         form,
         file,
+        written: None,
         timing: false,
         pager: true,
     };
@@ -76,7 +79,7 @@ pub(super) async fn run(asker: &Asker, form: Form, file: Option<PathBuf>) -> any
         match line {
             Ok(line) => {
                 if typed.is_empty() && line.trim_start().starts_with('\\') {
-                    let _ = editor.add_history_entry(line.trim());
+                    let _ = editor.add_history_entry(line.trim_end());
                     let screen = editor
                         .dimensions()
                         .map(|(wide, high)| (usize::from(wide), usize::from(high)));
@@ -98,7 +101,8 @@ pub(super) async fn run(asker: &Asker, form: Form, file: Option<PathBuf>) -> any
                     continue;
                 }
                 let question = std::mem::take(&mut typed);
-                let _ = editor.add_history_entry(question.trim());
+                // With the space before it, which keeps a question out of the history.
+                let _ = editor.add_history_entry(question.trim_end());
                 let screen = editor
                     .dimensions()
                     .map(|(wide, high)| (usize::from(wide), usize::from(high)));
@@ -125,19 +129,43 @@ pub(super) async fn run(asker: &Asker, form: Form, file: Option<PathBuf>) -> any
 
 impl Shell<'_> {
     /// Asks, prints, and says how long it took.
-    async fn ask(&self, question: &str, screen: Option<(usize, usize)>) -> anyhow::Result<()> {
+    async fn ask(&mut self, question: &str, screen: Option<(usize, usize)>) -> anyhow::Result<()> {
         let started = Instant::now();
+        let mut target = None;
+        let outcome = self.steps(question, screen, &mut target).await;
+        // What was written before something failed is whole.
+        if let Some(target) = target {
+            target.finish()?;
+        }
+        outcome?;
+        if self.timing {
+            println!("Time: {:.1} ms", started.elapsed().as_secs_f64() * 1_000.0);
+        }
+        Ok(())
+    }
+
+    /// Answers one statement after the other; a file is opened by the first that has rows.
+    async fn steps(
+        &mut self,
+        question: &str,
+        screen: Option<(usize, usize)>,
+        target: &mut Option<Target>,
+    ) -> anyhow::Result<()> {
         for step in guard::steps(question).map_err(super::asked)? {
             let answer = self.asker.answer(question, &step).await;
             let Some(batches) = answer.map_err(super::asked)? else {
                 continue;
             };
             let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-            if self.file.is_some() {
-                let mut target = Target::new(self.form, self.file.clone())?;
-                target.write(&batches)?;
-                target.finish()?;
-                println!("{rows} rows written");
+            if let Some(path) = &self.file {
+                let open = match target.take() {
+                    Some(open) => open,
+                    None => self.open(path)?,
+                };
+                target.insert(open).write(&batches)?;
+                self.written = Some(self.form);
+                let word = if rows == 1 { "row" } else { "rows" };
+                println!("{rows} {word} written");
             } else {
                 let mut text = match self.form {
                     Form::Json => render::json(&batches)?,
@@ -155,10 +183,19 @@ impl Shell<'_> {
                 page(&text, if self.pager { screen } else { None })?;
             }
         }
-        if self.timing {
-            println!("Time: {:.1} ms", started.elapsed().as_secs_f64() * 1_000.0);
-        }
         Ok(())
+    }
+
+    /// The file for the rows of one more question.
+    fn open(&self, path: &Path) -> anyhow::Result<Target> {
+        match (self.written, self.form) {
+            (None, form) => Target::new(form, Some(path.to_owned())),
+            (Some(Form::Parquet), _) | (Some(_), Form::Parquet) => anyhow::bail!(
+                "{}: a Parquet file holds the rows of one question, name another one with \\o FILE",
+                path.display()
+            ),
+            (Some(_), form) => Target::further(form, path.to_owned()),
+        }
     }
 
     /// Carries out a command; false when it was the last one.
@@ -195,7 +232,10 @@ impl Shell<'_> {
                 self.pager = !self.pager;
                 println!("The pager is {}.", on(self.pager));
             }
-            "\\o" => self.file = (!rest.is_empty()).then(|| PathBuf::from(rest)),
+            "\\o" => {
+                self.file = (!rest.is_empty()).then(|| PathBuf::from(rest));
+                self.written = None;
+            }
             "\\format" => {
                 self.form = match rest {
                     "table" => Form::Table,

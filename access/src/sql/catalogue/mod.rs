@@ -176,6 +176,7 @@ impl Catalogue {
                     .with_information_schema(false),
             )
             .with_catalog_list(Arc::new(OneCatalogue(Arc::clone(&schemas))))
+            .with_expr_planners(bounded::planners(&all.state()))
             // Nothing that opens a file or an address by its name.
             .with_table_factories(std::collections::HashMap::new())
             .with_runtime_env(Arc::new(RuntimeEnv {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, GenericListArray, OffsetSizeTrait, StructArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -53,7 +55,7 @@ pub(super) fn rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
             if column.data_type() == field.data_type() {
                 Ok(Arc::clone(column))
             } else {
-                cast(column, field.data_type())
+                cast(&narrowed(column)?, field.data_type())
             }
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -61,10 +63,46 @@ pub(super) fn rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &count)
 }
 
+/// A column with no elements but those of its own rows: a cast of a few rows of lists casts all elements
+/// the lists were cut from.
+fn narrowed(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        DataType::List(item) => narrowed_list(column.as_list::<i32>(), item),
+        DataType::LargeList(item) => narrowed_list(column.as_list::<i64>(), item),
+        DataType::Struct(fields) if !fields.is_empty() => {
+            let parts = column.as_struct();
+            let columns = parts.columns().iter().map(narrowed);
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            let nulls = parts.nulls().cloned();
+            Ok(Arc::new(StructArray::try_new(
+                fields.clone(),
+                columns,
+                nulls,
+            )?))
+        }
+        _ => Ok(Arc::clone(column)),
+    }
+}
+
+fn narrowed_list<O: OffsetSizeTrait>(
+    list: &GenericListArray<O>,
+    item: &FieldRef,
+) -> Result<ArrayRef, ArrowError> {
+    let ends = list.offsets();
+    let (Some(first), Some(last)) = (ends.first(), ends.last()) else {
+        return Ok(Arc::new(list.clone()));
+    };
+    let (first, last) = (first.as_usize(), last.as_usize());
+    let elements = narrowed(&list.values().slice(first, last - first))?;
+    let ends = OffsetBuffer::from_lengths(ends.lengths());
+    let nulls = list.nulls().cloned();
+    let list = GenericListArray::<O>::try_new(Arc::clone(item), ends, elements, nulls)?;
+    Ok(Arc::new(list))
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, AsArray, ListArray, StringViewArray};
-    use arrow::buffer::OffsetBuffer;
+    use arrow::array::{ListArray, StringViewArray};
 
     use super::*;
 
@@ -99,5 +137,24 @@ mod tests {
                 .value(0),
             "a"
         );
+    }
+
+    #[test]
+    fn a_few_rows_are_cast_without_the_others() {
+        let texts: ArrayRef = Arc::new(StringViewArray::from(vec!["a"; 1_000]));
+        let item = Arc::new(Field::new_list_field(DataType::Utf8View, true));
+        let ends = OffsetBuffer::from_lengths([400, 1, 599]);
+        let list: ArrayRef = Arc::new(ListArray::new(item, ends, texts, None));
+        let field = Arc::new(Field::new("l", list.data_type().clone(), true));
+        let pair = StructArray::from(vec![(field, Arc::clone(&list))]);
+        let batch = RecordBatch::try_from_iter([("l", list), ("s", Arc::new(pair) as ArrayRef)])
+            .expect("two columns");
+        let plain = rows(&batch.slice(1, 1), &plain(&batch.schema())).expect("cast");
+        let lists = [plain.column(0), plain.column(1).as_struct().column(0)];
+        for list in lists {
+            let list = list.as_list::<i32>();
+            assert_eq!(list.values().len(), 1);
+            assert_eq!(list.value(0).as_string::<i32>().value(0), "a");
+        }
     }
 }

@@ -14,7 +14,10 @@ use tonic::{Response, Status};
 
 use super::plain::{plain, rows};
 use super::service::Service;
-use crate::sql::{Fault, FaultKind};
+use crate::sql::{Fault, FaultKind, sent};
+
+/// Bytes of the rows whose texts are written out at the same time.
+const SLICE: u64 = 4 << 20;
 
 /// Rows on their way to a client.
 pub(super) type Rows = <Service as FlightService>::DoGetStream;
@@ -45,8 +48,15 @@ where
 {
     let schema = plain(schema);
     let plain = Arc::clone(&schema);
-    let batches = batches
-        .map(move |batch| -> Result<RecordBatch, FlightError> { Ok(rows(&batch?, &plain)?) });
+    let slices = batches.flat_map(|batch| {
+        let slices: Vec<Result<RecordBatch, FlightError>> = match batch {
+            Ok(batch) => sent::slices(&batch, SLICE).into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        stream::iter(slices)
+    });
+    let batches =
+        slices.map(move |batch| -> Result<RecordBatch, FlightError> { Ok(rows(&batch?, &plain)?) });
     let stream = FlightDataEncoderBuilder::new()
         .with_schema(schema)
         .build(batches)

@@ -109,7 +109,7 @@ impl Service {
                 return Err(Fault::refused("anything but one query"));
             };
             guard::number_parameters(&mut query);
-            let catalogue = self.engine.catalogue(user).await?;
+            let catalogue = self.engine.catalogue_for(user, &query).await?;
             let state = catalogue.state();
             let stop = Stop::default();
             let planned = self.engine.plan(&user.name, state, *query, None, &stop);

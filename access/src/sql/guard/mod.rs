@@ -14,6 +14,7 @@
 
 mod compat;
 mod plan;
+mod questions;
 mod settings;
 mod templates;
 

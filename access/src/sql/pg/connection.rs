@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use parking_lot::Mutex;
 
 use super::NAME;
+use super::cursor::Cursor;
 use crate::sql::catalogue::{Catalogue, META, Own, TABLES};
 use crate::sql::guard::{Setting, canonical};
 use crate::sql::log::Asked;
@@ -25,6 +26,8 @@ pub(super) struct Connection {
     engine: Arc<Engine>,
     peer: SocketAddr,
     stop: Stop,
+    /// What stops the statement it is at.
+    current: Mutex<Stop>,
     user: OnceLock<(User, i32)>,
     settings: Mutex<BTreeMap<&'static str, String>>,
     timeout: Mutex<Option<Duration>>,
@@ -34,21 +37,14 @@ pub(super) struct Connection {
     cursors: Mutex<BTreeMap<String, Cursor>>,
 }
 
-/// A cursor between two FETCHes.
-#[derive(Debug)]
-pub(super) struct Cursor {
-    pub(super) answer: Option<Answer>,
-    pub(super) schema: SchemaRef,
-    /// What is left of the batch that was cut last.
-    pub(super) rest: Option<arrow::record_batch::RecordBatch>,
-}
-
 impl Connection {
     pub(super) fn new(engine: Arc<Engine>, peer: SocketAddr) -> Self {
+        let stop = Stop::default();
         Self {
             engine,
             peer,
-            stop: Stop::default(),
+            current: Mutex::new(stop.begin()),
+            stop,
             user: OnceLock::new(),
             settings: Mutex::default(),
             timeout: Mutex::default(),
@@ -65,6 +61,11 @@ impl Connection {
     /// What stops the queries of this connection.
     pub(super) fn stop(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// A message came; a stop told from here on is for what it asks.
+    pub(super) fn begin(&self) {
+        *self.current.lock() = self.stop.begin();
     }
 
     /// Number clients cancel by, once logged in.
@@ -124,27 +125,40 @@ impl Connection {
         *self.timeout.lock() = None;
     }
 
-    /// The catalogue statements are planned in. A user that was removed finds none, and one whose bodies
+    /// The catalogue a statement is planned in. A user that was removed finds none, and one whose bodies
     /// were changed finds those it has now.
-    pub(super) async fn catalogue(&self) -> Result<Arc<Catalogue>, Fault> {
+    pub(super) async fn catalogue(&self, query: &Statement) -> Result<Arc<Catalogue>, Fault> {
+        let user = self.user_now()?;
+        match self.pinned_for(&user) {
+            Some(pinned) => Ok(pinned),
+            None => self.engine.catalogue_for(&user, query).await,
+        }
+    }
+
+    fn user_now(&self) -> Result<User, Fault> {
         let name = &self.user()?.name;
-        let user = self.engine.users().get(name).ok_or_else(|| {
+        self.engine.users().get(name).ok_or_else(|| {
             Fault::new(
                 FaultKind::Denied,
                 format!("user \"{name}\" does not exist any more"),
             )
-        })?;
-        let pinned = self.pinned.lock().clone();
-        match pinned {
-            Some((of, catalogue)) if of == user => Ok(catalogue),
-            _ => self.engine.catalogue(&user).await,
-        }
+        })
+    }
+
+    /// The catalogue of the open transaction, if it is still that of this user.
+    fn pinned_for(&self, user: &User) -> Option<Arc<Catalogue>> {
+        let pinned = self.pinned.lock();
+        let (of, catalogue) = pinned.as_ref()?;
+        (of == user).then(|| Arc::clone(catalogue))
     }
 
     /// From here on the tables stay as they are.
     pub(super) async fn pin(&self) -> Result<(), Fault> {
-        let now = self.catalogue().await?;
-        let user = now.user().clone();
+        let user = self.user_now()?;
+        let now = match self.pinned_for(&user) {
+            Some(pinned) => pinned,
+            None => self.engine.catalogue(&user).await?,
+        };
         *self.pinned.lock() = Some((user, now));
         Ok(())
     }
@@ -185,9 +199,8 @@ impl Connection {
         let timeout = *self.timeout.lock();
         let state = self.state(catalogue)?;
         let user = &catalogue.user().name;
-        let planned = self
-            .engine
-            .plan(user, state, query.clone(), timeout, &self.stop);
+        let stop = self.current.lock().clone();
+        let planned = self.engine.plan(user, state, query.clone(), timeout, &stop);
         planned.await
     }
 
@@ -214,13 +227,14 @@ impl Connection {
         plan: LogicalPlan,
     ) -> Result<Answer, Fault> {
         let timeout = *self.timeout.lock();
+        let stop = self.current.lock().clone();
         self.engine
             .run(Run {
                 asked: self.asked(text),
                 state,
                 plan,
                 timeout,
-                stop: self.stop(),
+                stop,
             })
             .await
     }
@@ -256,7 +270,7 @@ impl Connection {
     /// Columns of a cursor.
     pub(super) fn cursor_schema(&self, name: &str) -> Option<SchemaRef> {
         let cursors = self.cursors.lock();
-        cursors.get(name).map(|cursor| Arc::clone(&cursor.schema))
+        cursors.get(name).map(Cursor::schema)
     }
 
     /// Closes one cursor, or all.

@@ -3,11 +3,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion_postgres::arrow_pg::datatypes::encode_recordbatch;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use datafusion_postgres::pgwire::api::query::{
     ExtendedQueryHandler, SimpleQueryHandler, send_execution_response, send_partial_query_response,
@@ -25,11 +23,12 @@ use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::messages::extendedquery::Execute;
 use datafusion_postgres::pgwire::messages::response::EmptyQueryResponse;
 use datafusion_postgres::pgwire::messages::simplequery::Query;
-use futures::{Sink, SinkExt, StreamExt, stream};
+use futures::{Sink, SinkExt, stream};
 
-use super::connection::{Connection, Cursor};
+use super::connection::Connection;
+use super::cursor::{Cursor, portion};
 use super::prepared::{Parser, Planned, Prepared, no_cursor, planned};
-use super::reply::{Form, Outcome, allowed, copied, fields, reply, rows};
+use super::reply::{Form, Outcome, allowed, answered, copied, reply, rows};
 use super::{parameters, settings};
 use crate::sql::guard::{self, Step};
 use crate::sql::run::Answer;
@@ -62,7 +61,7 @@ impl Handler {
         match step {
             Step::Query(query) => {
                 let answer = self.answer(text, query, bound).await?;
-                Ok(Outcome::Reply(Response::Query(rows(answer, form)?)))
+                Ok(Outcome::Reply(Response::Query(answered(answer, form)?)))
             }
             Step::CopyOut { query, form } => {
                 let answer = self.answer(text, query, bound).await?;
@@ -84,7 +83,7 @@ impl Handler {
                     .replace_params_with_values(&values)
                     .map_err(Fault::from)?;
                 let answer = self.answer(text, &query, Some((planned, plan))).await?;
-                Ok(Outcome::Reply(Response::Query(rows(answer, form)?)))
+                Ok(Outcome::Reply(Response::Query(answered(answer, form)?)))
             }
             Step::Set(setting) => {
                 connection.set(setting);
@@ -135,16 +134,11 @@ impl Handler {
             }
             Step::Declare { name, query } => {
                 let answer = self.answer(text, query, bound).await?;
-                let cursor = Cursor {
-                    schema: answer.schema(),
-                    answer: Some(answer),
-                    rest: None,
-                };
-                connection.put_cursor(name.clone(), cursor);
+                connection.put_cursor(name.clone(), Cursor::of(answer));
                 Ok(Outcome::Declared(name.clone()))
             }
             Step::Fetch { name, rows } => {
-                let fetched = self.fetched(name, *rows, form).await?;
+                let fetched = self.fetched(name, *rows, form)?;
                 Ok(Outcome::Reply(Response::Query(fetched)))
             }
             Step::Close(name) => {
@@ -223,42 +217,19 @@ impl Handler {
     }
 
     /// The next rows of a cursor.
-    async fn fetched(
+    fn fetched(
         &self,
         name: &str,
         wanted: Option<usize>,
         form: &Form,
     ) -> Result<QueryResponse, PgWireError> {
-        let mut cursor = self
-            .connection
+        let connection = Arc::clone(&self.connection);
+        let cursor = connection
             .take_cursor(name)
             .ok_or_else(|| no_cursor(name))?;
-        let fields = fields(&cursor.schema, form)?;
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        let mut missing = wanted.unwrap_or(usize::MAX);
-        while missing > 0 {
-            let batch = match cursor.rest.take() {
-                Some(rest) => rest,
-                None => match &mut cursor.answer {
-                    Some(answer) => match answer.next().await {
-                        Some(batch) => batch?,
-                        None => break,
-                    },
-                    None => break,
-                },
-            };
-            let taken = batch.num_rows().min(missing);
-            if taken < batch.num_rows() {
-                cursor.rest = Some(batch.slice(taken, batch.num_rows() - taken));
-            }
-            batches.push(batch.slice(0, taken));
-            missing -= taken;
-        }
-        self.connection.put_cursor(name.to_owned(), cursor);
-        let encoded = Arc::clone(&fields);
-        let rows = stream::iter(batches)
-            .flat_map(move |batch| stream::iter(encode_recordbatch(Arc::clone(&encoded), batch)));
-        let mut response = QueryResponse::new(fields, rows);
+        let schema = cursor.schema();
+        let portion = portion(connection, name.to_owned(), cursor, wanted);
+        let mut response = rows(&schema, portion, form)?;
         response.set_command_tag("FETCH");
         Ok(response)
     }
@@ -319,6 +290,7 @@ impl SimpleQueryHandler for Handler {
             return Err(PgWireError::NotReadyForQuery);
         }
         client.set_state(PgWireConnectionState::QueryInProgress);
+        self.connection.begin();
         let text = query.query.as_str();
         let steps = guard::steps(text).inspect_err(|fault| {
             let log = self.connection.engine().log();
@@ -376,6 +348,7 @@ impl ExtendedQueryHandler for Handler {
             return Err(PgWireError::NotReadyForQuery);
         }
         client.set_state(PgWireConnectionState::QueryInProgress);
+        self.connection.begin();
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
         let most = usize::try_from(message.max_rows).unwrap_or(0);
         let portal = match client.portal_store().get_portal(name) {
@@ -455,16 +428,17 @@ impl Handler {
         allowed(client.transaction_status(), &prepared.step)?;
         let bound = match &prepared.planned {
             Some(before) if !matches!(*prepared.step, Step::Execute { .. }) => {
-                let now = self.connection.catalogue().await?;
-                let planned = if Arc::ptr_eq(&now, &before.catalogue) {
-                    before.clone()
-                } else {
-                    match prepared.step.as_ref() {
-                        Step::Query(query)
-                        | Step::CopyOut { query, .. }
-                        | Step::Declare { query, .. } => planned(&self.connection, query).await?,
-                        _ => before.clone(),
+                let planned = match prepared.step.as_ref() {
+                    Step::Query(query)
+                    | Step::CopyOut { query, .. }
+                    | Step::Declare { query, .. } => {
+                        let now = self.connection.catalogue(query).await?;
+                        match Arc::ptr_eq(&now, &before.catalogue) {
+                            true => before.clone(),
+                            false => planned(&self.connection, query).await?,
+                        }
                     }
+                    _ => before.clone(),
                 };
                 let plan = parameters::bound(&planned.plan, portal)?;
                 Some((planned, plan))

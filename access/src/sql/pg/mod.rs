@@ -16,6 +16,7 @@
 mod auth;
 mod connection;
 mod copy;
+mod cursor;
 mod handler;
 mod parameters;
 mod prepared;

@@ -44,7 +44,7 @@ pub(super) async fn planned(
     connection: &Connection,
     query: &datafusion::sql::sqlparser::ast::Statement,
 ) -> Result<Planned, Fault> {
-    let catalogue = connection.catalogue().await?;
+    let catalogue = connection.catalogue(query).await?;
     let plan = connection.plan(&catalogue, query).await?;
     Ok(Planned {
         catalogue,
@@ -55,6 +55,7 @@ pub(super) async fn planned(
 impl Prepared {
     /// Parses one statement and, if it is a query, plans it.
     pub(super) async fn parse(connection: &Connection, text: &str) -> Result<Option<Self>, Fault> {
+        connection.begin();
         let parsed = async {
             let mut steps = guard::steps(text)?;
             if steps.len() > 1 {

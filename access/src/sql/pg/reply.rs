@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
 use datafusion_postgres::arrow_pg::datatypes::{
     PG_OID_ALIAS_KEY, arrow_schema_to_pg_fields, encode_recordbatch,
 };
@@ -21,7 +22,7 @@ use datafusion_postgres::pgwire::messages::copy::CopyData;
 use datafusion_postgres::pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use datafusion_postgres::pgwire::messages::startup::ParameterStatus;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
-use futures::{Sink, SinkExt, StreamExt, stream};
+use futures::{Sink, SinkExt, Stream, StreamExt, stream};
 
 use super::prepared::Prepared;
 use super::{copy, settings};
@@ -74,11 +75,20 @@ pub(super) fn ids_are_numbers(schema: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
+/// The rows of an answer.
+pub(super) fn answered(answer: Answer, form: &Form) -> PgWireResult<QueryResponse> {
+    let schema = answer.schema();
+    rows(&schema, answer, form)
+}
+
 /// Rows as they come, encoded.
-pub(super) fn rows(answer: Answer, form: &Form) -> PgWireResult<QueryResponse> {
-    let fields = fields(&answer.schema(), form)?;
+pub(super) fn rows<S>(schema: &Schema, batches: S, form: &Form) -> PgWireResult<QueryResponse>
+where
+    S: Stream<Item = Result<RecordBatch, Fault>> + Send + 'static,
+{
+    let fields = fields(schema, form)?;
     let encoded = Arc::clone(&fields);
-    let rows = answer.flat_map(move |batch| match batch {
+    let rows = batches.flat_map(move |batch| match batch {
         Ok(batch) => stream::iter(encode_recordbatch(Arc::clone(&encoded), batch)).left_stream(),
         Err(fault) => stream::iter([Err(fault.into())]).right_stream(),
     });

@@ -1,4 +1,4 @@
-//! What tools ask, and what holds a question in its bounds, over a store without data.
+//! What tools ask, over a store without data.
 
 use super::*;
 
@@ -68,6 +68,24 @@ async fn patterns_of_times_are_postgresqls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_has_the_escape_character_it_names() {
+    let (_folder, engine) = engine(|_| {});
+    for (like, wanted) in [
+        ("'axb' LIKE 'a#_b' ESCAPE '#'", false),
+        ("'a_b' LIKE 'a#_b' ESCAPE '#'", true),
+        ("'a#b' LIKE 'a##b' ESCAPE '#'", true),
+        ("'a#xb' LIKE 'a##_b' ESCAPE '#'", true),
+        ("'A%b' ILIKE 'a/%b' ESCAPE '/'", true),
+        // Where another character escapes, a backslash is one like any other.
+        (r"'a\b' LIKE 'a\b' ESCAPE '#'", true),
+        (r"'a_b' LIKE 'a\_b' ESCAPE '#'", false),
+    ] {
+        let answer = rows(&engine, &format!("SELECT {like} AS fits")).await;
+        assert_eq!(answer, ["fits", &wanted.to_string()], "{like}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_nobody_stated_is_null() {
     let (_folder, engine) = engine(|_| {});
     let text =
@@ -76,100 +94,4 @@ async fn a_limit_that_nobody_stated_is_null() {
     // A restricted user's limits are those of its own permits.
     let answer = ask(&engine, &restricted(), text).await.expect("runs");
     answer.collect().await.expect("rows");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn planning_belongs_to_the_time_of_a_query() {
-    let (_folder, engine) = engine(|_| {});
-    let catalogue = engine.catalogue(&User::local()).await.expect("catalogue");
-    let Some(Step::Query(query)) = guard::steps("SELECT count(*) FROM daily")
-        .expect("SQL")
-        .pop()
-    else {
-        panic!("a query");
-    };
-    let stop = Stop::default();
-    let plan = async |timeout| {
-        let (state, query) = (catalogue.state(), query.as_ref().clone());
-        let planned = engine.plan("local", state, query, timeout, &stop);
-        planned.await
-    };
-    let fault = plan(Some(Duration::ZERO))
-        .await
-        .expect_err("no time at all");
-    assert_eq!(fault.kind, FaultKind::Timeout);
-    plan(None).await.expect("planned");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_window_over_everything_is_held_against_the_memory_of_the_query() {
-    let (_folder, engine) = engine(|config| config.query_memory_mb = 16);
-    let hungry =
-        "SELECT max(s) FROM (SELECT sum(value) OVER () AS s FROM generate_series(1, 5000000))";
-    let answer = ask(&engine, &User::local(), hungry).await;
-    let fault = match answer {
-        Ok(answer) => answer.collect().await.expect_err("too much"),
-        Err(fault) => fault,
-    };
-    assert_eq!(fault.kind, FaultKind::Memory, "{fault}");
-    let small =
-        "SELECT max(s) AS s FROM (SELECT sum(value) OVER () AS s FROM generate_series(1, 10))";
-    assert_eq!(rows(&engine, small).await, ["s", "55"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_constant_is_not_written_into_every_row() {
-    let (_folder, engine) = engine(|_| {});
-    for hungry in [
-        "SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10)",
-        "SELECT range(0, 100000) AS x, value FROM generate_series(1, 10)",
-        "SELECT max(x) FROM (SELECT repeat('x', 1000000) AS x, value FROM generate_series(1, 10))",
-    ] {
-        let fault = match ask(&engine, &User::local(), hungry).await {
-            Ok(answer) => answer.collect().await.expect_err(hungry),
-            Err(fault) => fault,
-        };
-        assert_eq!(fault.kind, FaultKind::Memory, "{hungry}: {fault}");
-        assert!(fault.what.contains("every row"), "{hungry}: {fault}");
-    }
-    // A row of its own, a list that becomes rows, and what is small.
-    for (text, answer) in [
-        (
-            "SELECT length(x) AS n FROM (SELECT repeat('x', 1000000) AS x)",
-            "1000000",
-        ),
-        (
-            "SELECT count(x) AS n FROM (SELECT unnest(range(0, 100000)) AS x)",
-            "100000",
-        ),
-        (
-            "SELECT max(length(x)) AS n FROM (SELECT repeat('x', 100) AS x, value FROM generate_series(1, 10))",
-            "100",
-        ),
-    ] {
-        assert_eq!(rows(&engine, text).await, ["n", answer], "{text}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_is_stopped_by_its_user_with_sql() {
-    let (_folder, engine) = engine(|_| {});
-    let stop = Stop::default();
-    let told = stop.watch();
-    let client = "127.0.0.1:1".to_owned();
-    engine.connections().opened(7, "carol", client, stop);
-    let cancel = async |user: &User| {
-        let text = "SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE pid = '7'";
-        let answer = ask(&engine, user, text).await.expect("runs");
-        let batches = answer.collect().await.expect("rows");
-        batches.iter().map(|batch| batch.num_rows()).sum::<usize>()
-    };
-    let dave = User {
-        name: "dave".to_owned(),
-        ..restricted()
-    };
-    assert_eq!(cancel(&dave).await, 0);
-    assert!(!told.has_changed().expect("open"));
-    assert_eq!(cancel(&restricted()).await, 1);
-    assert!(told.has_changed().expect("open"));
 }

@@ -134,7 +134,10 @@ pub(in crate::detect) async fn look(
         // Without the pass every rule looks at everything: slower and the same result.
         Err(error) => {
             tracing::warn!(%error, "screens are not used in this run");
-            Ok(None)
+            Ok(Some(Looked {
+                fault: Some(error.to_string()),
+                ..Looked::default()
+            }))
         }
     }
 }

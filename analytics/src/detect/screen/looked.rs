@@ -41,6 +41,11 @@ pub(in crate::detect) struct Looked {
     pub(in crate::detect) heard: BTreeMap<String, i64>,
     /// Rows of the days that were looked at, and logger-days they belong to.
     pub(super) weight: (u64, u64),
+    /// Rules whose screens failed over some days, which their queries judge instead, with what was
+    /// wrong first.
+    pub(in crate::detect) failed: BTreeMap<usize, String>,
+    /// Why there was no pass, where there should have been one.
+    pub(in crate::detect) fault: Option<String>,
     /// Rows that were read.
     pub(in crate::detect) rows: u64,
     /// Wall time, milliseconds.

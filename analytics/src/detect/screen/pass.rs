@@ -65,6 +65,18 @@ struct Sum {
     present: BTreeMap<i32, Vec<(u32, u16)>>,
     heard: HashMap<u32, i64>,
     weight: (u64, u64),
+    /// By rule, the first day its screen failed on, and how.
+    failed: BTreeMap<usize, (i32, String)>,
+}
+
+/// What all screens say about a day.
+#[derive(Default)]
+struct Said {
+    /// By logger, one bit per rule that has to judge it.
+    open: Vec<u128>,
+    settled: BTreeMap<usize, Settled>,
+    unjudged: Vec<Unjudged>,
+    failed: Vec<(usize, String)>,
 }
 
 /// A day as the screens see it.
@@ -125,6 +137,12 @@ impl Pass {
             masses,
             means: means.into_iter().flatten().collect(),
             heard,
+            failed: sum
+                .failed
+                .into_iter()
+                .map(|(rule, (_, what))| (rule, what))
+                .collect(),
+            fault: None,
             weight: sum.weight,
             rows,
             ms: 0,
@@ -176,7 +194,12 @@ impl Pass {
                 .collect(),
             groups,
         };
-        let (open, settled, unjudged) = self.asked(&day, trail)?;
+        let Said {
+            open,
+            settled,
+            unjudged,
+            failed,
+        } = self.asked(&day, trail);
         let kept = if self.all_asked {
             let settled: Vec<usize> = day
                 .groups
@@ -205,6 +228,13 @@ impl Pass {
                 *all.not_evaluated.entry(reason).or_default() += windows;
             }
         }
+        for (rule, what) in failed {
+            // Which thread is first must not decide what is told.
+            let first = sum.failed.entry(rule).or_insert((date, what.clone()));
+            if date < first.0 {
+                *first = (date, what);
+            }
+        }
         for (logger, until) in until {
             if until <= self.as_of {
                 let known = sum.heard.entry(logger).or_insert(until);
@@ -226,13 +256,8 @@ impl Pass {
         Ok(())
     }
 
-    /// What every screen says about a day: rules that have to judge it by logger, and what is settled.
-    #[allow(clippy::type_complexity)]
-    fn asked(
-        &self,
-        day: &Day<'_>,
-        trail: &Trail,
-    ) -> Result<(Vec<u128>, BTreeMap<usize, Settled>, Vec<Unjudged>), DataFusionError> {
+    /// What every screen says about a day. One that fails over it says nothing: its rule judges the day.
+    fn asked(&self, day: &Day<'_>, trail: &Trail) -> Said {
         let logger = |group: &Range<usize>| day.keys[group.start].logger;
         let mut open: Vec<u128> = day
             .groups
@@ -246,8 +271,7 @@ impl Pass {
                 }
             })
             .collect();
-        let mut settled = BTreeMap::new();
-        let mut unjudged = Vec::new();
+        let mut said = Said::default();
         for one in &self.screens.rules {
             let long = self.by_day & bit(one.rule) == 0;
             let early = long && !settled_day(day.date, self.as_of);
@@ -260,10 +284,20 @@ impl Pass {
                         || trail.was_odd(logger(group), day.date, one.lookback));
                 *open |= if unsure { bit(one.rule) } else { 0 };
             }
-            let mine = self.settle(one, day, &mut open, &mut unjudged)?;
-            settled.insert(one.rule, mine);
+            match self.settle(one, day, &mut open, &mut said.unjudged) {
+                Ok(mine) => {
+                    said.settled.insert(one.rule, mine);
+                }
+                Err(error) => {
+                    for open in &mut open {
+                        *open |= bit(one.rule);
+                    }
+                    said.failed.push((one.rule, error.to_string()));
+                }
+            }
         }
-        Ok((open, settled, unjudged))
+        said.open = open;
+        said
     }
 
     /// Rules that a logger's cadence gives values of their own: screens are asked with the others.
@@ -272,7 +306,8 @@ impl Pass {
         if stated { self.by_pace } else { 0 }
     }
 
-    /// Asks one screen about the loggers that its rule does not have to judge anyway.
+    /// Asks one screen about the loggers that its rule does not have to judge anyway. When it fails,
+    /// nothing is settled.
     fn settle(
         &self,
         one: &Compiled,

@@ -153,3 +153,46 @@ async fn a_rule_that_fails_over_the_data_keeps_no_other_from_being_judged() {
         (0, 0, 0)
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_screen_that_fails_over_the_data_leaves_the_days_to_its_query() {
+    let (store, folder) = (
+        tempfile::tempdir().expect("folder"),
+        tempfile::tempdir().expect("folder"),
+    );
+    add(store.path(), batch(0..30)).await;
+    let file = folder.path().join("Z1.sql");
+    std::fs::write(&file, RULE).expect("file");
+    let config = Config {
+        rules_dir: Some(folder.path().to_owned()),
+        ..Config::default()
+    };
+    let service = Service::new(
+        store.path().to_owned(),
+        config,
+        session::Config::default(),
+        KafkaSettings::default(),
+        publish::Config::default(),
+        Arc::new(ManualClock::at(at("2025-06-03 13:00"))),
+    )
+    .expect("service");
+    let plain = service.once(None, true).await.expect("run");
+    assert!(flagged(&plain) > Some(0), "{plain:?}");
+
+    let screen = "[screen]\nlook = \"1 / (hours - hours) > 0\"\npassed = \"hours\"\n---*/";
+    std::fs::write(&file, RULE.replace("---*/", screen)).expect("file");
+    let report = service.once(None, true).await.expect("the run goes on");
+    let said = |report: &Report| {
+        let rule = report.rules.iter().find(|rule| rule.rule == "Z1");
+        rule.map(|rule| (rule.flagged, rule.passed, rule.not_evaluated.clone()))
+    };
+    assert_eq!(said(&report), said(&plain));
+    assert_eq!(report.problems.len(), 1, "{:?}", report.problems);
+    assert!(
+        report.problems[0].starts_with("the [screen] of rule Z1 failed"),
+        "{:?}",
+        report.problems
+    );
+    assert_eq!(by_others(&report), by_others(&plain));
+    assert!(report.screened_rows > 0, "the other screens are used");
+}

@@ -14,6 +14,7 @@ use nonsite_schemas::wire::inspection::{
 use super::super::case::Case;
 use super::super::desk::Moved;
 use super::super::event::Event;
+use super::super::investigation::ACT as JOINT_ACT;
 use super::super::parts::Role;
 use super::super::registry::{ADMIN_CODE, POSITIVE_LIST};
 use super::super::service::Service;
@@ -48,6 +49,15 @@ impl Making<'_> {
                 Some(_) => Vec::new(),
                 None => vec![self.offsite()],
             },
+            // The visit is on record under the case that led.
+            (_, Some(Mode::Onsite)) if self.moved.case.investigation.is_some() => {
+                let joint = self.text(JOINT_ACT);
+                joint
+                    .and_then(|act| self.corrected(act))
+                    .into_iter()
+                    .collect()
+            }
+            (Some(Mode::Onsite), _) if self.before.investigation.is_some() => Vec::new(),
             (_, Some(Mode::Onsite)) => match external {
                 Some(other) => self.corrected(other).into_iter().collect(),
                 None => vec![self.onsite()],
@@ -109,6 +119,17 @@ impl Making<'_> {
                 act.evidence.push(item);
             }
         }
+        // A case may have become part of the investigation since.
+        for finding in more.findings {
+            if !act
+                .findings
+                .iter()
+                .any(|known| known.finding_id == finding.finding_id)
+            {
+                act.findings.push(finding);
+            }
+        }
+        act.rule_versions.extend(more.rule_versions);
         act.checklist.extend(more.checklist);
         Some(act)
     }

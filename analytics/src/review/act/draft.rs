@@ -9,6 +9,7 @@ use nonsite_schemas::wire::Instant;
 use nonsite_schemas::wire::inspection::{DataSource, Evidence};
 use sha2::{Digest, Sha256};
 
+use super::super::calendar::HOUR;
 use super::super::case::Case;
 use super::super::error::Error;
 use super::super::service::Service;
@@ -51,6 +52,16 @@ impl Service {
     }
 }
 
+/// The window whose readings are looked at: what was judged, and of an instant (a parameter of an
+/// instrument that was changed), in which no reading lies, the hour around it.
+fn window(start: i64, end: i64) -> (i64, i64) {
+    if end - start >= HOUR / 60 {
+        return (start, end);
+    }
+    let hour = start - start.rem_euclid(HOUR);
+    (hour, hour + HOUR)
+}
+
 async fn source(
     case: &Case,
     mn: &str,
@@ -58,6 +69,7 @@ async fn source(
     session: &Session,
 ) -> Result<Option<(DataSource, Evidence)>, Error> {
     let quoted = |text: &str| text.replace('\'', "''");
+    let (from, to) = window(case.window_start, case.window_end);
     let factor = case
         .factor
         .as_ref()
@@ -69,8 +81,8 @@ async fn source(
          ORDER BY factor, data_time, received_at, kafka_partition, kafka_offset",
         quoted(mn),
         factor.unwrap_or_default(),
-        case.window_start,
-        case.window_end,
+        from,
+        to,
     );
     let what = "readings that were reviewed";
     let batches = session.rows(what, &query).await?;
@@ -88,10 +100,26 @@ async fn source(
     };
     let source = DataSource {
         kind: format!("{granularity}_readings"),
-        from: Some(Instant(case.window_start)),
-        to: Some(Instant(case.window_end)),
+        from: Some(Instant(from)),
+        to: Some(Instant(to)),
         query: Some(query),
         rows: i64::try_from(rows).ok(),
     };
     Ok(Some((source, evidence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_looked_at_with_its_hour() {
+        let at = |text| crate::ratio::parse_as_of(text).unwrap();
+        let (ten, eleven) = (at("2026-06-01 10:00:00"), at("2026-06-01 11:00:00"));
+        assert_eq!(window(ten, eleven), (ten, eleven));
+        let changed = at("2026-06-01 10:10:02");
+        assert_eq!(window(changed, changed + 1_000_000), (ten, eleven));
+        let minute = at("2026-06-01 10:11:02");
+        assert_eq!(window(changed, minute), (changed, minute));
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! Leaving `verify_off` writes an off-site act with its conclusion. Coming to `onsite_done` writes
 //! the visit; deciding its result writes the visit's second version, with the conclusion. An off-site
-//! act that ends on-site names the visit that follows, and both share the task.
+//! act that ends on-site names the visit that follows, and both share the task. The visit of a furnace that
+//! serves several cases is one act, that of the case that led ([`super::investigation`]); the others write
+//! none, and their off-site acts name it.
 //!
 //! Invariants:
 //! - an act is written in the transaction of the audit row it comes from, and the row holds the act's
@@ -34,6 +36,7 @@ use super::case::Case;
 use super::desk::Moved;
 use super::error::Error;
 use super::event::Event;
+use super::investigation::ACT as JOINT_ACT;
 use super::service::Service;
 use super::store::{ActRow, Tx};
 
@@ -119,6 +122,7 @@ impl Service {
         for id in merged_into(&events) {
             findings.extend(tx.case(id).await?);
         }
+        findings.extend(self.investigated_with(tx, before, &events).await?);
         let making = build::Making {
             service: self,
             before,
@@ -148,7 +152,8 @@ impl Service {
         let fields = &mut moved.input.fields;
         for row in &rows {
             // The second one is a correction of the act before.
-            let (id, hash) = match fields.contains_key("act") {
+            let corrects = fields.contains_key("act") || fields.contains_key(JOINT_ACT);
+            let (id, hash) = match corrects {
                 false => ("act", "act_sha256"),
                 true => ("corrected_act", "corrected_act_sha256"),
             };

@@ -9,6 +9,9 @@ use nonsite_schemas::wire::inspection::{
     Approval, ChecklistAnswer, Class, DataSource, Evidence, Finding, Method, Notice, Officer,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::inspection::times::with_seconds;
 
 /// The part of an inspection act that only its officers know.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -70,7 +73,9 @@ impl Record {
     /// # Errors
     /// Where and what, in one sentence.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("field `record`: {error}"))
+        let whole = || serde_json::from_str(text).ok();
+        let read = serde_json::from_str(text).map_err(|error| error.to_string());
+        as_shown(read, whole).map_err(|why| format!("field `record`: {why}"))
     }
 
     /// Reads a file an officer wrote: TOML, or JSON when it begins with a brace.
@@ -81,7 +86,9 @@ impl Record {
         if text.trim_start().starts_with('{') {
             return Self::from_json(text);
         }
-        toml::from_str(text).map_err(|error| error.to_string())
+        let whole = || toml::from_str(text).ok();
+        let read = toml::from_str(text).map_err(|error| error.to_string());
+        as_shown(read, whole)
     }
 
     /// As the field `record`.
@@ -89,6 +96,22 @@ impl Record {
         // Texts, numbers and codes into memory: nothing here can fail to serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// A record as it was read. When it could not be, it is read again with its times written out, which may be
+/// to the minute; what is still wrong is told as it was first, with its place in the file.
+fn as_shown(
+    read: Result<Record, String>,
+    whole: impl FnOnce() -> Option<Value>,
+) -> Result<Record, String> {
+    let Err(why) = read else { return read };
+    let Some(mut whole) = whole().filter(Value::is_object) else {
+        return Err(why);
+    };
+    if !with_seconds(&mut whole) {
+        return Err(why);
+    }
+    serde_json::from_value(whole).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -113,5 +136,32 @@ mod tests {
         assert_eq!(Record::from_text(&read.to_json()).unwrap(), read);
         let typo = Record::from_text("signd_by = \"li\"").unwrap_err();
         assert!(typo.contains("signd_by"), "{typo}");
+    }
+
+    #[test]
+    fn times_are_taken_as_they_are_shown() {
+        let toml = r#"
+            ended_at = "2026-03-02 24:00"
+            [approval]
+            approval_id = "SP-1"
+            approved_by = "head"
+            approved_at = "2026-03-02 08:30"
+            [[sources]]
+            kind = "hourly_readings"
+            from = "2026-03-01 00:00:00"
+            to = "2026-03-02 07:45"
+        "#;
+        let read = Record::from_text(toml).unwrap();
+        let exact = toml
+            .replace("02 24:00", "03 00:00:00")
+            .replace("08:30", "08:30:00")
+            .replace("07:45", "07:45:00");
+        assert_eq!(Record::from_text(&exact).unwrap(), read);
+        let json = r#"{"ended_at": "2026-03-02 24:00"}"#;
+        assert_eq!(Record::from_json(json).unwrap().ended_at, read.ended_at);
+        for wrong in ["2026-03-02", "2026-03-02 24:01", "soon"] {
+            let why = Record::from_text(&format!("ended_at = \"{wrong}\"")).unwrap_err();
+            assert!(why.contains("is not a time"), "{why}");
+        }
     }
 }

@@ -44,7 +44,7 @@ fn officer() -> Actor {
 }
 
 /// Papers of an action without an act of another system.
-fn own(record: Option<&str>) -> Input {
+pub(super) fn own(record: Option<&str>) -> Input {
     let mut input = papers().with("certificates", "o-2=1502");
     input.fields.remove("act");
     input.fields.remove("approval");
@@ -59,7 +59,7 @@ async fn acts(bench: &Bench, case: &str) -> Vec<ActView> {
 }
 
 /// Off-site and on-site acts that count, in a store of their own.
-async fn counted(bench: &Bench) -> (u64, u64) {
+pub(super) async fn counted(bench: &Bench) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     bench.service.deliver_acts(folder.path()).await.unwrap();
     assert_eq!(bench.service.deliver_acts(folder.path()).await.unwrap(), 0);

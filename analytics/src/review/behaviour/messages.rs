@@ -102,6 +102,26 @@ pub(super) async fn an_approval_repairs_the_credit_record_once(bench: Bench) {
     sound(&bench).await;
 }
 
+/// By when something has to be done is told whether somebody set a day or the usual time runs.
+pub(super) async fn an_order_says_by_when(bench: Bench) {
+    let case = submitted(&bench, "by-when", Severity::S3).await;
+    let orders = async || -> Vec<(String, Option<String>)> {
+        let all = told(&bench, &case, 0).await.into_iter();
+        all.filter(|message| message.kind == MessageKind::Order)
+            .map(|message| (message.action, message.due))
+            .collect()
+    };
+    let of = |action: &str, due: Option<&str>| (action.to_owned(), due.map(str::to_owned));
+    let first = [of("dispatch", None), of("rectify", Some("2026-03-09"))];
+    assert_eq!(orders().await, first);
+    bench.clock.set(monday() + 2 * DAY);
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    assert_eq!(
+        orders().await.last(),
+        Some(&of("return", Some("2026-03-11")))
+    );
+}
+
 pub(super) async fn everyone_is_told_once_after_downtime(bench: Bench) {
     let asked = bench.open("asked", Severity::S3).await;
     bench.act(&asked, "dispatch", "ana", Role::Analyst).await;

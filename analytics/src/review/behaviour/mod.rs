@@ -10,6 +10,7 @@ mod decided;
 mod decision;
 mod endings;
 mod evidence;
+mod investigations;
 mod look_back;
 mod marks;
 mod messages;
@@ -43,6 +44,7 @@ use decided::*;
 use decision::*;
 use endings::*;
 use evidence::*;
+use investigations::*;
 use look_back::*;
 use marks::*;
 use messages::*;
@@ -474,6 +476,7 @@ suite! {
     a_review_says_how_long_it_took,
     an_approval_repairs_the_credit_record_once,
     everyone_is_told_once_after_downtime,
+    an_order_says_by_when,
     every_state_asks_for_what_leaves_it,
     an_s1_is_visited_first_and_its_papers_follow,
     a_refused_visit_is_verified_off_site,
@@ -481,5 +484,13 @@ suite! {
     a_visit_waits_a_day_for_its_approval_and_three_for_itself,
     a_case_is_closed_with_its_manifest,
     an_extension_is_decided_in_a_day,
+    visits_of_a_furnace_within_five_days_are_one,
+    on_the_sixth_day_a_visit_is_another,
+    what_began_after_a_visit_is_visited_itself,
+    what_was_decided_takes_no_investigation_in,
+    another_furnace_industry_or_body_is_visited_itself,
+    a_check_that_turns_into_a_merged_visit_names_it,
+    a_merged_case_is_visited_apart_for_a_reason,
+    a_clue_without_sealed_evidence_is_no_case,
     who_read_what_is_noted_and_stays,
 }

@@ -7,6 +7,7 @@ use super::super::calendar::beijing_text;
 use super::super::error::Error;
 use super::super::event::Event;
 use super::super::evidence::CaseFile;
+use super::super::investigation::OnsiteView;
 use super::super::machine::Machine;
 use super::super::service::Shown;
 use super::values::Values;
@@ -54,6 +55,10 @@ pub(super) fn print(
     machine: &Machine,
 ) -> Result<Vec<Printed>, Error> {
     let last = shown.events.last();
+    // What is handed over on entering says whom else the visit is about.
+    let entering = bundle.when.iter().any(|action| action == "onsite");
+    let merged = shown.onsite.as_ref().filter(|_| entering);
+    let merged = merged.and_then(OnsiteView::printed);
     bundle
         .documents
         .iter()
@@ -62,7 +67,12 @@ pub(super) fn print(
             let page = Page {
                 title: &document.zh,
                 confirmed: document.confirmed,
-                paragraphs: document.text.iter().map(|text| values.fill(text)).collect(),
+                paragraphs: document
+                    .text
+                    .iter()
+                    .map(|text| values.fill(text))
+                    .chain(merged.clone().filter(|_| index == 0))
+                    .collect(),
                 tables: document
                     .show
                     .iter()

@@ -9,7 +9,7 @@ use super::{PastCase, Submission};
 use crate::detect::Rerun;
 use crate::detect::anomaly::Anomaly;
 use crate::detect::evidence::seal;
-use crate::review::calendar::{HOUR, beijing_text, parse_day};
+use crate::review::calendar::{HOUR, beijing_text, parse_day, until_text};
 use crate::review::case::Case;
 use crate::review::evidence::{CaseFile, EvidenceKind, Kept};
 use crate::session::rows;
@@ -48,6 +48,8 @@ pub(in crate::review) const CODES: [&str; 17] = [
 pub(super) struct Looked<'a> {
     pub(super) case: &'a Case,
     pub(super) order: Option<&'a Submission>,
+    /// When the time for what was submitted last was over.
+    pub(super) until: Option<i64>,
     pub(super) answer: Option<&'a Submission>,
     pub(super) submission: Option<&'a Submission>,
     pub(super) files: &'a [CaseFile],
@@ -93,12 +95,13 @@ pub(super) fn find(page: &Looked<'_>, outlet: Option<(f64, f64)>) -> Vec<Conflic
         );
         add("order", "measures_before_order", text);
     }
-    if let Some(due) = page.order.and_then(|order| order.fields.get("due"))
-        && let (Some(due), Some(done)) = (parse_day(due), page.submission)
-        && page.case.extension_count == 0
-        && beijing_day(done.at) > due
+    if let (Some(until), Some(done)) = (page.until, page.submission)
+        && done.at >= until
     {
-        let text = "提交晚于整改期限 / submitted after the day that was ordered".to_owned();
+        let text = format!(
+            "提交晚于整改期限 / submitted after the end of the order, {}",
+            until_text(until)
+        );
         add("order", "submitted_late", text);
     }
     let again = page.history.iter().filter(|past| past.same_trouble).count();

@@ -25,12 +25,14 @@ pub use self::conflicts::Conflict;
 use self::conflicts::Looked;
 pub use self::past::{Penalty, Risk};
 pub use self::proofs::{Curve, CurveHour, Papers, Proofs, Running};
+use super::calendar::until_text;
 use super::case::Case;
 use super::checked::Checked;
 use super::checklist::{self, Answer};
 use super::error::Error;
 use super::event::Event;
 use super::evidence::CaseFile;
+use super::mirror::read;
 use super::parts::ItemDef;
 use super::service::Service;
 use super::step::NextStep;
@@ -97,7 +99,8 @@ pub struct Problem {
     pub basis: Option<String>,
     /// Number of the order to rectify: case and audit row.
     pub order_no: Option<String>,
-    /// Day by which it had to be done, as ordered.
+    /// By when it has to be done, or had to be when it was last submitted, extensions and returns counted:
+    /// a Beijing day, which ends it, or a time.
     pub due: Option<String>,
 }
 
@@ -182,10 +185,11 @@ impl Service {
         };
         let (history, penalties) = self.past(&case, now).await?;
         let order = last(&shown.events, "rectify");
+        let until = self.submitted_until(order.as_ref(), &shown.events).await?;
         let clue = finding(&case, session).await?;
         let mut page = Dossier {
             at: now,
-            problem: problem(&case, order.as_ref(), catalogue),
+            problem: problem(&case, order.as_ref(), until, catalogue),
             order,
             answer: last(&shown.events, "answer"),
             submission: last(&shown.events, "submit"),
@@ -205,7 +209,7 @@ impl Service {
             case,
         };
         let place = place(&page.case, session).await?;
-        page.conflicts = conflicts::find(&page.looked(), place);
+        page.conflicts = conflicts::find(&page.looked(until), place);
         page.conflicts
             .extend(clue.as_ref().and_then(conflicts::clue_altered));
         page.checklist = self.checklist(&page, &shown.events);
@@ -225,6 +229,7 @@ impl Service {
         let looked = Looked {
             case: &shown.case,
             order: order.as_ref(),
+            until: self.submitted_until(order.as_ref(), &shown.events).await?,
             answer: answer.as_ref(),
             submission: submission.as_ref(),
             files: &files,
@@ -233,6 +238,27 @@ impl Service {
             proofs: None,
         };
         Ok(conflicts::find(&looked, None))
+    }
+
+    /// The end of the time in which the last submission was due, as it stood when it came: nothing while the
+    /// order waits for its first one, or when the version it was made on was not kept.
+    async fn submitted_until(
+        &self,
+        order: Option<&Submission>,
+        events: &[Event],
+    ) -> Result<Option<i64>, Error> {
+        let submitted = events.iter().rfind(|event| event.action == "submit");
+        let Some((order, submitted)) = order.zip(submitted) else {
+            return Ok(None);
+        };
+        if submitted.seq < order.seq {
+            return Ok(None);
+        }
+        let before = submitted.case_version - 1;
+        match self.store.version(&submitted.case_id, before).await? {
+            Some(row) => Ok(read(&row)?.due_at),
+            None => Ok(None),
+        }
     }
 
     fn checklist(&self, page: &Dossier, events: &[Event]) -> Vec<ItemView> {
@@ -270,10 +296,11 @@ impl Service {
 }
 
 impl Dossier {
-    fn looked(&self) -> Looked<'_> {
+    fn looked(&self, until: Option<i64>) -> Looked<'_> {
         Looked {
             case: &self.case,
             order: self.order.as_ref(),
+            until,
             answer: self.answer.as_ref(),
             submission: self.submission.as_ref(),
             files: &self.files,
@@ -299,15 +326,29 @@ fn last(events: &[Event], action: &str) -> Option<Submission> {
     })
 }
 
-fn problem(case: &Case, order: Option<&Submission>, catalogue: &Catalogue) -> Problem {
+fn problem(
+    case: &Case,
+    order: Option<&Submission>,
+    until: Option<i64>,
+    catalogue: &Catalogue,
+) -> Problem {
     let rule = catalogue.get(&case.rule_id);
+    // While an extension is asked for, the end of the order waits.
+    let runs = match case.state.as_str() {
+        "extended" => case.held_deadline.as_ref().map(|held| held.due_at),
+        "rectify" | "returned" => case.due_at,
+        _ => until,
+    };
     Problem {
         text: case.reason.clone(),
         rule_zh: rule.map(|rule| rule.rule.name_zh.clone()),
         rule_en: rule.map(|rule| rule.rule.name_en.clone()),
         basis: rule.map(|rule| rule.rule.basis.clone()),
         order_no: order.map(|order| format!("{}-{}", case.case_id, order.seq)),
-        due: order.and_then(|order| order.fields.get("due").cloned()),
+        due: order.and_then(|order| {
+            let ordered = || order.fields.get("due").cloned();
+            runs.map(until_text).or_else(ordered)
+        }),
     }
 }
 

@@ -366,6 +366,46 @@ async fn the_checklist_decides_and_two_persons_answer_it(bench: Bench) {
     );
 }
 
+/// Late is what came after the end of the time it had, whether that was the order's, an extension's or
+/// that of a return.
+async fn a_late_submission_is_pointed_out(bench: Bench) {
+    let case = submitted(&bench).await;
+    let empty = session(Vec::new(), (37.4348, 118.6747)).await;
+    let seen = async || {
+        let page = page(&bench.service, &case, &empty).await;
+        let late = codes(&page).contains(&"submitted_late");
+        (late, page.problem.due.unwrap())
+    };
+    assert_eq!(seen().await, (false, "2026-03-09".to_owned()));
+    // Five working days from the return, which was on a Friday.
+    bench.clock.set(at("2026-03-06 10:00"));
+    bench.act(&case, "return", "rev", Role::Reviewer).await;
+    assert_eq!(seen().await, (false, "2026-03-13".to_owned()));
+    bench.clock.set(at("2026-03-12 10:00"));
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    assert_eq!(seen().await, (false, "2026-03-13".to_owned()));
+
+    let late = submitted_late(&bench).await;
+    let page = page(&bench.service, &late, &empty).await;
+    assert!(codes(&page).contains(&"submitted_late"), "{page:?}");
+    assert_eq!(page.problem.due.as_deref(), Some("2026-03-20"));
+}
+
+/// A case that nobody set a day for, submitted two days after its usual one.
+async fn submitted_late(bench: &Bench) -> String {
+    bench.clock.set(at("2026-03-13 10:00"));
+    let case = bench.open("late", Severity::S3).await;
+    for (action, name, role) in [
+        ("verify", "ana", Role::Analyst),
+        ("rectify", "o-1", Role::Officer),
+    ] {
+        bench.act(&case, action, name, role).await;
+    }
+    bench.clock.set(at("2026-03-22 10:00"));
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    case
+}
+
 macro_rules! on_both {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
@@ -393,6 +433,7 @@ on_both! {
     the_page_says_what_does_not_fit,
     a_rule_is_run_again_over_hours_of_normal_operation,
     the_page_shows_curve_papers_and_plant,
+    a_late_submission_is_pointed_out,
     a_page_knows_the_units_past_and_earlier_answers,
     the_checklist_decides_and_two_persons_answer_it,
 }
