@@ -52,6 +52,8 @@ pub(super) struct MessageView {
     revokes: Option<i64>,
     /// What it is about, in Chinese and English.
     text: String,
+    /// The version of that text.
+    text_template_version: String,
     /// Hash of the audit row.
     hash: String,
 }
@@ -74,6 +76,7 @@ impl From<Message> for MessageView {
             measures: message.measures,
             revokes: message.revokes,
             text: message.text,
+            text_template_version: message.text_template_version,
             hash: message.hash,
         }
     }

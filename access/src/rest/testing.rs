@@ -118,11 +118,11 @@ const CALLERS: [(&str, Role, Option<&str>, &[&str]); 11] = [
 ];
 
 /// Monday, 2 March 2026, 09:00 in Beijing.
-fn monday() -> i64 {
+pub(super) fn monday() -> i64 {
     parse_as_of("2026-03-02 09:00:00").unwrap()
 }
 
-fn finding(number: usize) -> Finding {
+pub(super) fn finding(number: usize) -> Finding {
     let severity = [Severity::S3, Severity::S2, Severity::S1][number % 3];
     Finding {
         anomaly_id: format!("anomaly-{number}"),

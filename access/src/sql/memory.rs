@@ -4,6 +4,10 @@
 //! and a pool that shares out fairly would leave each of them a few hundred kilobytes. But what can spill
 //! does not get all of it. A sort learns that it has to spill by being refused, and then needs memory to
 //! merge what it holds into the file: without any left it would fail with the spill space unused.
+//!
+//! For the same reason its first piece of memory may come out of that part. What holds nothing has nothing to
+//! spill: refused, it could only fail, and what holds all the rest (an aggregation that hands its groups to
+//! this very sort) would let go of it only after the sort had taken some.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,7 +69,8 @@ impl MemoryPool for QueryMemory {
             return self.all.try_grow(reservation, additional);
         }
         let held = self.spillable.fetch_add(additional, Ordering::Relaxed);
-        let grown = if held.saturating_add(additional) > self.most {
+        let begins = reservation.size() == 0;
+        let grown = if !begins && held.saturating_add(additional) > self.most {
             Err(DataFusionError::ResourcesExhausted(format!(
                 "{additional} more bytes for {} are not there: what can spill holds {held} of {}",
                 reservation.consumer().name(),
@@ -96,6 +101,25 @@ mod tests {
     use datafusion::execution::memory_pool::MemoryConsumer;
 
     use super::*;
+
+    /// An aggregation that hands out its groups does not spill any more; the sort behind it has to begin.
+    #[test]
+    fn what_holds_nothing_can_begin() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(QueryMemory::new(300));
+        let spillable = |name: &str| {
+            MemoryConsumer::new(name)
+                .with_can_spill(true)
+                .register(&pool)
+        };
+        let (groups, sort) = (spillable("groups"), spillable("sort"));
+        groups.try_grow(200).expect("two thirds");
+        sort.try_grow(50).expect("the first piece");
+        sort.try_grow(1)
+            .expect_err("it has something to spill by now");
+        spillable("another").try_grow(51).expect_err("all is taken");
+        sort.shrink(50);
+        sort.try_grow(50).expect("after spilling");
+    }
 
     #[test]
     fn what_can_spill_leaves_a_third_to_what_cannot() {

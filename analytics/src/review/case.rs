@@ -50,6 +50,13 @@ pub struct RunningClock {
 /// A deadline that waits while another one runs. Instants are microseconds UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldDeadline {
+    /// The state it belongs to; unknown of one that was laid aside before that was recorded, which only
+    /// an enterprise that rectifies could do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Who laid it aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// From when it runs.
     pub from: i64,
     /// When it ends.
@@ -213,7 +220,7 @@ pub struct Case {
     /// When the holder of the state has to be reminded, while that lies ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_at: Option<i64>,
-    /// Deadline of the order to rectify while an extension is asked for.
+    /// Deadline of the order to rectify, or of its review, while an extension is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_deadline: Option<HeldDeadline>,
     /// Clocks that run side by side, in the order they were started.
@@ -224,6 +231,9 @@ pub struct Case {
     pub procedure: Procedure,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
+    /// End of the time there was, or is, to hand in the rectification; it stays while that is reviewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit_by: Option<i64>,
     /// From when rectification is measured: the day after the one on which it was done begins here.
     #[serde(default)]
     pub measured_from: Option<i64>,
@@ -296,6 +306,13 @@ impl Case {
             (Some(from), Some(until)) => (from..until).contains(&at),
             _ => false,
         }
+    }
+
+    /// End of the time there is under the order to rectify, also while it waits. A case from before that was
+    /// recorded has the deadline that runs or waits.
+    pub(super) fn order_end(&self) -> Option<i64> {
+        let held = self.held_deadline.as_ref().map(|held| held.due_at);
+        self.submit_by.or(held).or(self.due_at)
     }
 
     /// Whether a clock of this name runs, overdue or not.

@@ -1,10 +1,10 @@
 //! "Already checked" (已查): what was looked at on the same outlet of late, before anybody asks again.
 //!
-//! Told wherever a clue is decided on: cases of the outlet that were decided on or closed, acts of the
-//! workflow, and acts of the inspection system. It refuses nothing; a person decides whether another order
+//! Told wherever a clue is decided on: other cases of the outlet that were decided on or closed, their acts,
+//! and acts of the inspection system. What the case itself did stands in the case. It refuses nothing; a person decides whether another order
 //! is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -56,14 +56,14 @@ impl Service {
         let now = self.clock.now_micros();
         let since = now - i64::from(self.config.checked_days) * 24 * HOUR;
         let outlet = outlet_code(&case);
+        let acts = self.store.acts_of(&case.case_id).await?;
+        let own: BTreeSet<String> = acts.into_iter().map(|row| row.act_id).collect();
         let mut found: BTreeMap<(&str, String), Checked> = BTreeMap::new();
         for other in self.store.cases_of_unit(&permit, now - OPENED).await? {
-            if !self.caller.scope.covers_case(&other) {
+            if other.case_id == case.case_id || !self.caller.scope.covers_case(&other) {
                 continue;
             }
-            if other.case_id != case.case_id
-                && let Some(checked) = self.decided(&other, &case)
-            {
+            if let Some(checked) = self.decided(&other, &case) {
                 found.insert(("case", checked.id.clone()), checked);
             }
             for row in self.store.acts_of(&other.case_id).await? {
@@ -88,8 +88,8 @@ impl Service {
         }
         if let Some(session) = session {
             for row in inspections(session, &permit).await? {
-                let own = rows::text(&row, "org_code");
-                if self.caller.scope.covers(own.as_deref(), Some(&permit))
+                let body = rows::text(&row, "org_code");
+                if self.caller.scope.covers(body.as_deref(), Some(&permit))
                     && let Some(checked) = recorded(&row, outlet.as_deref())
                 {
                     found.entry(("act", checked.id.clone())).or_insert(checked);
@@ -99,6 +99,7 @@ impl Service {
         let mut all: Vec<Checked> = found
             .into_values()
             .filter(|checked| (since..=now).contains(&checked.at))
+            .filter(|checked| !own.contains(&checked.id))
             .filter(|checked| checked.same_outlet || outlet.is_none())
             .collect();
         all.sort_by(|one, other| (other.at, &one.id).cmp(&(one.at, &other.id)));

@@ -15,6 +15,8 @@ use super::step::{Actor, Input};
 use super::terms::Terms;
 use super::visit;
 
+/// What hands in a rectification.
+const SUBMIT: &str = "submit";
 /// What takes an S1 on-site without anybody deciding.
 const ESCALATE_S1: &str = "escalate_s1";
 
@@ -25,12 +27,14 @@ impl Desk {
         after: &mut Case,
         before: &Case,
         way: &Transition,
-        input: &Input,
+        (actor, input): (&Actor, &Input),
         effective_at: i64,
     ) -> Result<(), Error> {
         let clock_from = self.clock_start(before, way, input, effective_at)?;
         after.held_deadline = match before.due_at {
             Some(due_at) if way.holds_deadline => Some(HeldDeadline {
+                state: Some(before.state.clone()),
+                by: Some(actor.name.clone()),
                 from: before.clock_from,
                 due_at,
                 remind_at: before.remind_at,
@@ -81,6 +85,9 @@ impl Desk {
         }
         after.clock_from = clock_from;
         after.due_at = Some(due);
+        if self.machine.way(&after.state, SUBMIT).is_some() {
+            after.submit_by = Some(due);
+        }
         after.overdue = false;
         after.remind_at = reminder(rule, due, clock_from);
         after.terms = Terms::of(&self.machine, &after.state);

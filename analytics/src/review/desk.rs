@@ -197,11 +197,16 @@ impl Desk {
         }
     }
 
-    /// Everything that leads on from a case's state, whoever may do it.
+    /// Everything that leads on from a case's state, whoever may do it: not what the case, as it is, rules
+    /// out whatever papers come with it.
     pub(super) fn next_steps(&self, case: &Case) -> Vec<NextStep> {
+        let open = |way: &Transition| {
+            let runs = way.during.as_ref().is_none_or(|name| case.clock_runs(name));
+            runs && way.guards.iter().all(|guard| guard.may_hold(case))
+        };
         self.machine
             .from(&case.state)
-            .filter(|way| way.roles != [Role::Engine])
+            .filter(|way| way.roles != [Role::Engine] && open(way))
             .map(|way| NextStep {
                 action: way.action.clone(),
                 to: way.to.clone(),
@@ -344,7 +349,7 @@ impl Desk {
             .is_some_and(|state| state.is_final);
         after.closed_at = is_final.then_some(effective_at);
         after.only_reminded = way.to == "closed" && case.state == "reminded";
-        self.set_deadline(&mut after, case, way, input, effective_at)?;
+        self.set_deadline(&mut after, case, way, (actor, input), effective_at)?;
         self.run_clocks(&mut after, case, way, input, effective_at)?;
         let planned = ["measures", "owner", "plan_due"].map(|name| input.get(name));
         if let [Some(measures), Some(owner), Some(due)] = planned

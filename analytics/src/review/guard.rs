@@ -16,6 +16,8 @@ use nonsite_schemas::time::beijing_day_start;
 const RETURNS_BEFORE_ONSITE: u32 = 2;
 /// Hexadecimal digits of a seal, a SHA-256.
 const SEAL_DIGITS: usize = 64;
+/// The state in which a rectification is reviewed.
+const REVIEWED: &str = "submitted";
 /// Extensions a case may get.
 const MOST_EXTENSIONS: u32 = 2;
 
@@ -67,6 +69,12 @@ pub enum Guard {
     ExtensionsLeft,
     /// The new day is later than the present one, by no more than the original length.
     ExtensionNotLongerThanOrder,
+    /// Somebody else asked for the extension.
+    NotAsker,
+    /// The extension was asked for while the enterprise rectifies.
+    AskedWhileRectifying,
+    /// The extension was asked for while the rectification is reviewed.
+    AskedWhileReviewing,
     /// Rectification was returned less than twice.
     ReturnedOnce,
     /// Rectification was returned twice or more.
@@ -158,6 +166,9 @@ impl Guard {
             Self::ExtensionNotLongerThanOrder => {
                 "the new day is later, by no more than the original time"
             }
+            Self::NotAsker => "not by whoever asked for it",
+            Self::AskedWhileRectifying => "the enterprise asked for it",
+            Self::AskedWhileReviewing => "the reviewer asked for it",
             Self::ReturnedOnce => "returned less than twice",
             Self::ReturnedTwice => "returned twice",
             Self::WithinLookBack => {
@@ -197,6 +208,36 @@ impl Guard {
             Self::DecidedAndServed => "a penalty was decided and served",
             Self::PaidOrReason => "the fine was paid, or `unpaid` says why not",
         }
+    }
+
+    /// Whether the condition may hold for a case as it is. Most ask for papers, persons or time as well,
+    /// and only the attempt can tell; what the case alone rules out need not be offered.
+    pub(super) fn may_hold(self, case: &Case) -> bool {
+        let of_the_case = matches!(
+            self,
+            Self::Confirmed
+                | Self::SeverityS3OrWorse
+                | Self::SeverityS1
+                | Self::NotS1
+                | Self::OnlyReminded
+                | Self::ExtensionsLeft
+                | Self::AskedWhileRectifying
+                | Self::AskedWhileReviewing
+                | Self::ReturnedOnce
+                | Self::ReturnedTwice
+                | Self::EvidenceWanted
+                | Self::EvidenceComplete
+                | Self::Undecided
+        );
+        let (engine, nothing) = (Actor::engine(), Input::default());
+        let situation = Situation {
+            case,
+            actor: &engine,
+            input: &nothing,
+            rule_owner: None,
+            now: case.updated_at,
+        };
+        !of_the_case || self.check(&situation).is_ok()
     }
 
     /// `Err` with the particulars when the condition does not hold.
@@ -312,6 +353,25 @@ impl Guard {
                 ),
             ),
             Self::ExtensionNotLongerThanOrder => extension(at),
+            Self::NotAsker => hold(
+                case.held_deadline
+                    .as_ref()
+                    .and_then(|held| held.by.as_deref())
+                    != Some(at.actor.name.as_str()),
+                format!(
+                    "申请人不得自行批准延期 / {} asked for the extension and may not grant it",
+                    at.actor.name
+                ),
+            ),
+            Self::AskedWhileRectifying => hold(
+                !asked_by_reviewer(case),
+                "the reviewer asked for the extension: refuse it with `resume_review`".to_owned(),
+            ),
+            Self::AskedWhileReviewing => hold(
+                asked_by_reviewer(case),
+                "the enterprise asked for the extension: refuse it with `refuse_extension`"
+                    .to_owned(),
+            ),
             Self::ReturnedOnce => hold(
                 case.return_count < RETURNS_BEFORE_ONSITE,
                 format!("returned {} times: it goes on-site", case.return_count),
@@ -412,13 +472,17 @@ fn rule_silent(input: &Input) -> Result<(), String> {
     ))
 }
 
+/// Whether the review waits for the answer, and not the enterprise.
+fn asked_by_reviewer(case: &Case) -> bool {
+    let held = case.held_deadline.as_ref();
+    held.is_some_and(|held| held.state.as_deref() == Some(REVIEWED))
+}
+
 fn extension(at: &Situation<'_>) -> Result<(), String> {
     let due = at.input.get("due").unwrap_or_default();
     let day = parse_day(due).ok_or_else(|| format!("`{due}` is no day, write YYYY-MM-DD"))?;
     let new = beijing_day_start(day + 1);
-    // The order's own deadline waits while the request is looked at.
-    let held = at.case.held_deadline.as_ref().map(|held| held.due_at);
-    let (Some(old), Some(ordered)) = (held.or(at.case.due_at), at.case.order_length) else {
+    let (Some(old), Some(ordered)) = (at.case.order_end(), at.case.order_length) else {
         return Err("there is no deadline to extend".to_owned());
     };
     if new <= old {

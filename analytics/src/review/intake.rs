@@ -369,6 +369,7 @@ pub(super) fn new_case(finding: &Finding, state: &str, now: i64) -> Case {
         clocks: Vec::new(),
         procedure: Procedure::default(),
         order_length: None,
+        submit_by: None,
         files_added: 0,
         videos_added: 0,
         measured_from: None,

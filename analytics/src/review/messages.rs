@@ -7,6 +7,8 @@
 //! with its last signature, so only that one gives a message; if the case is reopened later, by a
 //! relapse or by a supervisor, one more message takes the repair back.
 //!
+//! Its text is that of the version which the row names (`templates`).
+//!
 //! Which way of the workflow tells what, and who has to meet a deadline, stands in the machine.
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use super::event::Event;
 use super::mirror::read;
 use super::parts::Role;
 use super::service::Service;
+use super::templates;
 
 /// Rows of the chain read at a time.
 const PAGE: u32 = 1_000;
@@ -49,22 +52,6 @@ impl MessageKind {
             Self::Overdue => "overdue",
             Self::CreditRepair => "credit_repair",
             Self::CreditRepairRevoked => "credit_repair_revoked",
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Order => "请按要求办理 / something has to be done",
-            Self::Reminder => "提醒 / a reminder",
-            Self::Overdue => "已逾期 / a deadline has passed",
-            Self::CreditRepair => {
-                "整改审核通过，同步修复信用记录 / the rectification was approved: the credit record is \
-                 repaired"
-            }
-            Self::CreditRepairRevoked => {
-                "案件重启，撤回信用修复 / the case was reopened: the repair of the credit record is \
-                 taken back"
-            }
         }
     }
 }
@@ -103,6 +90,8 @@ pub struct Message {
     pub revokes: Option<i64>,
     /// What it is about, in Chinese and English.
     pub text: String,
+    /// The version of that text.
+    pub text_template_version: String,
     /// Hash of the audit row.
     pub hash: String,
 }
@@ -159,12 +148,7 @@ impl Service {
 
     /// What a row tells, as far as it says so itself.
     fn kind_of(&self, event: &Event) -> Option<MessageKind> {
-        let from = event.from_state.as_deref()?;
-        match event.action.split(':').next() {
-            Some("reminder") => Some(MessageKind::Reminder),
-            Some("overdue") => Some(MessageKind::Overdue),
-            _ => self.machine().way(from, &event.action)?.tells,
-        }
+        templates::kind_of(self.machine(), event.from_state.as_deref(), &event.action)
     }
 
     /// The message of a row, given those of its case before it.
@@ -190,6 +174,7 @@ impl Service {
             _ => field(event, "measures"),
         };
         let addressee = self.addressee(kind, event);
+        let (version, text) = templates::told(kind, &event.action, &event.fields);
         Some(Message {
             seq: event.seq,
             kind,
@@ -208,7 +193,8 @@ impl Service {
             due,
             measures,
             revokes,
-            text: kind.text().to_owned(),
+            text: text.to_owned(),
+            text_template_version: version,
             hash: event.hash.clone(),
         })
     }

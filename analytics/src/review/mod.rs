@@ -78,6 +78,7 @@ mod stats;
 mod step;
 mod store;
 mod stored;
+mod templates;
 mod terms;
 mod tick;
 mod visit;

@@ -10,7 +10,7 @@
 use nonsite_schemas::time::{beijing_day, beijing_day_start};
 use serde::{Deserialize, Serialize};
 
-use super::calendar::{beijing_text, parse_day};
+use super::calendar::{beijing_text, parse_day, until_text};
 use super::case::Case;
 use super::desk::Moved;
 use super::guard::{Guard, Situation};
@@ -359,7 +359,7 @@ fn heard(at: &Situation<'_>) -> Result<(), String> {
         return Err(format!(
             "陈述申辩和听证申请期限未满 / the unit may state its defence and ask for a hearing until \
              {}; wait, or record that it waives (waive_hearing)",
-            beijing_text(clock.due_at)
+            until_text(clock.due_at)
         ));
     }
     match done.hearing {

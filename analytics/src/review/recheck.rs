@@ -30,7 +30,7 @@ pub(super) const WHY: &str = "recheck_why";
 pub(super) const SILENT: &str = "silent";
 
 /// Fields that the program alone writes: what is told about a case by them is no person's word.
-pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 38] = [
+pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 39] = [
     VERDICT,
     WHY,
     "recheck_hours",
@@ -69,6 +69,7 @@ pub(super) const WRITTEN_BY_THE_PROGRAM: [&str; 38] = [
     super::investigation::SINCE,
     super::investigation::PART,
     super::investigation::ACT,
+    super::templates::VERSION,
 ];
 
 /// Hours of normal operation a rule has to be silent for.

@@ -28,6 +28,7 @@ use super::settings::Config;
 use super::sqlite::SqliteStore;
 use super::step::{Actor, Input, NextStep};
 use super::store::{FileRow, Filter, Store, StoreError, Tx};
+use super::templates;
 
 /// How often a change is tried again when somebody else was faster.
 pub(super) const ATTEMPTS: u32 = 5;
@@ -395,6 +396,7 @@ impl Service {
         self.seal_files(tx, before, &mut moved).await?;
         marks::write(before, &mut moved, now);
         penalty::write(before, &mut moved);
+        templates::write(self.machine(), &mut moved);
         let mut case = moved.case;
         case.updated_at = now;
         let (seq, prev_hash) = tx

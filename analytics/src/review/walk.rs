@@ -170,9 +170,8 @@ pub(super) fn detected((severity, confirmed): (Severity, bool), now: i64) -> Cas
 /// The papers of an action at a moment, complete.
 pub(super) fn papers_at(case: &Case, action: &str, now: i64) -> Input {
     let today = beijing_day(now);
-    let held = case.held_deadline.as_ref().map(|held| held.due_at);
-    let later = held
-        .or(case.due_at)
+    let later = case
+        .order_end()
         .map_or(today + 5, |due| beijing_day(due) + 1);
     let mut input = papers_in(&case.state, action)
         .with("measure_date", &day_text(today))

@@ -1,4 +1,6 @@
-//! A first version of an inspection record: the data that the clue rests on, really queried.
+//! A first version of an inspection record: the data that the clue rests on, really queried. That is the
+//! readings of the time that was judged; where that is an instant (a parameter of an instrument that was
+//! changed), also what the instruments said of themselves in its hour.
 //!
 //! The officer looks at these rows, adds what else was looked at, answers the checklist and signs. The
 //! draft holds what a machine can know and nothing a person has to say.
@@ -17,8 +19,8 @@ use super::Record;
 use crate::session::{self, Session, render};
 
 impl Service {
-    /// The readings of every finding of a case, by granularity, each with its window, query, number of
-    /// rows and the hash of the rows as CSV.
+    /// The readings of every finding of a case, by granularity, and the states of the instruments of one
+    /// about an instant, each with its window, query, number of rows and the hash of the rows as CSV.
     ///
     /// # Errors
     /// [`Error::ForBodies`] for an enterprise; [`Error::NotFound`], [`Error::Store`], [`Error::Tables`].
@@ -38,8 +40,14 @@ impl Service {
             if !seen.insert(subject) {
                 continue;
             }
-            for granularity in ["realtime", "minute", "hour", "day"] {
-                if let Some((source, evidence)) = source(case, mn, granularity, session).await? {
+            let mut asked: Vec<Asked> = ["realtime", "minute", "hour", "day"]
+                .map(|granularity| readings(case, mn, granularity))
+                .into();
+            if is_instant(case.window_start, case.window_end) {
+                asked.push(states(case, mn));
+            }
+            for asked in asked {
+                if let Some((source, evidence)) = asked.source(session).await? {
                     record.sources.push(source);
                     // Windows that differ may hold the same rows.
                     if !record.evidence.contains(&evidence) {
@@ -52,23 +60,35 @@ impl Service {
     }
 }
 
+/// Whether what was judged is shorter than any reading's time.
+fn is_instant(start: i64, end: i64) -> bool {
+    end - start < HOUR / 60
+}
+
 /// The window whose readings are looked at: what was judged, and of an instant (a parameter of an
 /// instrument that was changed), in which no reading lies, the hour around it.
 fn window(start: i64, end: i64) -> (i64, i64) {
-    if end - start >= HOUR / 60 {
+    if !is_instant(start, end) {
         return (start, end);
     }
     let hour = start - start.rem_euclid(HOUR);
     (hour, hour + HOUR)
 }
 
-async fn source(
-    case: &Case,
-    mn: &str,
-    granularity: &str,
-    session: &Session,
-) -> Result<Option<(DataSource, Evidence)>, Error> {
-    let quoted = |text: &str| text.replace('\'', "''");
+/// A question to the tables.
+struct Asked {
+    kind: String,
+    from: i64,
+    to: i64,
+    query: String,
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\'', "''")
+}
+
+/// The readings of a finding.
+fn readings(case: &Case, mn: &str, granularity: &str) -> Asked {
     let (from, to) = window(case.window_start, case.window_end);
     let factor = case
         .factor
@@ -77,35 +97,70 @@ async fn source(
     let query = format!(
         "SELECT mn, factor, data_time, value, zs_value, flag FROM readings_raw \
          WHERE mn = '{}'{} AND granularity = '{granularity}' \
-         AND data_time >= to_timestamp_micros({}) AND data_time < to_timestamp_micros({}) \
+         AND data_time >= to_timestamp_micros({from}) AND data_time < to_timestamp_micros({to}) \
          ORDER BY factor, data_time, received_at, kafka_partition, kafka_offset",
         quoted(mn),
         factor.unwrap_or_default(),
+    );
+    let kind = format!("{granularity}_readings");
+    Asked {
+        kind,
         from,
         to,
-    );
-    let what = "readings that were reviewed";
-    let batches = session.rows(what, &query).await?;
-    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-    if rows == 0 {
-        return Ok(None);
+        query,
     }
-    let csv = render::csv(&batches).map_err(|error| session::Error::query(what)(error.into()))?;
-    let sha256 = hex::encode(Sha256::digest(csv.as_bytes()));
-    let evidence = Evidence {
-        evidence_id: format!("rows-{}", sha256.get(..12).unwrap_or_default()),
-        kind: "query_rows_csv".to_owned(),
-        sha256,
-        captured_at: None,
-    };
-    let source = DataSource {
-        kind: format!("{granularity}_readings"),
-        from: Some(Instant(from)),
-        to: Some(Instant(to)),
-        query: Some(query),
-        rows: i64::try_from(rows).ok(),
-    };
-    Ok(Some((source, evidence)))
+}
+
+/// What the instruments of a finding's factor, and those of none, said of themselves.
+fn states(case: &Case, mn: &str) -> Asked {
+    let (from, to) = window(case.window_start, case.window_end);
+    let factor = case
+        .factor
+        .as_ref()
+        .map(|factor| format!(" AND (factor = '{}' OR factor IS NULL)", quoted(factor)));
+    let query = format!(
+        "SELECT mn, factor, item, data_time, value, value_text, flag FROM device_states \
+         WHERE mn = '{}'{} \
+         AND data_time >= to_timestamp_micros({from}) AND data_time < to_timestamp_micros({to}) \
+         ORDER BY factor, item, data_time, received_at, kafka_partition, kafka_offset",
+        quoted(mn),
+        factor.unwrap_or_default(),
+    );
+    Asked {
+        kind: "device_states".to_owned(),
+        from,
+        to,
+        query,
+    }
+}
+
+impl Asked {
+    /// What it brings, if anything.
+    async fn source(self, session: &Session) -> Result<Option<(DataSource, Evidence)>, Error> {
+        let what = "data that was reviewed";
+        let batches = session.rows(what, &self.query).await?;
+        let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+        if rows == 0 {
+            return Ok(None);
+        }
+        let csv =
+            render::csv(&batches).map_err(|error| session::Error::query(what)(error.into()))?;
+        let sha256 = hex::encode(Sha256::digest(csv.as_bytes()));
+        let evidence = Evidence {
+            evidence_id: format!("rows-{}", sha256.get(..12).unwrap_or_default()),
+            kind: "query_rows_csv".to_owned(),
+            sha256,
+            captured_at: None,
+        };
+        let source = DataSource {
+            kind: self.kind,
+            from: Some(Instant(self.from)),
+            to: Some(Instant(self.to)),
+            query: Some(self.query),
+            rows: i64::try_from(rows).ok(),
+        };
+        Ok(Some((source, evidence)))
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::super::caller::{Caller, Scope};
 use super::super::case::Case;
 use super::super::recheck::Verdict;
 use super::super::step::Actor;
-use super::super::testing::{finding, papers, person};
+use super::super::testing::{finding, monday, papers, person};
 use super::*;
 
 fn of(org: Option<&str>, role: Role) -> Actor {
@@ -100,6 +100,43 @@ pub(super) async fn a_body_sees_nothing_of_others(bench: Bench) {
     });
     assert_eq!(bounded.show(&case).await.unwrap().merged, []);
     assert_eq!(bounded.already_checked(&case, None).await.unwrap(), []);
+    sound(&bench).await;
+}
+
+/// The first record for a parameter that was changed names the rows in which the instrument said so.
+pub(super) async fn a_draft_of_an_instant_holds_the_states_of_its_hour(bench: Bench) {
+    use crate::fixtures::table;
+    let mut changed = finding("changed", Severity::S3);
+    (changed.rule_id, changed.rule_group) = ("Q16".to_owned(), "quality".to_owned());
+    changed.window_start = monday() - 10 * HOUR + HOUR / 6;
+    changed.window_end = changed.window_start + 1_000_000;
+    let taken = bench.service.take_anomalies(&[changed.clone()]).await;
+    assert_eq!(taken.unwrap().triage, 1);
+    let case = Case::id_of(&changed.anomaly_id);
+    let state = |mn: &str, factor: Option<&str>, at: i64| {
+        serde_json::json!({"mn": mn, "factor": factor, "item": "i13007", "data_time": at,
+                           "value": 1.1, "date": nonsite_schemas::time::beijing_day(at)})
+    };
+    let (mn, at) = ("mn-changed", changed.window_start);
+    let rows = vec![
+        state(mn, Some("a21026"), at),
+        state(mn, None, at - HOUR / 60),
+        state(mn, Some("a21002"), at),
+        state(mn, Some("a21026"), at + HOUR),
+        state("mn-other", Some("a21026"), at),
+    ];
+    let states = table(&nonsite_schemas::tables::device_states(), rows);
+    let settings = crate::session::Config::default();
+    let session = crate::session::in_memory(vec![("device_states", states)], &settings)
+        .await
+        .unwrap();
+    let draft = bench.service.draft_record(&case, &session).await.unwrap();
+    let [source] = &draft.sources[..] else {
+        panic!("{:?}", draft.sources);
+    };
+    assert_eq!(source.kind, "device_states");
+    assert_eq!(source.rows, Some(2));
+    assert_eq!(draft.evidence.len(), 1);
     sound(&bench).await;
 }
 

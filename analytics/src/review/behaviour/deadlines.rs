@@ -2,8 +2,9 @@
 
 use super::super::calendar::{HOUR, beijing_text};
 use super::super::parts::{Role, Severity};
+use super::super::step::{Actor, Input};
 use super::super::testing::{Bench, finding, monday, papers, person};
-use super::{DAY, sound, state};
+use super::{DAY, sound, state, submitted};
 
 pub(super) async fn deadlines_run_from_delivery_and_pass_in_order(bench: Bench) {
     let case = bench.open("late", Severity::S3).await;
@@ -176,6 +177,75 @@ pub(super) async fn extensions_are_bounded(bench: Bench) {
         refused.to_string().contains("2 extensions were granted"),
         "{refused}"
     );
+    sound(&bench).await;
+}
+
+/// A reviewer who sees that more time is due asks for it, and does not return the rectification.
+pub(super) async fn a_reviewer_asks_for_more_time(bench: Bench) {
+    let case = submitted(&bench, "more-time", Severity::S3).await;
+    let stands = async || {
+        let case = bench.service.show(&case).await.unwrap().case;
+        (case.state, beijing_text(case.due_at.unwrap()))
+    };
+    let is = |state: &str, due: &str| (state.to_owned(), due.to_owned());
+    // Ordered until the 9th, and to be reviewed within three days.
+    assert_eq!(stands().await, is("submitted", "2026-03-06 00:00"));
+    let reviewer = person("rev", Role::Reviewer);
+    let later = papers().with("due", "2026-03-13");
+    let act = async |action: &str, who: &Actor, papers: &Input| {
+        let done = bench.service.act(&case, action, who, papers).await;
+        done.map(|case| case.state)
+            .map_err(|error| error.to_string())
+    };
+    let officer = person("o-1", Role::Reviewer);
+    let handled = act("request_extension", &officer, &later).await;
+    assert!(handled.unwrap_err().contains("o-1 handled this case"));
+    let asked = act("request_extension", &reviewer, &later).await;
+    assert_eq!(asked.as_deref(), Ok("extended"));
+    assert_eq!(stands().await, is("extended", "2026-03-04 00:00"));
+
+    // What is possible now is what can be done: not the refusal of somebody else's request.
+    let next = bench.service.show(&case).await.unwrap().next;
+    let next: Vec<&str> = next.iter().map(|step| step.action.as_str()).collect();
+    assert_eq!(next, ["grant_extension", "resume_review"]);
+    let approver = person("boss", Role::Approver);
+    let other = act("refuse_extension", &approver, &papers()).await;
+    assert!(other.unwrap_err().contains("`resume_review`"));
+    let own = act("grant_extension", &person("rev", Role::Approver), &later).await;
+    let own = own.unwrap_err();
+    assert!(own.contains("rev asked for the extension"), "{own}");
+
+    // Refused: the review goes on, with the time it had.
+    bench.clock.advance(HOUR);
+    let refused = act("resume_review", &approver, &papers()).await;
+    assert_eq!(refused.as_deref(), Ok("submitted"));
+    assert_eq!(stands().await, is("submitted", "2026-03-06 00:00"));
+
+    // Granted: counted from the end of the order and not of the review, and it is no return.
+    let asked = act("request_extension", &reviewer, &later).await;
+    assert_eq!(asked.as_deref(), Ok("extended"));
+    let greedy = papers().with("due", "2026-03-20");
+    let greedy = act("grant_extension", &approver, &greedy).await;
+    assert!(
+        greedy
+            .unwrap_err()
+            .contains("more time than the order gave")
+    );
+    let early = papers().with("due", "2026-03-09");
+    let early = act("grant_extension", &approver, &early).await;
+    assert!(early.unwrap_err().contains("not later than the present"));
+    let granted = act("grant_extension", &approver, &later).await;
+    assert_eq!(granted.as_deref(), Ok("rectify"));
+    assert_eq!(stands().await, is("rectify", "2026-03-14 00:00"));
+    let after = bench.service.show(&case).await.unwrap().case;
+    assert_eq!((after.return_count, after.extension_count), (0, 1));
+    let told = bench.service.messages(0, 0).await.unwrap();
+    let order = told.last().unwrap();
+    assert_eq!(order.action, "grant_extension");
+    assert_eq!(order.due.as_deref(), Some("2026-03-13"));
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    bench.act(&case, "approve", "rev", Role::Reviewer).await;
+    assert_eq!(state(&bench, &case).await, "look_back");
     sound(&bench).await;
 }
 

@@ -114,6 +114,23 @@ pub(super) async fn an_order_says_by_when(bench: Bench) {
     let of = |action: &str, due: Option<&str>| (action.to_owned(), due.map(str::to_owned));
     let first = [of("dispatch", None), of("rectify", Some("2026-03-09"))];
     assert_eq!(orders().await, first);
+    // The row names the version of the text, and nobody else can.
+    let all = told(&bench, &case, 0).await;
+    let rows = bench.service.show(&case).await.unwrap().events;
+    for message in &all {
+        let row = rows.iter().find(|row| row.seq == message.seq).unwrap();
+        assert_eq!(row.fields["text_template_version"], "2");
+        assert_eq!(message.text_template_version, "2");
+    }
+    assert!(all[0].text.starts_with("请核实线索"), "{}", all[0].text);
+    assert!(all[1].text.contains("限期整改"), "{}", all[1].text);
+    let silent = rows.iter().find(|row| row.action == "answer").unwrap();
+    assert_eq!(silent.fields.get("text_template_version"), None);
+    let forged = papers().with("text_template_version", "9");
+    let reviewer = person("rev", Role::Reviewer);
+    let forged = bench.service.act(&case, "return", &reviewer, &forged).await;
+    let forged = forged.unwrap_err().to_string();
+    assert!(forged.contains("written by the program alone"), "{forged}");
     bench.clock.set(monday() + 2 * DAY);
     bench.act(&case, "return", "rev", Role::Reviewer).await;
     assert_eq!(

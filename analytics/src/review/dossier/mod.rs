@@ -335,7 +335,7 @@ fn problem(
     let rule = catalogue.get(&case.rule_id);
     // While an extension is asked for, the end of the order waits.
     let runs = match case.state.as_str() {
-        "extended" => case.held_deadline.as_ref().map(|held| held.due_at),
+        "extended" => case.order_end(),
         "rectify" | "returned" => case.due_at,
         _ => until,
     };
