@@ -5,9 +5,9 @@
 //! does not get all of it. A sort learns that it has to spill by being refused, and then needs memory to
 //! merge what it holds into the file: without any left it would fail with the spill space unused.
 //!
-//! For the same reason its first piece of memory may come out of that part. What holds nothing has nothing to
-//! spill: refused, it could only fail, and what holds all the rest (an aggregation that hands its groups to
-//! this very sort) would let go of it only after the sort had taken some.
+//! For the same reason its first piece of memory may come out of that part, up to half of it. What holds nothing
+//! has nothing to spill: refused, it could only fail, and what holds all the rest (an aggregation that hands its
+//! groups to this very sort) would let go of it only after the sort had taken some.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +25,8 @@ pub(super) struct QueryMemory {
     spillable: AtomicUsize,
     /// What they may hold.
     most: usize,
+    /// What they may hold together with those that only begin.
+    most_begun: usize,
 }
 
 impl QueryMemory {
@@ -35,6 +37,7 @@ impl QueryMemory {
             all: GreedyMemoryPool::new(bytes),
             spillable: AtomicUsize::new(0),
             most: bytes - bytes / 3,
+            most_begun: bytes - bytes / 6,
         }
     }
 }
@@ -69,12 +72,14 @@ impl MemoryPool for QueryMemory {
             return self.all.try_grow(reservation, additional);
         }
         let held = self.spillable.fetch_add(additional, Ordering::Relaxed);
-        let begins = reservation.size() == 0;
-        let grown = if !begins && held.saturating_add(additional) > self.most {
+        let most = match reservation.size() {
+            0 => self.most_begun,
+            _ => self.most,
+        };
+        let grown = if held.saturating_add(additional) > most {
             Err(DataFusionError::ResourcesExhausted(format!(
-                "{additional} more bytes for {} are not there: what can spill holds {held} of {}",
+                "{additional} more bytes for {} are not there: what can spill holds {held} of {most}",
                 reservation.consumer().name(),
-                self.most
             )))
         } else {
             self.all.try_grow(reservation, additional)
@@ -116,7 +121,11 @@ mod tests {
         sort.try_grow(50).expect("the first piece");
         sort.try_grow(1)
             .expect_err("it has something to spill by now");
-        spillable("another").try_grow(51).expect_err("all is taken");
+        spillable("another")
+            .try_grow(1)
+            .expect_err("the other half of the third is for those who cannot spill");
+        let merge = MemoryConsumer::new("merge").register(&pool);
+        merge.try_grow(50).expect("the other half");
         sort.shrink(50);
         sort.try_grow(50).expect("after spilling");
     }

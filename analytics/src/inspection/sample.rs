@@ -134,7 +134,7 @@ fn decided(case: &CaseFile) -> Vec<(&Step, i64)> {
     let mut found = Vec::new();
     for step in &case.steps {
         match step.action.as_str() {
-            "submit" => taken_up = Some(step.at),
+            "submit" | "resume_review" => taken_up = Some(step.at),
             "claim" if step.to == "submitted" => taken_up = Some(step.at),
             // The second of two signatures decides; the first leaves the state as it is.
             "approve" | "return" if step.from.as_deref() == Some("submitted") => {

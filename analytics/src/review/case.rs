@@ -13,6 +13,9 @@ use super::reported::SourceSystem;
 use super::store::StoreError;
 use super::terms::{ClockTerms, Terms};
 
+/// The state in which a rectification is reviewed.
+pub(super) const REVIEWED: &str = "submitted";
+
 /// The first of two signatures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
@@ -54,7 +57,7 @@ pub struct HeldDeadline {
     /// an enterprise that rectifies could do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// Who laid it aside.
+    /// Who laid it aside, by asking for an extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// From when it runs.
@@ -64,9 +67,19 @@ pub struct HeldDeadline {
     /// When the holder has to be reminded, while that lies ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_at: Option<i64>,
+    /// It had passed, and its holder was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overdue: bool,
     /// What it was started under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
+}
+
+impl HeldDeadline {
+    /// Whether it is that of a review.
+    pub(super) fn is_of_review(&self) -> bool {
+        self.state.as_deref() == Some(REVIEWED)
+    }
 }
 
 /// What the enterprise plans to do under an order.
@@ -231,7 +244,8 @@ pub struct Case {
     pub procedure: Procedure,
     /// Length of the order to rectify; an extension may not be longer.
     pub order_length: Option<i64>,
-    /// End of the time there was, or is, to hand in the rectification; it stays while that is reviewed.
+    /// End of the time in which the rectification under review was handed in; nothing of one that came late,
+    /// or was handed in before that was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit_by: Option<i64>,
     /// From when rectification is measured: the day after the one on which it was done begins here.
@@ -308,11 +322,14 @@ impl Case {
         }
     }
 
-    /// End of the time there is under the order to rectify, also while it waits. A case from before that was
-    /// recorded has the deadline that runs or waits.
+    /// End of the time there is under the order to rectify, also while it waits, and under review that in which
+    /// the rectification was handed in.
     pub(super) fn order_end(&self) -> Option<i64> {
-        let held = self.held_deadline.as_ref().map(|held| held.due_at);
-        self.submit_by.or(held).or(self.due_at)
+        match &self.held_deadline {
+            Some(held) if !held.is_of_review() => Some(held.due_at),
+            None if self.state != REVIEWED => self.due_at,
+            _ => self.submit_by,
+        }
     }
 
     /// Whether a clock of this name runs, overdue or not.

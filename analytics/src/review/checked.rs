@@ -13,9 +13,12 @@ use super::act::outlet_code;
 use super::calendar::HOUR;
 use super::case::Case;
 use super::error::Error;
+use super::investigation;
 use super::service::Service;
 use crate::session::{self, Session, rows};
 
+/// Fields of audit rows that name an act.
+const NAMES_AN_ACT: [&str; 3] = ["act", "corrected_act", investigation::ACT];
 /// Cases that may hold an act are looked for this far back: two years of at most 366 days.
 const OPENED: i64 = 2 * 366 * 24 * HOUR;
 
@@ -49,15 +52,24 @@ impl Service {
         case_id: &str,
         session: Option<&Session>,
     ) -> Result<Vec<Checked>, Error> {
-        let case = self.show(case_id).await?.case;
+        let shown = self.show(case_id).await?;
+        let case = shown.case;
         let Some(permit) = case.permit_no.clone() else {
             return Ok(Vec::new());
         };
         let now = self.clock.now_micros();
         let since = now - i64::from(self.config.checked_days) * 24 * HOUR;
         let outlet = outlet_code(&case);
-        let acts = self.store.acts_of(&case.case_id).await?;
-        let own: BTreeSet<String> = acts.into_iter().map(|row| row.act_id).collect();
+        // The acts of the case: those it wrote, those of other systems it names, and the visit of an
+        // investigation that another case leads.
+        let named = shown.events.iter().flat_map(|event| {
+            let ids = NAMES_AN_ACT
+                .iter()
+                .filter_map(|name| event.fields.get(*name));
+            ids.map(|id| id.trim().to_owned())
+        });
+        let written = shown.acts.iter().map(|act| act.act_id.clone());
+        let own: BTreeSet<String> = written.chain(named).collect();
         let mut found: BTreeMap<(&str, String), Checked> = BTreeMap::new();
         for other in self.store.cases_of_unit(&permit, now - OPENED).await? {
             if other.case_id == case.case_id || !self.caller.scope.covers_case(&other) {

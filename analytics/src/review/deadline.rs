@@ -38,17 +38,23 @@ impl Desk {
                 from: before.clock_from,
                 due_at,
                 remind_at: before.remind_at,
+                overdue: before.overdue,
                 terms: before.terms.clone(),
             }),
             _ => None,
         };
+        if way.action == SUBMIT {
+            after.submit_by = before.due_at.filter(|due| effective_at < *due);
+        } else if self.machine.way(&after.state, SUBMIT).is_some() {
+            after.submit_by = None;
+        }
         if way.resumes_deadline
             && let Some(held) = &before.held_deadline
         {
             after.clock_from = held.from;
             after.due_at = Some(held.due_at);
             after.terms.clone_from(&held.terms);
-            after.overdue = false;
+            after.overdue = held.overdue;
             // Of what ended in the meantime nobody has to be reminded any more.
             after.remind_at = held.remind_at.filter(|_| held.due_at > effective_at);
             return Ok(());
@@ -85,9 +91,6 @@ impl Desk {
         }
         after.clock_from = clock_from;
         after.due_at = Some(due);
-        if self.machine.way(&after.state, SUBMIT).is_some() {
-            after.submit_by = Some(due);
-        }
         after.overdue = false;
         after.remind_at = reminder(rule, due, clock_from);
         after.terms = Terms::of(&self.machine, &after.state);

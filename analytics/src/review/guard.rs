@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calendar::parse_day;
-use super::case::Case;
+use super::case::{Case, HeldDeadline, REVIEWED};
 use super::checklist;
 use super::parts::Severity;
 use super::penalty;
@@ -16,8 +16,6 @@ use nonsite_schemas::time::beijing_day_start;
 const RETURNS_BEFORE_ONSITE: u32 = 2;
 /// Hexadecimal digits of a seal, a SHA-256.
 const SEAL_DIGITS: usize = 64;
-/// The state in which a rectification is reviewed.
-const REVIEWED: &str = "submitted";
 /// Extensions a case may get.
 const MOST_EXTENSIONS: u32 = 2;
 
@@ -475,7 +473,7 @@ fn rule_silent(input: &Input) -> Result<(), String> {
 /// Whether the review waits for the answer, and not the enterprise.
 fn asked_by_reviewer(case: &Case) -> bool {
     let held = case.held_deadline.as_ref();
-    held.is_some_and(|held| held.state.as_deref() == Some(REVIEWED))
+    held.is_some_and(HeldDeadline::is_of_review)
 }
 
 fn extension(at: &Situation<'_>) -> Result<(), String> {
@@ -483,8 +481,16 @@ fn extension(at: &Situation<'_>) -> Result<(), String> {
     let day = parse_day(due).ok_or_else(|| format!("`{due}` is no day, write YYYY-MM-DD"))?;
     let new = beijing_day_start(day + 1);
     let (Some(old), Some(ordered)) = (at.case.order_end(), at.case.order_length) else {
-        return Err("there is no deadline to extend".to_owned());
+        return Err(match at.case.state == REVIEWED {
+            true => "整改材料逾期提交，不得申请延期 / it was not handed in within its time (or before that was \
+                     recorded): return it"
+                .to_owned(),
+            false => "there is no deadline to extend".to_owned(),
+        });
     };
+    if new <= at.now {
+        return Err(format!("field `due`: {due} is over already"));
+    }
     if new <= old {
         return Err(format!("{due} is not later than the present deadline"));
     }

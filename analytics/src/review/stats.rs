@@ -286,8 +286,17 @@ fn leaves(event: &Event) -> bool {
     event.from_state.as_deref() != Some(event.to_state.as_str())
 }
 
+/// A reviewer who asks for an extension has not decided yet; the approver's answer may do so.
 fn decides_submission(event: &Event) -> bool {
-    event.from_state.as_deref() == Some("submitted") && leaves(event)
+    match event.from_state.as_deref() {
+        Some("submitted") => leaves(event) && event.to_state != "extended",
+        Some("extended") => leaves(event) && event.to_state != "submitted",
+        _ => false,
+    }
+}
+
+fn review_is_overdue(event: &Event) -> bool {
+    event.action == "overdue" && event.from_state.as_deref() == Some("submitted")
 }
 
 fn reviewed<'e>(events: &[&'e Event]) -> Seen<'e> {
@@ -295,14 +304,27 @@ fn reviewed<'e>(events: &[&'e Event]) -> Seen<'e> {
         events,
         |event| event.action == "submit",
         decides_submission,
-        |way| way.iter().all(|event| event.action != "overdue"),
+        |way| !way.iter().any(|event| review_is_overdue(event)),
     )
 }
 
 fn first_time<'e>(events: &[&'e Event]) -> Seen<'e> {
+    // Of every order: one that was extended is still the same.
+    let mut ordered = false;
+    let mut firsts = BTreeSet::new();
+    for event in events {
+        match event.action.as_str() {
+            "rectify" => ordered = true,
+            "submit" if ordered => {
+                ordered = false;
+                firsts.insert(event.seq);
+            }
+            _ => {}
+        }
+    }
     pairs(
         events,
-        |event| event.action == "submit" && event.from_state.as_deref() == Some("rectify"),
+        |event| firsts.contains(&event.seq),
         decides_submission,
         |way| way.last().is_some_and(|event| event.action == "approve"),
     )

@@ -188,6 +188,12 @@ pub(super) async fn a_reviewer_asks_for_more_time(bench: Bench) {
         (case.state, beijing_text(case.due_at.unwrap()))
     };
     let is = |state: &str, due: &str| (state.to_owned(), due.to_owned());
+    let figure = async |code: &str| {
+        let year = crate::ratio::Period::year(2026).unwrap();
+        let all = bench.service.stats(&year, bench.clock_now()).await.unwrap();
+        let one = all.into_iter().find(|figure| figure.code == code).unwrap();
+        (one.rate.hits, one.rate.of, one.undecided)
+    };
     // Ordered until the 9th, and to be reviewed within three days.
     assert_eq!(stands().await, is("submitted", "2026-03-06 00:00"));
     let reviewer = person("rev", Role::Reviewer);
@@ -203,6 +209,9 @@ pub(super) async fn a_reviewer_asks_for_more_time(bench: Bench) {
     let asked = act("request_extension", &reviewer, &later).await;
     assert_eq!(asked.as_deref(), Ok("extended"));
     assert_eq!(stands().await, is("extended", "2026-03-04 00:00"));
+    // To ask is no decision.
+    assert_eq!(figure("reviewed_in_time").await, (0, 0, 1));
+    assert_eq!(figure("passed_first_time").await, (0, 0, 1));
 
     // What is possible now is what can be done: not the refusal of somebody else's request.
     let next = bench.service.show(&case).await.unwrap().next;
@@ -221,10 +230,17 @@ pub(super) async fn a_reviewer_asks_for_more_time(bench: Bench) {
     assert_eq!(refused.as_deref(), Ok("submitted"));
     assert_eq!(stands().await, is("submitted", "2026-03-06 00:00"));
 
-    // Granted: counted from the end of the order and not of the review, and it is no return.
+    // Granted: counted from the end of the order and not of the review, and it is no return. What cannot be
+    // granted cannot be asked for.
+    let greedy = papers().with("due", "2026-03-20");
+    let hopeless = act("request_extension", &reviewer, &greedy).await;
+    assert!(
+        hopeless
+            .unwrap_err()
+            .contains("more time than the order gave")
+    );
     let asked = act("request_extension", &reviewer, &later).await;
     assert_eq!(asked.as_deref(), Ok("extended"));
-    let greedy = papers().with("due", "2026-03-20");
     let greedy = act("grant_extension", &approver, &greedy).await;
     assert!(
         greedy
@@ -246,6 +262,43 @@ pub(super) async fn a_reviewer_asks_for_more_time(bench: Bench) {
     bench.act(&case, "submit", "plant", Role::Enterprise).await;
     bench.act(&case, "approve", "rev", Role::Reviewer).await;
     assert_eq!(state(&bench, &case).await, "look_back");
+    // Two submissions of one order, the first of which did not pass.
+    assert_eq!(figure("reviewed_in_time").await, (2, 2, 0));
+    assert_eq!(figure("passed_first_time").await, (0, 1, 0));
+    sound(&bench).await;
+}
+
+/// A review that is late stays late, once; what was handed in late gets no more time.
+pub(super) async fn an_extension_hides_no_delay(bench: Bench) {
+    let case = submitted(&bench, "late-review", Severity::S3).await;
+    let reviewer = person("rev", Role::Reviewer);
+    let approver = person("boss", Role::Approver);
+    let later = papers().with("due", "2026-03-13");
+    bench.clock.set(monday() + 4 * DAY);
+    let late = bench.service.tick().await.unwrap();
+    assert_eq!(late.last().unwrap().action, "overdue");
+    let act = async |case: &str, action: &str, who: &Actor, papers: &Input| {
+        let done = bench.service.act(case, action, who, papers).await;
+        done.map(|case| (case.state, case.overdue))
+            .map_err(|error| error.to_string())
+    };
+    let asked = act(&case, "request_extension", &reviewer, &later).await;
+    assert_eq!(asked, Ok(("extended".to_owned(), false)));
+    let refused = act(&case, "resume_review", &approver, &papers()).await;
+    assert_eq!(refused, Ok(("submitted".to_owned(), true)));
+    bench.clock.advance(DAY);
+    assert_eq!(bench.service.tick().await.unwrap(), [], "told once");
+    bench.act(&case, "approve", "rev", Role::Reviewer).await;
+
+    let case = bench.open("late-submission", Severity::S3).await;
+    bench.act(&case, "verify", "ana", Role::Analyst).await;
+    bench.act(&case, "rectify", "o-1", Role::Officer).await;
+    bench.clock.advance(15 * DAY);
+    bench.act(&case, "submit", "plant", Role::Enterprise).await;
+    let much_later = papers().with("due", "2026-04-01");
+    let late = act(&case, "request_extension", &reviewer, &much_later).await;
+    let late = late.unwrap_err();
+    assert!(late.contains("not handed in within its time"), "{late}");
     sound(&bench).await;
 }
 

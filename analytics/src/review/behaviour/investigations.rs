@@ -123,6 +123,9 @@ pub(super) async fn visits_of_a_furnace_within_five_days_are_one(bench: Bench) {
     );
     assert_eq!(row.fields["investigation"], first);
     assert_eq!(row.fields["joint_act"], lead.acts[0].act_id);
+    // The joint visit is its own, and nothing that was checked before.
+    let checked = bench.service.already_checked(&row.case_id, None).await;
+    assert_eq!(checked.unwrap(), []);
     assert!(part.case.handlers.contains("o-1") && part.case.handlers.contains("o-2"));
 
     // What the visit brings back, its approval too, counts for both.

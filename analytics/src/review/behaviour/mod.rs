@@ -403,6 +403,7 @@ suite! {
     a_service_applies_deadlines_until_it_is_stopped,
     extensions_are_bounded,
     a_reviewer_asks_for_more_time,
+    an_extension_hides_no_delay,
     a_relapse_reopens_its_case,
     silence_closes_when_the_look_back_is_over,
     what_began_before_the_measures_is_no_relapse,

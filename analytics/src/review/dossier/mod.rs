@@ -335,7 +335,7 @@ fn problem(
     let rule = catalogue.get(&case.rule_id);
     // While an extension is asked for, the end of the order waits.
     let runs = match case.state.as_str() {
-        "extended" => case.order_end(),
+        "extended" => case.order_end().or(until),
         "rectify" | "returned" => case.due_at,
         _ => until,
     };
