@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::calendar::parse_day;
-use super::case::{Case, HeldDeadline, REVIEWED};
+use super::case::Case;
 use super::checklist;
+use super::extension;
 use super::parts::Severity;
 use super::penalty;
 use super::review_row;
@@ -16,8 +17,6 @@ use nonsite_schemas::time::beijing_day_start;
 const RETURNS_BEFORE_ONSITE: u32 = 2;
 /// Hexadecimal digits of a seal, a SHA-256.
 const SEAL_DIGITS: usize = 64;
-/// Extensions a case may get.
-const MOST_EXTENSIONS: u32 = 2;
 
 /// A condition. The engine's own timers are subject to the same conditions as people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,33 +342,11 @@ impl Guard {
                 case.due_at.is_none_or(|due| at.now < due),
                 "the deadline has passed".to_owned(),
             ),
-            Self::ExtensionsLeft => hold(
-                case.extension_count < MOST_EXTENSIONS,
-                format!(
-                    "{} extensions were granted, more are not possible",
-                    case.extension_count
-                ),
-            ),
-            Self::ExtensionNotLongerThanOrder => extension(at),
-            Self::NotAsker => hold(
-                case.held_deadline
-                    .as_ref()
-                    .and_then(|held| held.by.as_deref())
-                    != Some(at.actor.name.as_str()),
-                format!(
-                    "申请人不得自行批准延期 / {} asked for the extension and may not grant it",
-                    at.actor.name
-                ),
-            ),
-            Self::AskedWhileRectifying => hold(
-                !asked_by_reviewer(case),
-                "the reviewer asked for the extension: refuse it with `resume_review`".to_owned(),
-            ),
-            Self::AskedWhileReviewing => hold(
-                asked_by_reviewer(case),
-                "the enterprise asked for the extension: refuse it with `refuse_extension`"
-                    .to_owned(),
-            ),
+            Self::ExtensionsLeft
+            | Self::ExtensionNotLongerThanOrder
+            | Self::NotAsker
+            | Self::AskedWhileRectifying
+            | Self::AskedWhileReviewing => extension::check(self, at),
             Self::ReturnedOnce => hold(
                 case.return_count < RETURNS_BEFORE_ONSITE,
                 format!("returned {} times: it goes on-site", case.return_count),
@@ -468,36 +445,4 @@ fn rule_silent(input: &Input) -> Result<(), String> {
     Err(format!(
         "{found}; return it, or say in `override` why it is approved all the same"
     ))
-}
-
-/// Whether the review waits for the answer, and not the enterprise.
-fn asked_by_reviewer(case: &Case) -> bool {
-    let held = case.held_deadline.as_ref();
-    held.is_some_and(HeldDeadline::is_of_review)
-}
-
-fn extension(at: &Situation<'_>) -> Result<(), String> {
-    let due = at.input.get("due").unwrap_or_default();
-    let day = parse_day(due).ok_or_else(|| format!("`{due}` is no day, write YYYY-MM-DD"))?;
-    let new = beijing_day_start(day + 1);
-    let (Some(old), Some(ordered)) = (at.case.order_end(), at.case.order_length) else {
-        return Err(match at.case.state == REVIEWED {
-            true => "整改材料逾期提交，不得申请延期 / it was not handed in within its time (or before that was \
-                     recorded): return it"
-                .to_owned(),
-            false => "there is no deadline to extend".to_owned(),
-        });
-    };
-    if new <= at.now {
-        return Err(format!("field `due`: {due} is over already"));
-    }
-    if new <= old {
-        return Err(format!("{due} is not later than the present deadline"));
-    }
-    if new - old > ordered {
-        return Err(format!(
-            "{due} adds more time than the order gave in the first place"
-        ));
-    }
-    Ok(())
 }

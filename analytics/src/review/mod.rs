@@ -48,6 +48,7 @@ mod dossier;
 mod error;
 mod event;
 mod evidence;
+mod extension;
 mod fields;
 mod guard;
 mod intake;

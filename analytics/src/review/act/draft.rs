@@ -83,51 +83,52 @@ struct Asked {
     query: String,
 }
 
-fn quoted(text: &str) -> String {
-    text.replace('\'', "''")
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The readings of a finding.
 fn readings(case: &Case, mn: &str, granularity: &str) -> Asked {
-    let (from, to) = window(case.window_start, case.window_end);
-    let factor = case
-        .factor
-        .as_ref()
-        .map(|factor| format!(" AND factor = '{}'", quoted(factor)));
-    let query = format!(
-        "SELECT mn, factor, data_time, value, zs_value, flag FROM readings_raw \
-         WHERE mn = '{}'{} AND granularity = '{granularity}' \
-         AND data_time >= to_timestamp_micros({from}) AND data_time < to_timestamp_micros({to}) \
-         ORDER BY factor, data_time, received_at, kafka_partition, kafka_offset",
-        quoted(mn),
-        factor.unwrap_or_default(),
-    );
-    let kind = format!("{granularity}_readings");
-    Asked {
-        kind,
-        from,
-        to,
-        query,
-    }
+    let factor = |name: String| format!(" AND factor = {name}");
+    let only = case.factor.as_deref().map(literal).map(factor);
+    asked(
+        case,
+        mn,
+        format!("{granularity}_readings"),
+        "factor, data_time, value, zs_value, flag FROM readings_raw",
+        &format!(
+            "{} AND granularity = '{granularity}'",
+            only.unwrap_or_default()
+        ),
+        "factor, data_time",
+    )
 }
 
 /// What the instruments of a finding's factor, and those of none, said of themselves.
 fn states(case: &Case, mn: &str) -> Asked {
+    let factor = |name: String| format!(" AND (factor = {name} OR factor IS NULL)");
+    let only = case.factor.as_deref().map(literal).map(factor);
+    asked(
+        case,
+        mn,
+        "device_states".to_owned(),
+        "factor, item, data_time, value, value_text, flag FROM device_states",
+        &only.unwrap_or_default(),
+        "factor, item, data_time",
+    )
+}
+
+/// The rows of a logger in the window of a finding, in an order that any reader gets again.
+fn asked(case: &Case, mn: &str, kind: String, what: &str, only: &str, order: &str) -> Asked {
     let (from, to) = window(case.window_start, case.window_end);
-    let factor = case
-        .factor
-        .as_ref()
-        .map(|factor| format!(" AND (factor = '{}' OR factor IS NULL)", quoted(factor)));
     let query = format!(
-        "SELECT mn, factor, item, data_time, value, value_text, flag FROM device_states \
-         WHERE mn = '{}'{} \
+        "SELECT mn, {what} WHERE mn = {}{only} \
          AND data_time >= to_timestamp_micros({from}) AND data_time < to_timestamp_micros({to}) \
-         ORDER BY factor, item, data_time, received_at, kafka_partition, kafka_offset",
-        quoted(mn),
-        factor.unwrap_or_default(),
+         ORDER BY {order}, received_at, kafka_partition, kafka_offset",
+        literal(mn),
     );
     Asked {
-        kind: "device_states".to_owned(),
+        kind,
         from,
         to,
         query,
